@@ -2,14 +2,12 @@
 
 import sqlite3
 from collections.abc import Sequence
-from decimal import Decimal
 from typing import Protocol, TypeVar
 
 import msgspec
 from msgspec.structs import replace
 
 from capcli.paper import faults
-from capcli.paper.book import ExitOrders
 from capcli.paper.context import Context
 from capcli.paper.faults import Fault
 
@@ -104,18 +102,6 @@ def hides_confirm(context: Context, recorded_ms: int) -> bool:
         return False
     spend(context, late)
     return True
-
-
-def kept(context: Context, legs: ExitOrders) -> ExitOrders:
-    """The legs of an order or an amendment, without a stop that gets lost."""
-    has_stop = legs.stop is not None or legs.trail is not None
-    return ExitOrders(profit=legs.profit) if has_stop and strike(context, faults.DROP_STOP) else legs
-
-
-def farthest(context: Context) -> Decimal | None:
-    """The dealing band in percent, once it is tighter than the rules say (API page 8.2)."""
-    fault = strike(context, faults.BAND)
-    return fault.number if fault else None
 
 
 def _decode(row: sqlite3.Row) -> Fault:

@@ -2,16 +2,18 @@
 
 import sqlite3
 from decimal import Decimal
-from typing import NamedTuple
+from typing import TypeVar
 
-from msgspec import Struct
+from msgspec import Struct, convert
+from msgspec.structs import asdict
 
-from capcli.paper.store import DEAL, FEE, MARGIN, OVERNIGHT
+from capcli.paper.store import DEAL, FEE, MARGIN, OVERNIGHT, hold, insert
 from capcli.paper.times import SECOND_MS
 
 BUY, SELL = "BUY", "SELL"
 DEPOSIT, TRADE, SWAP = "DEPOSIT", "TRADE", "SWAP"
 PROCESSED = "PROCESSED"
+_Row = TypeVar("_Row", bound=Struct)
 
 
 class Account(Struct, frozen=True):
@@ -32,6 +34,8 @@ class ExitOrders(Struct, frozen=True):
 
 
 class Position(Struct, frozen=True):
+    """Stop, profit and `trail` as in `ExitOrders`."""
+
     deal_id: str
     account_id: str
     epic: str
@@ -41,7 +45,10 @@ class Position(Struct, frozen=True):
     leverage: int
     order_id: str
     created_ms: int
-    legs: ExitOrders
+    stop: Decimal | None
+    profit: Decimal | None
+    guaranteed: bool
+    trail: Decimal | None
     trail_since: int  # the second the trailing stop was armed
 
     @property
@@ -66,36 +73,30 @@ class Order(Struct, frozen=True):
     leverage: int
     created_ms: int
     good_till_ms: int | None
-    stop_offset: Decimal | None
-    profit_offset: Decimal | None
-    guaranteed: bool
-    trail: Decimal | None
+    stop_offset: Decimal | None = None
+    profit_offset: Decimal | None = None
+    guaranteed: bool = False
+    trail: Decimal | None = None
 
     @property
     def long(self) -> bool:
         return self.direction == BUY
 
     @property
-    def legs(self) -> ExitOrders:
-        return ExitOrders(
-            None if self.stop_offset is None else self.level + self.stop_offset,
-            None if self.profit_offset is None else self.level + self.profit_offset,
-            self.guaranteed,
-            self.trail,
-        )
+    def exits(self) -> ExitOrders:
+        offsets = (self.stop_offset, self.profit_offset)
+        stop, profit = (None if offset is None else self.level + offset for offset in offsets)
+        return ExitOrders(stop, profit, self.guaranteed, self.trail)
 
 
-class Holding(NamedTuple):
-    """All rows of one account, market, side and leverage together; `cost` is the sum of size x level.
-
-    Both sums are decimals in text, as they are stored.
-    """
+class Holding(Struct, frozen=True):
+    """All rows of one account, market, side and leverage together; `cost` is the sum of size x level."""
 
     epic: str
     direction: str
     leverage: int
-    size: str
-    cost: str
+    size: Decimal
+    cost: Decimal
 
 
 class Entry(Struct, frozen=True):
@@ -113,12 +114,12 @@ class Entry(Struct, frozen=True):
     deal_id: str | None = None
 
 
-class Alarm(NamedTuple):
-    """What it stands under is a deal, an account or OVERNIGHT, as its rank says."""
+class Alarm(Struct, frozen=True):
+    """`deal_id` is a deal, an account or OVERNIGHT, as its rank says. Times in seconds."""
 
-    name: str
-    since: int
-    wake: int
+    deal_id: str
+    since_s: int
+    wake_s: int
     rank: int
 
 
@@ -126,13 +127,22 @@ def opposite(direction: str) -> str:
     return SELL if direction == BUY else BUY
 
 
+def _rows(shape: type[_Row], db: sqlite3.Connection, query: str, *values: object) -> tuple[_Row, ...]:
+    rows = db.execute(query, values).fetchall()
+    return tuple(convert(dict(row), shape, strict=False) for row in rows)
+
+
+def _row(shape: type[_Row], db: sqlite3.Connection, query: str, *values: object) -> _Row | None:
+    row = db.execute(query, values).fetchone()
+    return convert(dict(row), shape, strict=False) if row else None
+
+
 def accounts(db: sqlite3.Connection) -> tuple[Account, ...]:
-    return tuple(map(_account, db.execute("SELECT * FROM accounts ORDER BY account_id").fetchall()))
+    return _rows(Account, db, "SELECT * FROM accounts ORDER BY account_id")
 
 
 def account(db: sqlite3.Connection, account_id: str) -> Account | None:
-    row = db.execute("SELECT * FROM accounts WHERE account_id = ?", (account_id,)).fetchone()
-    return _account(row) if row else None
+    return _row(Account, db, "SELECT * FROM accounts WHERE account_id = ?", account_id)
 
 
 def owner(db: sqlite3.Connection, account_id: str) -> Account:
@@ -141,28 +151,14 @@ def owner(db: sqlite3.Connection, account_id: str) -> Account:
     return found
 
 
-def book_cash(db: sqlite3.Connection, account_id: str, cash: Decimal) -> None:
-    db.execute("UPDATE accounts SET cash = ? WHERE account_id = ?", (str(cash), account_id))
-
-
 def post(db: sqlite3.Connection, *entries: Entry) -> None:
-    """Bookings of one account and one instant, inside a write transaction."""
+    """Bookings of one account and one instant, inside a write transaction: their sum is always the cash."""
     account = owner(db, entries[0].account_id)
-    book_cash(db, account.account_id, sum((entry.amount for entry in entries), account.cash))
+    cash = sum((entry.amount for entry in entries), account.cash)
+    db.execute("UPDATE accounts SET cash = ? WHERE account_id = ?", (str(cash), account.account_id))
     watch_margin(db, account.account_id, entries[0].at_ms // SECOND_MS)
-    db.executemany(
-        "INSERT INTO transactions"
-        " (account_id, at_ms, epic, type, note, amount, deal_id, currency, status)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [_row(entry, account.currency) for entry in entries],
-    )
-
-
-def _row(entry: Entry, currency: str) -> tuple[object, ...]:
-    return (
-        entry.account_id, entry.at_ms, entry.epic, entry.type, entry.note, str(entry.amount), entry.deal_id,
-        currency, PROCESSED,
-    )  # fmt: skip
+    for entry in entries:
+        insert(db, "transactions", **asdict(entry), currency=account.currency, status=PROCESSED)
 
 
 def prefer(db: sqlite3.Connection, account_id: str) -> None:
@@ -171,8 +167,7 @@ def prefer(db: sqlite3.Connection, account_id: str) -> None:
 
 def positions_of(db: sqlite3.Connection, account_id: str) -> tuple[Position, ...]:
     """Oldest first: deal ids count upwards."""
-    query = "SELECT * FROM positions WHERE account_id = ? ORDER BY deal_id"
-    return tuple(map(read_position, db.execute(query, (account_id,)).fetchall()))
+    return _rows(Position, db, "SELECT * FROM positions WHERE account_id = ? ORDER BY deal_id", account_id)
 
 
 def oldest_against(db: sqlite3.Connection, account_id: str, epic: str, direction: str) -> Position | None:
@@ -180,38 +175,31 @@ def oldest_against(db: sqlite3.Connection, account_id: str, epic: str, direction
     query = (
         "SELECT * FROM positions WHERE account_id = ? AND epic = ? AND direction = ? ORDER BY deal_id LIMIT 1"
     )
-    row = db.execute(query, (account_id, epic, opposite(direction))).fetchone()
-    return read_position(row) if row else None
+    return _row(Position, db, query, account_id, epic, opposite(direction))
 
 
 def accounts_with_positions(db: sqlite3.Connection) -> tuple[Account, ...]:
     query = "SELECT * FROM accounts WHERE account_id IN (SELECT account_id FROM holdings) ORDER BY account_id"
-    return tuple(map(_account, db.execute(query).fetchall()))
+    return _rows(Account, db, query)
 
 
 def holdings_of(db: sqlite3.Connection, account_id: str) -> tuple[Holding, ...]:
-    query = "SELECT epic, direction, leverage, size, cost FROM holdings WHERE account_id = ?"
-    return tuple(map(Holding._make, db.execute(query, (account_id,)).fetchall()))
+    return _rows(Holding, db, "SELECT * FROM holdings WHERE account_id = ?", account_id)
 
 
 def position(db: sqlite3.Connection, deal_id: str) -> Position | None:
-    row = db.execute("SELECT * FROM positions WHERE deal_id = ?", (deal_id,)).fetchone()
-    return read_position(row) if row else None
+    return _row(Position, db, "SELECT * FROM positions WHERE deal_id = ?", deal_id)
 
 
 def add_position(db: sqlite3.Connection, p: Position) -> None:
-    values = (
-        p.deal_id, p.account_id, p.epic, p.direction, str(p.size), str(p.level), p.leverage, p.order_id,
-        p.created_ms, *_legs(p.legs), p.trail_since,
-    )  # fmt: skip
-    db.execute("INSERT INTO positions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
-    _hold(db, p, p.size, 1)
+    save(db, p)
+    hold(db, (p.account_id, p.epic, p.direction, p.leverage), p.size, p.level, deals=1)
 
 
 def reduce_position(db: sqlite3.Connection, p: Position, by: Decimal) -> None:
     """The row keeps its id with what is left, and goes when nothing is."""
     left = p.size - by
-    _hold(db, p, -by, 0 if left else -1)
+    hold(db, (p.account_id, p.epic, p.direction, p.leverage), -by, p.level, deals=0 if left else -1)
     if left:
         db.execute("UPDATE positions SET size = ? WHERE deal_id = ?", (str(left), p.deal_id))
     else:
@@ -219,47 +207,16 @@ def reduce_position(db: sqlite3.Connection, p: Position, by: Decimal) -> None:
         drop_alarm(db, p.deal_id)
 
 
-def save_exit_orders(db: sqlite3.Connection, p: Position) -> None:
-    columns = "stop = ?, profit = ?, guaranteed = ?, trail = ?, trail_since = ?"
-    row = (*_legs(p.legs), p.trail_since, p.deal_id)
-    db.execute(f"UPDATE positions SET {columns} WHERE deal_id = ?", row)  # noqa: S608  (our own columns)
-
-
-def _legs(legs: ExitOrders) -> tuple[str | None, str | None, bool, str | None]:
-    return _text(legs.stop), _text(legs.profit), legs.guaranteed, _text(legs.trail)
-
-
-def _hold(db: sqlite3.Connection, p: Position, size: Decimal, deals: int) -> None:
-    """Moves the sums, in Decimal: SQLite would add them as floats."""
-    key = (p.account_id, p.epic, p.direction, p.leverage)
-    where = "WHERE account_id = ? AND epic = ? AND direction = ? AND leverage = ?"
-    row = db.execute(f"SELECT deals, size, cost FROM holdings {where}", key).fetchone()  # noqa: S608
-    before = (row[0], Decimal(row[1]), Decimal(row[2])) if row else (0, Decimal(0), Decimal(0))
-    count = before[0] + deals
-    if not count:
-        db.execute(f"DELETE FROM holdings {where}", key)  # noqa: S608
-        return
-    values = (*key, count, str(before[1] + size), str(before[2] + size * p.level))
-    db.execute("INSERT OR REPLACE INTO holdings VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+def save(db: sqlite3.Connection, row: Position | Order) -> None:
+    insert(db, "positions" if isinstance(row, Position) else "orders", **asdict(row))
 
 
 def orders_of(db: sqlite3.Connection, account_id: str) -> tuple[Order, ...]:
-    query = "SELECT * FROM orders WHERE account_id = ? ORDER BY deal_id"
-    return tuple(map(_order, db.execute(query, (account_id,)).fetchall()))
+    return _rows(Order, db, "SELECT * FROM orders WHERE account_id = ? ORDER BY deal_id", account_id)
 
 
 def order(db: sqlite3.Connection, deal_id: str) -> Order | None:
-    row = db.execute("SELECT * FROM orders WHERE deal_id = ?", (deal_id,)).fetchone()
-    return _order(row) if row else None
-
-
-def save_order(db: sqlite3.Connection, o: Order) -> None:
-    values = (
-        o.deal_id, o.account_id, o.epic, o.direction, o.type, str(o.size), str(o.level), o.leverage,
-        o.created_ms, o.good_till_ms, _text(o.stop_offset), _text(o.profit_offset), o.guaranteed,
-        _text(o.trail),
-    )  # fmt: skip
-    db.execute("INSERT OR REPLACE INTO orders VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+    return _row(Order, db, "SELECT * FROM orders WHERE deal_id = ?", deal_id)
 
 
 def drop_order(db: sqlite3.Connection, deal_id: str) -> None:
@@ -268,7 +225,7 @@ def drop_order(db: sqlite3.Connection, deal_id: str) -> None:
 
 
 def set_alarm(db: sqlite3.Connection, name: str, since: int, wake: int, rank: int = DEAL) -> None:
-    db.execute("INSERT OR REPLACE INTO alarms VALUES (?, ?, ?, ?)", (name, since, wake, rank))
+    insert(db, "alarms", deal_id=name, since_s=since, wake_s=wake, rank=rank)
 
 
 def drop_alarm(db: sqlite3.Connection, name: str) -> None:
@@ -276,7 +233,7 @@ def drop_alarm(db: sqlite3.Connection, name: str) -> None:
 
 
 def watch_margin(db: sqlite3.Connection, account_id: str, second: int) -> None:
-    """Whatever changes an account's cash or positions has its margin looked at from the next second on."""
+    """After every change of an account's cash or positions: its margin is checked from the next second on."""
     set_alarm(db, account_id, second + 1, second + 1, MARGIN)
 
 
@@ -288,51 +245,10 @@ def expect_fee(db: sqlite3.Connection, second: int) -> None:
 
 def next_alarm(db: sqlite3.Connection, until: int) -> Alarm | None:
     """The earliest alarm at or before a second."""
-    query = (
-        "SELECT deal_id, since_s, wake_s, rank FROM alarms WHERE wake_s <= ?"
-        " ORDER BY wake_s, rank, deal_id LIMIT 1"
-    )
-    row = db.execute(query, (until,)).fetchone()
-    return Alarm(*row) if row else None
+    query = "SELECT * FROM alarms WHERE wake_s <= ? ORDER BY wake_s, rank, deal_id LIMIT 1"
+    return _row(Alarm, db, query, until)
 
 
 def next_serial(db: sqlite3.Connection) -> int:
     query = "UPDATE settings SET value = CAST(value AS INTEGER) + 1 WHERE name = 'serial' RETURNING value"
     return int(db.execute(query).fetchone()[0])
-
-
-def _account(row: sqlite3.Row) -> Account:
-    return Account(
-        row["account_id"],
-        row["name"],
-        row["currency"],
-        Decimal(row["cash"]),
-        bool(row["preferred"]),
-    )
-
-
-def read_position(row: sqlite3.Row) -> Position:
-    (
-        deal_id, account_id, epic, direction, size, level, leverage, order_id, created_ms,
-        stop, profit, guaranteed, trail, trail_since,
-    ) = row  # fmt: skip
-    legs = ExitOrders(_number(stop), _number(profit), bool(guaranteed), _number(trail))
-    return Position(
-        deal_id, account_id, epic, direction, Decimal(size), Decimal(level), leverage, order_id, created_ms,
-        legs, trail_since,
-    )  # fmt: skip
-
-
-def _order(row: sqlite3.Row) -> Order:
-    fields = {**dict(row)}
-    for name in ("size", "level", "stop_offset", "profit_offset", "trail"):
-        fields[name] = _number(fields[name])
-    return Order(**{**fields, "guaranteed": bool(fields["guaranteed"])})
-
-
-def _number(text: str | None) -> Decimal | None:
-    return None if text is None else Decimal(text)
-
-
-def _text(number: Decimal | None) -> str | None:
-    return None if number is None else str(number)

@@ -5,7 +5,7 @@ Brightwater Marine (BWMN) is suspended for ever; no share of that name exists.
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from functools import cached_property
 from types import MappingProxyType
 
@@ -72,14 +72,11 @@ class Market(Struct, frozen=True, dict=True):
     def price(self, steps: int) -> Decimal:
         return steps * self.step
 
-    def steps_below(self, price: Decimal) -> int:
-        return int((price / self.step).to_integral_value(ROUND_FLOOR))
-
-    def steps_above(self, price: Decimal) -> int:
-        return int((price / self.step).to_integral_value(ROUND_CEILING))
+    def steps(self, price: Decimal, rounding: str = ROUND_HALF_EVEN) -> int:
+        return int((price / self.step).to_integral_value(rounding))
 
     def on_grid(self, price: Decimal) -> Decimal:
-        return (price / self.step).quantize(D(1)) * self.step
+        return self.price(self.steps(price))
 
     def taken(self, level: Decimal) -> Decimal:
         """A level as it was sent, or the nearest on the grid; one beyond all bounds is left to them."""

@@ -9,6 +9,8 @@ from typing import Any
 
 from msgspec import Struct
 
+from capcli.paper import book
+from capcli.paper.book import Account
 from capcli.paper.catalogue import Market, Markets
 from capcli.paper.config import Settings
 from capcli.paper.messages import Response
@@ -99,6 +101,10 @@ class Call:
     @property
     def account_id(self) -> str:
         return self.session.account_id
+
+    @property
+    def owner(self) -> Account:
+        return book.owner(self.context.db, self.account_id)
 
 
 class Reply(Struct, frozen=True):

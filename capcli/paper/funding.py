@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from capcli.paper import book, checks, limits, money
+from capcli.paper import book, limits, money
 from capcli.paper.book import Entry
 from capcli.paper.context import Call, Reply
 from capcli.paper.limits import Limit
@@ -24,7 +24,7 @@ def top_up(call: Call) -> Reply:
     """
     _count(call)
     amount = _amount(call)
-    figures = money.figures(call.context, checks.owner(call))
+    figures = money.figures(call.context, call.owner)
     if amount > 0 and figures.balance + amount > HIGHEST_BALANCE:
         raise Refusal(400, "error.account.limit.reached")
     if amount < 0 and figures.available + amount < 0:

@@ -3,36 +3,23 @@
 A hedging account nets nothing: its opposite rows stand side by side.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 
-from msgspec import Struct
-from msgspec.structs import replace
+from msgspec import convert
+from msgspec.structs import asdict, replace
 
 from capcli.paper import book, money, overnight, records
 from capcli.paper.book import TRADE, Entry, ExitOrders, Position
-from capcli.paper.catalogue import Market
 from capcli.paper.context import Context
 from capcli.paper.preferences import hedges, leverage_of
-from capcli.paper.records import Affected, Deal
+from capcli.paper.records import Affected, Trade, deal_of
 from capcli.paper.scheduler import arm
 
 # Words of the broker's open set (API pages 7, 18.6). RISK_CHECK: the account was short of margin
 # before the order; RC_NOT_ENOUGH_MARGIN: the order would make it so.
 NO_FUNDS, RISK_CHECK, STOP_REFUSED = "RC_NOT_ENOUGH_MARGIN", "RISK_CHECK", "HEDGING_MODE_GSL"
-
-
-class Trade(Struct, frozen=True):
-    account_id: str
-    market: Market
-    direction: str
-    size: Decimal
-    price: Decimal
-    legs: ExitOrders
-    order_id: str
-    guards_excess: bool = True  # whether what is left after netting gets the stop and profit
-    announces_order: bool = False  # activity of the new row names the working order
 
 
 class Rejected(Exception):
@@ -45,7 +32,7 @@ class Rejected(Exception):
 
 @contextmanager
 def attempt(context: Context, account_id: str) -> Iterator[None]:
-    """What is rejected is undone as a whole; who was short of margin before it is told so."""
+    """What is rejected is undone as a whole; whether the account was short of margin before decides why."""
     context.db.execute("SAVEPOINT attempt")
     try:
         yield
@@ -58,108 +45,63 @@ def attempt(context: Context, account_id: str) -> Iterator[None]:
         context.db.execute("RELEASE attempt")
 
 
-def execute(context: Context, trade: Trade) -> tuple[Affected, ...]:
+def execute(context: Context, trade: Trade) -> Sequence[Affected]:
     """Nets first, opens what is left; only new risk has to be affordable."""
-    hedging = hedges(context.db, trade.account_id)
-    if hedging and trade.legs.guaranteed:
+    hedging, rest = hedges(context.db, trade.account_id), trade.size
+    if hedging and trade.guaranteed:
         raise Rejected(STOP_REFUSED)
-    affected, rest = ([], trade.size) if hedging else _net(context, trade)
+    affected: list[Affected] = []
+    side = (trade.account_id, trade.epic, trade.direction)
+    while not hedging and rest and (row := book.oldest_against(context.db, *side)):
+        part = min(rest, row.size)
+        affected.append(close(context, row, part, trade.level, "USER"))
+        rest -= part
     if rest:
-        legs = trade.legs if trade.guards_excess or not affected else ExitOrders()
-        affected.append(_open(context, replace(trade, size=rest, legs=legs)))
+        exits = asdict(ExitOrders()) if trade.is_fill and affected else {}
+        affected.append(_open(context, replace(trade, size=rest, **exits)))
         if _is_short(context, trade.account_id):
             raise Rejected(NO_FUNDS)
-    return tuple(affected)
+    return affected
 
 
 def _is_short(context: Context, account_id: str) -> bool:
     return money.figures(context, book.owner(context.db, account_id)).available < 0
 
 
-def _net(context: Context, trade: Trade) -> tuple[list[Affected], Decimal]:
-    affected, rest, side = [], trade.size, (trade.account_id, trade.market.epic, trade.direction)
-    while rest and (row := book.oldest_against(context.db, *side)):
-        part = min(rest, row.size)
-        affected.append(close(context, row, part, trade.price, "USER"))
-        rest -= part
-    return affected, rest
-
-
 def _open(context: Context, trade: Trade) -> Affected:
-    position = Position(
-        records.new_deal_id(context, trade.account_id),
-        trade.account_id,
-        trade.market.epic,
-        trade.direction,
-        trade.size,
-        trade.price,
-        leverage_of(context.db, trade.account_id, trade.market),
-        trade.order_id,
-        context.now,
-        trade.legs,
-        context.second,
-    )
+    facts = {
+        "deal_id": records.new_deal_id(context, trade.account_id),
+        "order_id": trade.deal_id,
+        "leverage": leverage_of(context.db, trade.account_id, context.markets[trade.epic]),
+        "created_ms": context.now,
+        "trail_since": context.second,
+    }
+    position = convert({**asdict(trade), **facts}, Position)
     book.add_position(context.db, position)
     book.watch_margin(context.db, position.account_id, context.second)
     overnight.expect(context)
     arm(context, position, context.second + 1)
     affected = Affected(position.deal_id, "OPENED")
-    deal = records.deal_of(position)
+    deal = deal_of(position, position.reference)
     records.confirm(context, deal, "OPEN", (affected,))
-    deal = replace(deal, order_id=trade.order_id if trade.announces_order else None)
+    deal = replace(deal, filled=trade.deal_id if trade.is_fill else None)
     records.activity(context, deal, kind="POSITION", source="USER", status="ACCEPTED")
     return affected
 
 
 def close(context: Context, position: Position, size: Decimal, price: Decimal, source: str) -> Affected:
     """All or part of one row; the remainder keeps its deal id, level, stop and profit."""
-    booked = _book_profit(context, position, size, price)
-    deal = replace(
-        records.deal_of(position),
-        direction=book.opposite(position.direction),
-        size=size,
-        level=price,
-        profit=booked,
-    )
+    owner = book.owner(context.db, position.account_id)
+    gain = money.converted(context, position.epic, money.profit(position, price, size), owner)
+    booked = money.cents(gain), owner.currency
+    entry = (owner.account_id, context.now, TRADE, "Trade closed", booked[0], position.epic, position.deal_id)
+    book.post(context.db, Entry(*entry))
+    direction = book.opposite(position.direction)
+    facts = {"direction": direction, "size": size, "level": price, "booked": booked}
+    deal = deal_of(position, position.reference, **facts)
     records.activity(context, deal, kind="POSITION", source=source, status="ACCEPTED")
     book.reduce_position(context.db, position, size)
-    if size < position.size:
-        affected, status = Affected(position.deal_id, "PARTIALLY_CLOSED", booked), "PARTIALLY_CLOSED"
-    else:
-        affected, status = Affected(position.deal_id, "FULLY_CLOSED", booked), "CLOSED"
+    part, status = ("PARTIALLY_CLOSED",) * 2 if size < position.size else ("FULLY_CLOSED", "CLOSED")
+    affected = Affected(position.deal_id, part, booked)
     records.confirm(context, deal, status, (affected,))
     return affected
-
-
-def _book_profit(context: Context, position: Position, size: Decimal, price: Decimal) -> tuple[Decimal, str]:
-    owner = book.owner(context.db, position.account_id)
-    gain = money.profit(position, price, size)
-    amount = money.cents(money.converted(context, position.epic, gain, owner))
-    entry = Entry(
-        owner.account_id, context.now, TRADE, "Trade closed", amount, position.epic, position.deal_id
-    )
-    book.post(context.db, entry)
-    return amount, owner.currency
-
-
-def confirm_status(affected: tuple[Affected, ...]) -> str:
-    """Of a POST that may have netted (API page 17)."""
-    statuses = {row.status for row in affected}
-    if "OPENED" in statuses:
-        return "OPEN"
-    return "PARTIALLY_CLOSED" if "PARTIALLY_CLOSED" in statuses else "CLOSED"
-
-
-def hidden_order(trade: Trade, reference: str) -> Deal:
-    """The hidden order of a market opening, as its confirm and activity show it."""
-    return Deal(
-        trade.account_id,
-        trade.market.epic,
-        trade.order_id,
-        reference,
-        trade.direction,
-        trade.size,
-        trade.price,
-        trade.legs.guaranteed,
-        trade.legs.trail is not None,
-    )

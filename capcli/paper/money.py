@@ -1,10 +1,8 @@
 """Account arithmetic: conversion, open profit, margin and the four figures of a balance."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from decimal import ROUND_HALF_EVEN, Decimal
-from itertools import groupby
 from math import lcm
-from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -15,7 +13,8 @@ from capcli.paper.price_feed import Extent
 
 CENT = PERCENT = Decimal("0.01")
 _NOISE = Decimal("0.000001")
-NOTHING = Decimal(0)
+_ONE = Decimal(1)
+ExtentOf = Callable[[Market], Extent]
 
 
 class Figures(Struct, frozen=True):
@@ -47,58 +46,6 @@ class Figures(Struct, frozen=True):
         }
 
 
-class Stake(NamedTuple):
-    """One market's, both sides of a hedge.
-
-    Its profit is `bid x long - offer x short - cost` and its margin `(bid + offer) x weight / divisor`, with
-    prices in steps and amounts in the instrument's currency.
-    """
-
-    market: Market
-    long: Decimal
-    short: Decimal
-    cost: Decimal
-    weight: Decimal
-
-
-class Exposure(NamedTuple):
-    """By currency of the markets; the divisor makes whole numbers of all the leverages' shares."""
-
-    stakes: tuple[tuple[str, tuple[Stake, ...]], ...]
-    divisor: int
-
-    @property
-    def markets(self) -> tuple[Market, ...]:
-        return tuple(stake.market for _, stakes in self.stakes for stake in stakes)
-
-
-def exposure_of(context: Context, owner: Account) -> Exposure:
-    holdings = holdings_of(context.db, owner.account_id)
-    multiple = lcm(*{holding.leverage for holding in holdings})
-    by_epic: dict[str, list[Holding]] = {}
-    for holding in holdings:
-        by_epic.setdefault(holding.epic, []).append(holding)
-    each = [_stake(context.markets[epic], rows, multiple) for epic, rows in by_epic.items()]
-    stakes = groupby(sorted(each, key=_currency), _currency)
-    return Exposure(tuple((currency, tuple(group)) for currency, group in stakes), 2 * multiple)
-
-
-def _currency(stake: Stake) -> str:
-    return stake.market.currency
-
-
-def _stake(market: Market, holdings: Sequence[Holding], multiple: int) -> Stake:
-    long = short = cost = weight = NOTHING
-    for holding in holdings:
-        size, paid = Decimal(holding.size) * market.step, Decimal(holding.cost)
-        if holding.direction == BUY:
-            long, cost = long + size, cost + paid
-        else:
-            short, cost = short + size, cost - paid
-        weight += size * (multiple // holding.leverage)
-    return Stake(market, long, short, cost, weight)
-
-
 def cents(amount: Decimal) -> Decimal:
     """Half to even; what an endless rate leaves far behind the point decides nothing."""
     return amount.quantize(_NOISE, ROUND_HALF_EVEN).quantize(CENT, ROUND_HALF_EVEN)
@@ -106,15 +53,7 @@ def cents(amount: Decimal) -> Decimal:
 
 def rate(context: Context, source: str, target: str) -> Decimal:
     """Mid of the pair, through the dollar where need be; no fee (API page 17)."""
-    return Decimal(1) if source == target else _dollars(context, source) / _dollars(context, target)
-
-
-def _dollars(context: Context, currency: str) -> Decimal:
-    if currency == DOLLAR:
-        return Decimal(1)
-    if pair := context.markets.get(f"{currency}{DOLLAR}"):
-        return context.quote(pair).mid
-    return 1 / context.quote(context.markets[f"{DOLLAR}{currency}"]).mid
+    return _rates(context.markets, _quoted(context), source, target)[0]
 
 
 def converted(context: Context, epic: str, amount: Decimal, owner: Account) -> Decimal:
@@ -137,48 +76,58 @@ def upl(context: Context, position: Position) -> Decimal:
 
 
 def figures(context: Context, owner: Account) -> Figures:
-    """Open profit and margin are each summed exactly and rounded once, however many rows make them.
+    return worst_figures(context, owner, holdings_of(context.db, owner.account_id), _quoted(context))
 
-    Margin is on the current mid, both sides of a hedge in full (API page 17).
+
+def worst_figures(
+    context: Context, owner: Account, holdings: Iterable[Holding], extent_of: ExtentOf
+) -> Figures:
+    """With each price and rate at the end of its extent that hurts.
+
+    Open profit and margin are each summed exactly and rounded once, however many rows make them. Margin is on
+    the current mid, both sides of a hedge in full (API page 17).
     """
-    exposure, last, second = exposure_of(context, owner), context.price_feed.last, context.second
-    gains = used = NOTHING
-    for currency, stakes in exposure.stakes:
-        gain = load = NOTHING
-        for market, long, short, cost, weight in stakes:
-            bid, offer, _, _ = last(market, second)
-            gain += bid * long - offer * short - cost
-            load += (bid + offer) * weight
-        price = rate(context, currency, owner.currency)
-        gains += gain * price
-        used += load * price
-    return Figures(owner.cash, cents(gains), cents(used / exposure.divisor))
+    multiple = lcm(*{holding.leverage for holding in holdings})  # so that no leverage's share is a fraction
+    totals: dict[str, tuple[Decimal, Decimal]] = {}
+    for holding in holdings:
+        market = context.markets[holding.epic]
+        extent, steps = extent_of(market), holding.size * market.step
+        load = (extent.high_bid + extent.high_offer) * steps * (multiple // holding.leverage)
+        gain = holding.cost - extent.high_offer * steps
+        if holding.direction == BUY:
+            gain = extent.low_bid * steps - holding.cost
+        before = totals.get(market.currency, (Decimal(0), Decimal(0)))
+        totals[market.currency] = before[0] + gain, before[1] + load
+    gains = loads = Decimal(0)
+    for currency, (gain, load) in sorted(totals.items()):
+        low, high = _rates(context.markets, extent_of, currency, owner.currency)
+        gains += gain * (high if gain < 0 else low)
+        loads += load * high
+    return Figures(owner.cash, cents(gains), cents(loads / (2 * multiple)))
 
 
-def rates(
-    markets: Markets, extent_of: Callable[[Market], Extent], source: str, target: str
-) -> tuple[Decimal, Decimal]:
+def _quoted(context: Context) -> ExtentOf:
+    def extent_of(market: Market) -> Extent:
+        bid, offer, *_ = context.price_feed.last(market, context.second)
+        return Extent(bid, bid, offer, offer)
+
+    return extent_of
+
+
+def _rates(markets: Markets, extent_of: ExtentOf, source: str, target: str) -> tuple[Decimal, Decimal]:
     """The lowest and the highest rate that these extents allow."""
     if source == target:
-        return Decimal(1), Decimal(1)
-    (low, high), (bottom, top) = (
-        _dollar_extent(markets, extent_of, currency) for currency in (source, target)
-    )
+        return _ONE, _ONE
+    (low, high), (bottom, top) = (_dollars(markets, extent_of, currency) for currency in (source, target))
     return low / top, high / bottom
 
 
-def _dollar_extent(
-    markets: Markets, extent_of: Callable[[Market], Extent], currency: str
-) -> tuple[Decimal, Decimal]:
+def _dollars(markets: Markets, extent_of: ExtentOf, currency: str) -> tuple[Decimal, Decimal]:
     if currency == DOLLAR:
-        return Decimal(1), Decimal(1)
-    if pair := markets.get(f"{currency}{DOLLAR}"):
-        return _middles(pair, extent_of(pair))
-    pair = markets[f"{DOLLAR}{currency}"]
-    low, high = _middles(pair, extent_of(pair))
-    return 1 / high, 1 / low
-
-
-def _middles(market: Market, extent: Extent) -> tuple[Decimal, Decimal]:
-    lowest, highest = extent.low_bid + extent.low_offer, extent.high_bid + extent.high_offer
-    return market.price(lowest) / 2, market.price(highest) / 2
+        return _ONE, _ONE
+    direct = markets.get(f"{currency}{DOLLAR}")
+    pair = direct or markets[f"{DOLLAR}{currency}"]
+    extent = extent_of(pair)
+    low = pair.price(extent.low_bid + extent.low_offer) / 2
+    high = pair.price(extent.high_bid + extent.high_offer) / 2
+    return (low, high) if direct else (1 / high, 1 / low)

@@ -1,9 +1,6 @@
 """The overnight fee: every open position is charged or credited at 17:00 in New York (API page 14.6)."""
 
-from decimal import Decimal
 from functools import cache, partial
-
-from msgspec.structs import replace
 
 from capcli.paper import book, money, records
 from capcli.paper.book import SWAP, Account, Alarm, Entry
@@ -23,12 +20,12 @@ def charge(context: Context, alarm: Alarm) -> None:
 
     An alarm at 0 is of a file from before there were fees: it charges nothing and sets the next one.
     """
-    here = context.moved_to(alarm.wake) if alarm.wake else context
+    here = context.moved_to(alarm.wake_s) if alarm.wake_s else context
     accounts = book.accounts_with_positions(context.db)
     if not accounts:
         book.drop_alarm(context.db, OVERNIGHT)
         return
-    if alarm.wake:
+    if alarm.wake_s:
         for owner in accounts:
             _charge(here, owner)
     second = next_overnight_charge(here.now) // SECOND_MS
@@ -37,20 +34,17 @@ def charge(context: Context, alarm: Alarm) -> None:
 
 def _charge(context: Context, owner: Account) -> None:
     """A fee that rounds to nothing is not booked."""
-    middles = cache(partial(_middle, context))
+    middles = cache(lambda epic: context.quote(context.markets[epic]).mid)
     rates = cache(partial(money.rate, context))
     entries = []
     for position in book.positions_of(context.db, owner.account_id):
-        market, middle = context.markets[position.epic], middles(position.epic)
+        market = context.markets[position.epic]
+        middle = middles(position.epic)
         percent = market.kind.long_rate if position.long else market.kind.short_rate
         fee = middle * position.size * percent * PERCENT
         if amount := money.cents(fee * rates(market.currency, owner.currency)):
             entries.append(Entry(owner.account_id, context.now, SWAP, "Overnight fee", amount, position.epic))
-            deal = replace(records.deal_of(position), level=middle)
+            deal = records.deal_of(position, position.reference, level=middle)
             records.activity(context, deal, kind="SWAP", source="SYSTEM", status="ACCEPTED")
     if entries:
         book.post(context.db, *entries)
-
-
-def _middle(context: Context, epic: str) -> Decimal:
-    return context.quote(context.markets[epic]).mid

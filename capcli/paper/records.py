@@ -1,4 +1,4 @@
-"""What a deal leaves behind: ids, confirms, activity rows and transactions."""
+"""What a deal leaves behind: ids, confirms and activity rows."""
 
 import json
 from collections.abc import Sequence
@@ -6,24 +6,38 @@ from decimal import Decimal
 from hashlib import blake2b
 from typing import Any
 
-from msgspec import Struct
-from msgspec.structs import replace
+from msgspec import Struct, convert
+from msgspec.structs import asdict, replace
 
 from capcli.paper import faults
 from capcli.paper.active_faults import hides_confirm, strike
-from capcli.paper.book import Order, Position, next_serial
+from capcli.paper.book import ExitOrders, Order, Position, next_serial
 from capcli.paper.context import Context
+from capcli.paper.store import insert
 from capcli.paper.times import DAY_MS, stamp
 from capcli.paper.wire import encode
 
 _LATE_SHARE = 3  # one confirm in three is late ...
 _LATEST_MS = 400  # ... by at most this (API page 9.1)
+Money = tuple[Decimal, str]  # an amount and its currency
+
+
+class Trade(ExitOrders, frozen=True, kw_only=True):
+    """An order at market, under the id of its hidden order, or a working order that fills."""
+
+    deal_id: str
+    account_id: str
+    epic: str
+    direction: str
+    size: Decimal
+    level: Decimal
+    is_fill: bool = False
 
 
 class Affected(Struct, frozen=True):
     deal_id: str
     status: str
-    profit: tuple[Decimal, str] | None = None  # what closing it booked, in the account's currency
+    booked: Money | None = None  # what closing it booked, in the account's currency
 
 
 class Deal(Struct, frozen=True):
@@ -37,38 +51,13 @@ class Deal(Struct, frozen=True):
     size: Decimal
     level: Decimal | None
     guaranteed: bool = False
-    trailing: bool = False
-    order_id: str | None = None  # the working order that filled
-    profit: tuple[Decimal, str] | None = None  # what a close booked, in the account's currency
+    trail: Decimal | None = None
+    filled: str | None = None  # the working order that filled
+    booked: Money | None = None  # what a close booked, in the account's currency
 
 
-def deal_of(position: Position) -> Deal:
-    return Deal(
-        position.account_id,
-        position.epic,
-        position.deal_id,
-        position.reference,
-        position.direction,
-        position.size,
-        position.level,
-        position.legs.guaranteed,
-        position.legs.trail is not None,
-    )
-
-
-def order_deal(order: Order, reference: str) -> Deal:
-    """A working order as confirms and activity show it."""
-    return Deal(
-        order.account_id,
-        order.epic,
-        order.deal_id,
-        reference,
-        order.direction,
-        order.size,
-        order.level,
-        order.guaranteed,
-        order.trail is not None,
-    )
+def deal_of(row: Position | Order | Trade, reference: str, **differing: object) -> Deal:
+    return convert({**asdict(row), "reference": reference, **differing}, Deal)
 
 
 def new_deal_id(context: Context, account_id: str) -> str:
@@ -97,65 +86,44 @@ def creating_reference(context: Context, order: Order) -> str:
     return str(json.loads(row["details"])["dealReference"]) if row else f"o_{order.deal_id}"
 
 
-def confirm(context: Context, deal: Deal, status: str, affected: Sequence[Affected]) -> None:
-    body = {
-        **_confirm_head(context, deal, status),
-        "dealStatus": "ACCEPTED",
-        **_confirm_tail(deal),
-    }
-    body["affectedDeals"] = [{"dealId": row.deal_id, "status": row.status} for row in affected]
-    _save_confirm(context, deal, body)
-
-
-def confirm_rejection(context: Context, deal: Deal, reason: str) -> None:
-    """Level 0 and no deals (API page 18.5)."""
-    body = {**_confirm_head(context, deal, "DELETED"), "dealStatus": "REJECTED", "rejectReason": reason}
-    deal = replace(deal, level=Decimal(0))
-    _save_confirm(context, deal, {**body, **_confirm_tail(deal), "affectedDeals": []})
-
-
-def _confirm_head(context: Context, deal: Deal, status: str) -> dict[str, Any]:
-    return {
+def confirm(
+    context: Context, deal: Deal, status: str, affected: Sequence[Affected] = (), *, reason: str | None = None
+) -> None:
+    """With a reason it is a rejection: level 0 and no deals (API page 18.5)."""
+    outcome = {"dealStatus": "ACCEPTED"}
+    if reason is not None:
+        outcome = {"dealStatus": "REJECTED", "rejectReason": reason}
+        deal = replace(deal, level=Decimal(0))
+    body: dict[str, Any] = {
         "date": stamp(context.now),  # UTC, the one date without a twin (API page 5.1)
         "status": status,
         "epic": deal.epic,
         "dealReference": deal.reference,
         "dealId": deal.deal_id,
-    }
-
-
-def _confirm_tail(deal: Deal) -> dict[str, Any]:
-    level = {} if deal.level is None else {"level": deal.level}
-    body = {
-        **level,
+        **outcome,
+        **({} if deal.level is None else {"level": deal.level}),
         "size": deal.size,
         "direction": deal.direction,
         "guaranteedStop": deal.guaranteed,
-        "trailingStop": deal.trailing,
+        "trailingStop": deal.trail is not None,
     }
-    if deal.profit is None:
-        return body
-    # Assumption: the booked amount in the account's currency (API page 18.15 shows USD in both).
-    return body | {"profit": deal.profit[0], "profitCurrency": deal.profit[1]}
-
-
-def _save_confirm(context: Context, deal: Deal, body: dict[str, Any]) -> None:
-    if _is_again(deal, body) and strike(context, faults.STALE_CONFIRM):
+    if deal.booked is not None:
+        # Assumption: the booked amount in the account's currency (API page 18.15 shows USD in both).
+        body |= {"profit": deal.booked[0], "profitCurrency": deal.booked[1]}
+    body["affectedDeals"] = [{"dealId": row.deal_id, "status": row.status} for row in affected]
+    replaces = deal.reference.startswith("p_") and status != "OPEN"  # a position's opening one (API page 9.2)
+    if replaces and strike(context, faults.STALE_CONFIRM):
         return
     context.db.execute("DELETE FROM confirms WHERE recorded_ms <= ?", (context.at - DAY_MS,))
-    row = (
-        deal.reference,
-        deal.account_id,
-        context.at,
-        context.at + _delay(context, deal.reference),
-        encode(body),
+    insert(
+        context.db,
+        "confirms",
+        reference=deal.reference,
+        account_id=deal.account_id,
+        recorded_ms=context.at,
+        visible_ms=context.at + _delay(context, deal.reference),
+        body=encode(body),
     )
-    context.db.execute("INSERT OR REPLACE INTO confirms VALUES (?, ?, ?, ?, ?)", row)
-
-
-def _is_again(deal: Deal, body: dict[str, Any]) -> bool:
-    """Whether it takes the place of a position's opening confirm (API page 9.2)."""
-    return deal.reference.startswith("p_") and body["status"] != "OPEN"
 
 
 def _delay(context: Context, reference: str) -> int:
@@ -193,11 +161,24 @@ def activity(context: Context, deal: Deal, *, kind: str, source: str, status: st
         "level": Decimal(0) if deal.level is None else deal.level,
         "guaranteedStop": deal.guaranteed,
     }
-    if deal.order_id:
-        details["workingOrderId"] = deal.order_id
-    row = (deal.account_id, context.now, deal.epic, deal.deal_id, source, kind, status, encode(details))
-    context.db.execute(
-        "INSERT INTO activity (account_id, at_ms, epic, deal_id, source, type, status, details)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        row,
+    if deal.filled:
+        details["workingOrderId"] = deal.filled
+    insert(
+        context.db,
+        "activity",
+        account_id=deal.account_id,
+        at_ms=context.now,
+        epic=deal.epic,
+        deal_id=deal.deal_id,
+        source=source,
+        type=kind,
+        status=status,
+        details=encode(details),
     )
+
+
+def reject(context: Context, deal: Deal, reason: str, *, kind: str, source: str) -> None:
+    """A rejected confirm and its row of activity."""
+    deal = replace(deal, level=None)
+    confirm(context, deal, "DELETED", reason=reason)
+    activity(context, deal, kind=kind, source=source, status="REJECTED")

@@ -1,14 +1,15 @@
 """Catching up: everything that fell due since the last request happens, in time order, for all accounts."""
 
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from msgspec import convert
+from msgspec.structs import asdict
 
 from capcli.paper import book, closeout, overnight, records
 from capcli.paper.book import Alarm, Order, Position
 from capcli.paper.context import Context
-from capcli.paper.matching import Rejected, Trade, attempt, close, execute
+from capcli.paper.matching import Rejected, attempt, close, execute
+from capcli.paper.records import Trade
 from capcli.paper.scheduler import EXPIRED, Event, arm, next_event
-from capcli.paper.store import DEAL, FEE, MARGIN
+from capcli.paper.store import FEE, MARGIN
 
 
 def is_due(context: Context) -> bool:
@@ -18,60 +19,43 @@ def is_due(context: Context) -> bool:
 def settle(context: Context) -> None:
     """Inside a write transaction; a second call at the same instant finds nothing."""
     while alarm := book.next_alarm(context.db, context.second):
-        _RINGS[alarm.rank](context, alarm)
+        if alarm.rank == FEE:
+            overnight.charge(context, alarm)
+        elif alarm.rank == MARGIN:
+            closeout.check(context, alarm)
+        else:
+            _check_deal(context, alarm)
 
 
-def _look(context: Context, alarm: Alarm) -> None:
-    """At a deal."""
-    deal = book.position(context.db, alarm.name) or book.order(context.db, alarm.name)
+def _check_deal(context: Context, alarm: Alarm) -> None:
+    deal = book.position(context.db, alarm.deal_id) or book.order(context.db, alarm.deal_id)
     if deal is None:
-        book.drop_alarm(context.db, alarm.name)
-    elif event := next_event(context, deal, alarm.since, alarm.wake):
-        _happen(context.moved_to(event.second), deal, event)
+        book.drop_alarm(context.db, alarm.deal_id)
+    elif event := next_event(context, deal, alarm.since_s, alarm.wake_s):
+        then = context.moved_to(event.second)
+        if isinstance(deal, Position):
+            close(then, deal, deal.size, event.price, event.cause)
+        else:
+            _end_order(then, deal, event)
     else:
-        arm(context, deal, alarm.wake + 1)
+        arm(context, deal, alarm.wake_s + 1)
 
 
-def _happen(context: Context, deal: Position | Order, event: Event) -> None:
-    if isinstance(deal, Position):
-        close(context, deal, deal.size, event.price, event.cause)
-    elif event.cause == EXPIRED:
-        book.drop_order(context.db, deal.deal_id)
-        _tell(context, deal, "SYSTEM", "EXPIRED")
-    else:
-        _fill(context, deal, event)
+def _end_order(context: Context, order: Order, event: Event) -> None:
+    """By expiry or a fill: the position gets a new id, and no stop or profit where it netted (API page 9.4).
 
-
-def _fill(context: Context, order: Order, event: Event) -> None:
-    """The position gets a new id, and none of the order's legs where it netted (API pages 9.4, 9.6)."""
+    No request did this, so the row names the reference of the one that made the order (API page 10.1).
+    """
     book.drop_order(context.db, order.deal_id)
-    market = context.markets[order.epic]
-    trade = Trade(
-        order.account_id,
-        market,
-        order.direction,
-        order.size,
-        event.price,
-        order.legs,
-        order.deal_id,
-        guards_excess=False,
-        announces_order=True,
-    )
-    try:
-        with attempt(context, trade.account_id):
-            execute(context, trade)
-    except Rejected:
-        _tell(context, order, "SYSTEM", "REJECTED")
-    else:
-        _tell(context, order, "USER", "EXECUTED")
-
-
-def _tell(context: Context, order: Order, source: str, status: str) -> None:
-    """No request did this, so the row names the reference of the one that made the order (API page 10.1)."""
-    deal = records.order_deal(order, records.creating_reference(context, order))
+    source, status = "SYSTEM", "EXPIRED"
+    if event.cause != EXPIRED:
+        facts = {**asdict(order), **asdict(order.exits), "level": event.price, "is_fill": True}
+        try:
+            with attempt(context, order.account_id):
+                execute(context, convert(facts, Trade))
+        except Rejected:
+            status = "REJECTED"
+        else:
+            source, status = "USER", "EXECUTED"
+    deal = records.deal_of(order, records.creating_reference(context, order))
     records.activity(context, deal, kind="WORKING_ORDER", source=source, status=status)
-
-
-_RINGS: Mapping[int, Callable[[Context, Alarm], None]] = MappingProxyType(
-    {DEAL: _look, FEE: overnight.charge, MARGIN: closeout.look}
-)

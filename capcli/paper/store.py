@@ -3,7 +3,7 @@
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
@@ -110,6 +110,25 @@ class Store:
                 self._idle.append(db)
                 return
         db.close()
+
+
+def insert(db: sqlite3.Connection, table: str, **columns: object) -> None:
+    """One row, in place of an older one with its key; decimals are stored as text."""
+    values = [str(value) if isinstance(value, Decimal) else value for value in columns.values()]
+    marks = ", ".join("?" * len(values))
+    db.execute(f"INSERT OR REPLACE INTO {table} ({', '.join(columns)}) VALUES ({marks})", values)  # noqa: S608
+
+
+def hold(db: sqlite3.Connection, key: Sequence[object], size: Decimal, level: Decimal, *, deals: int) -> None:
+    """Moves an account's sums of a market, side and leverage, in Decimal: SQLite would add them as floats."""
+    where = "WHERE account_id = ? AND epic = ? AND direction = ? AND leverage = ?"
+    row = db.execute(f"SELECT deals, size, cost FROM holdings {where}", key).fetchone()  # noqa: S608
+    count, total, cost = row or (0, 0, 0)
+    values = (*key, count + deals, str(Decimal(total) + size), str(Decimal(cost) + size * level))
+    if count + deals:
+        db.execute("INSERT OR REPLACE INTO holdings VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+    else:
+        db.execute(f"DELETE FROM holdings {where}", key)  # noqa: S608
 
 
 @contextmanager
@@ -229,14 +248,10 @@ def _complete(db: sqlite3.Connection) -> None:
 def _sum_up(db: sqlite3.Connection) -> None:
     """Holdings of positions that are older than them, and alarms that ring at once."""
     columns = "account_id, epic, direction, leverage, size, level"
-    sums: dict[tuple[object, ...], tuple[int, Decimal, Decimal]] = {}
     for *key, size, level in db.execute(f"SELECT {columns} FROM positions").fetchall():  # noqa: S608
-        deals, total, cost = sums.get(tuple(key), (0, Decimal(0), Decimal(0)))
-        sums[tuple(key)] = (deals + 1, total + Decimal(size), cost + Decimal(size) * Decimal(level))
-    rows = [(*key, deals, str(size), str(cost)) for key, (deals, size, cost) in sums.items()]
-    db.executemany("INSERT INTO holdings VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
-    accounts = sorted({str(key[0]) for key in sums})
-    alarms = [(account, MARGIN) for account in accounts] + [(OVERNIGHT, FEE)] * bool(accounts)
+        hold(db, key, Decimal(size), Decimal(level), deals=1)
+    accounts = db.execute("SELECT DISTINCT account_id FROM holdings ORDER BY account_id").fetchall()
+    alarms = [(account, MARGIN) for (account,) in accounts] + [(OVERNIGHT, FEE)] * bool(accounts)
     db.executemany("INSERT OR IGNORE INTO alarms VALUES (?, 0, 0, ?)", alarms)
 
 

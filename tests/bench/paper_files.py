@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from capcli.paper import book, config, overnight, records
-from capcli.paper.book import Entry, ExitOrders, Position
+from capcli.paper.book import Entry, Position
 from capcli.paper.catalogue import MARKETS
 from capcli.paper.context import Context
 from capcli.paper.matching import close
@@ -43,10 +43,10 @@ def _open(context: Context, account: str, number: int, *, guarded: bool) -> Posi
     position = Position(
         records.new_deal_id(context, account), account, market.epic, book.BUY, market.min_size * 50,
         quote.offer, market.kind.leverage, records.new_deal_id(context, account), context.now,
-        ExitOrders(stop), context.second,
+        stop, None, False, None, context.second,
     )  # fmt: skip
     book.add_position(context.db, position)
-    deal = records.deal_of(position)
+    deal = records.deal_of(position, position.reference)
     records.confirm(context, deal, "OPEN", (records.Affected(position.deal_id, "OPENED"),))
     records.activity(context, deal, kind="POSITION", source="USER", status="ACCEPTED")
     if guarded:
