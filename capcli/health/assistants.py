@@ -112,7 +112,12 @@ def _differences(
         said = f"{title} keeps its journal, previews and approvals in {folder}, here they are in {own}"
         yield said, install or f"add CAPCLI_HOME to {server}"
     same_env = theirs["env"] == app.env
-    for name, there, here in _unlike(theirs["settings"], ours["settings"], bound=same_env):
+    for setting in TABLE:
+        name = setting.name
+        there, here = theirs["settings"].get(name), ours["settings"].get(name)
+        # Bound settings count in one environment only.
+        if there == here or (setting.bound and not same_env):
+            continue
         if here is None and name in entry.env:
             fix = f"take {name} out of {server}"
         else:
@@ -123,16 +128,6 @@ def _differences(
         forwards = install if config.assistant.name == "codex" else None
         fix = forwards or "capcli help environment"
         yield f"{title} cannot read the keychain ({theirs['keychain']})", fix
-
-
-def _unlike(
-    theirs: Mapping[str, str], ours: Mapping[str, str], *, bound: bool
-) -> Iterator[tuple[str, str | None, str | None]]:
-    """Yield the settings that differ, with both values; `bound` ones count in one environment only."""
-    for setting in TABLE:
-        there, here = theirs.get(setting.name), ours.get(setting.name)
-        if there != here and (bound or not setting.bound):
-            yield setting.name, there, here
 
 
 def _install(config: Config, entry: Entry) -> str | None:
@@ -159,7 +154,13 @@ def _started(entry: Entry, environ: Mapping[str, str]) -> _Started:
         env=without_credentials(theirs | dict(entry.env)),
     ) as process:
         lines: SimpleQueue[bytes] = SimpleQueue()
-        Thread(target=_hear, args=(process.stdout, lines), daemon=True).start()
+
+        def hear() -> None:
+            for line in process.stdout or ():
+                lines.put(line)
+            lines.put(b"")
+
+        Thread(target=hear, daemon=True).start()
         try:
             found = _introduced(process.stdin, lines)
         except (Empty, OSError, ValueError, LookupError):
@@ -201,12 +202,6 @@ def _say(stdin: IO[bytes] | None, message: Mapping[str, Any]) -> None:
     if stdin is not None:
         stdin.write(json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n")
         stdin.flush()
-
-
-def _hear(stdout: IO[bytes] | None, lines: "SimpleQueue[bytes]") -> None:
-    for line in stdout or ():
-        lines.put(line)
-    lines.put(b"")
 
 
 def _answer(lines: "SimpleQueue[bytes]", number: int) -> dict[str, Any]:

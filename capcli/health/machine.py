@@ -2,7 +2,6 @@
 
 import shutil
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from capcli.domain.mandate import secret_hash
@@ -26,22 +25,11 @@ def settings(app: "App") -> Finding:
 
 
 def state_folder(app: "App") -> Finding:
-    folder = private_folder(app.folders.state)
-    _try_writing(folder)
-    try:
-        free = shutil.disk_usage(folder).free
-    except OSError as error:
-        raise StateFolderUnusable(f"{folder} cannot be read: {error.strerror}") from error
-    if free < _LEAST_FREE_BYTES:
-        return Finding(f"{folder} has {free // 1_000_000} MB left", "free some disk space", warning=True)
-    return Finding(f"{folder} is private and writable")
-
-
-def _try_writing(folder: Path) -> None:
-    """Write a private file there and remove it: rights alone tell neither a full nor a read-only disk."""
     import tempfile
 
+    folder = private_folder(app.folders.state)
     try:
+        # Rights alone tell neither a full nor a read-only disk.
         with tempfile.NamedTemporaryFile(dir=folder, prefix=".health-", buffering=0) as file:
             file.write(b"capcli")
     except OSError as error:
@@ -50,6 +38,13 @@ def _try_writing(folder: Path) -> None:
             " Make it writable or free space there, or name another folder in CAPCLI_HOME.",
             next="capcli config path",
         ) from error
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        raise StateFolderUnusable(f"{folder} cannot be read: {error.strerror}") from error
+    if free < _LEAST_FREE_BYTES:
+        return Finding(f"{folder} has {free // 1_000_000} MB left", "free some disk space", warning=True)
+    return Finding(f"{folder} is private and writable")
 
 
 def journal(app: "App") -> Finding:
@@ -104,11 +99,9 @@ def key_age(app: "App") -> Finding:
 
 
 def trading(app: "App") -> Finding:
-    if app.env == "live":
-        gate = app.live_gate
-        if not gate.unlocked:
-            said = f"live is locked until the go-live checklist is complete: {gate.reason}"
-            return Finding(said, "capcli live checklist", warning=True)
+    if app.env == "live" and not app.live_gate.unlocked:
+        locked = f"live is locked until the go-live checklist is complete: {app.live_gate.reason}"
+        return Finding(locked, "capcli live checklist", warning=True)
     if not app.settings.allow_trading:
         return Finding("off: CAP_ALLOW_TRADING is not true, so nothing can be sent")
     if app.env == "live":
@@ -189,14 +182,10 @@ def limits(app: "App") -> Finding:
 
 def unresolved(app: "App") -> Finding:
     active, host = app.broker.account_id, app.broker.host
-    found = [
-        attempt
-        for attempt in app.journal.attempts(app.env, limit=_MOST_ATTEMPTS)
-        if attempt.host == host and attempt.state.unresolved
-    ]
+    attempts = reversed(app.journal.attempts(app.env, limit=_MOST_ATTEMPTS))
+    found = [attempt for attempt in attempts if attempt.host == host and attempt.state.unresolved]
     if not found:
         return Finding("no order is unresolved")
-    found.reverse()
     ids = ", ".join(
         attempt.attempt_id + ("" if attempt.account_id == active else f" (account {attempt.account_id})")
         for attempt in found

@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Protocol
 
 from msgspec import Struct, field
+from msgspec.structs import asdict
 
 from capcli.domain.masking import Mask, parse, written
 from capcli.errors import UsageError
@@ -118,15 +120,27 @@ def record(broker: RawReads, mask: Mask | None) -> tuple[Exchange, ...]:
     answers: dict[str, Any] = {}
     found = []
     for read in READS:
-        given = {name: _at(answers, place) for name, place in read.given.items()}
-        if not all(isinstance(value, str) and value for value in given.values()):
+        given: dict[str, Any] = {}
+        for name, place in read.given.items():
+            value: Any = answers
+            with suppress(KeyError, IndexError, TypeError):
+                for step in place:
+                    value = value[step]
+                given[name] = value
+        if len(given) < len(read.given) or not all(
+            isinstance(value, str) and value for value in given.values()
+        ):
             continue
         segments = _filled(read.path, given).strip("/").split("/")
         status, body = broker.raw(*segments, query=read.query)
-        answer = _parsed(body)
+        text = body.decode("utf-8", "replace")
+        try:
+            answer = parse(text)
+        except (ValueError, RecursionError):
+            answer = text
         answers.setdefault(read.path, answer)
         if mask is not None:
-            given = {name: mask.text(value) for name, value in given.items()}
+            given = {name: mask.text(each) for name, each in given.items()}
             answer = mask.value(answer)
         found.append(Exchange(read.path, _filled(read.path, given), read.query, status, answer))
     return tuple(found)
@@ -134,18 +148,7 @@ def record(broker: RawReads, mask: Mask | None) -> tuple[Exchange, ...]:
 
 def document(exchanges: tuple[Exchange, ...]) -> str:
     """Write a recording: one read a line, so that a person can look through it."""
-    rows = ",\n".join(
-        written(
-            {
-                "path": one.path,
-                "called": one.called,
-                "query": dict(one.query),
-                "status": one.status,
-                "body": one.body,
-            }
-        )
-        for one in exchanges
-    )
+    rows = ",\n".join(written(asdict(one)) for one in exchanges)
     return f'{{"format": "{FORMAT}", "reads": [\n{rows}\n]}}\n'
 
 
@@ -154,34 +157,20 @@ def read_document(text: str, name: str) -> tuple[Exchange, ...]:
     try:
         content = parse(text)
         if content["format"] == FORMAT:
-            return tuple(map(_exchange, content["reads"]))
+            return tuple(
+                Exchange(
+                    str(row["path"]),
+                    str(row["called"]),
+                    {str(key): str(value) for key, value in row["query"].items()},
+                    int(row["status"]),
+                    row["body"],
+                )
+                for row in content["reads"]
+            )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         pass
     raise UsageError(f"{name} is not a recording of the format {FORMAT}.", next="capcli record --help")
 
 
-def _exchange(row: Mapping[str, Any]) -> Exchange:
-    query = {str(key): str(value) for key, value in row["query"].items()}
-    return Exchange(str(row["path"]), str(row["called"]), query, int(row["status"]), row["body"])
-
-
 def _filled(path: str, given: Mapping[str, str]) -> str:
     return _PARAMETER.sub(lambda found: given[found[1]], path)
-
-
-def _at(answers: Mapping[str, Any], place: tuple[str | int, ...]) -> Any:
-    found: Any = answers
-    for step in place:
-        try:
-            found = found[step]
-        except (KeyError, IndexError, TypeError):
-            return None
-    return found
-
-
-def _parsed(body: bytes) -> Any:
-    text = body.decode("utf-8", "replace")
-    try:
-        return parse(text)
-    except (ValueError, RecursionError):
-        return text

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,8 +71,10 @@ def mask_for(random_numbers: random.Random) -> Mask:
 
 def vocabulary() -> Vocabulary:
     """Return what may stay: our enums, our field names, and what a paper broker without a user says."""
-    words: set[str] = {member.value for module in (account, market) for member in _members(module)}
-    names = {name for shape in vars(wire).values() for name in _field_names(shape)}
+    kinds = [kind for module in (account, market) for kind in vars(module).values()]
+    enums = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, StrEnum)]
+    words: set[str] = {member.value for kind in enums for member in kind}
+    names = {name for shape in vars(wire).values() for name in getattr(shape, "__struct_encode_fields__", ())}
     for exchange in _reference(None):
         _gather(exchange.body, words, names)
     return Vocabulary(frozenset(words | {*SHOWN_EPICS}), frozenset(names))
@@ -90,16 +93,6 @@ def check(text: str, name: str) -> RecordingChecked:
     told = f"{counted(len(found), 'difference')} in" if found else "No difference in"
     sentence = f"{told} {counted(len(exchanges), 'answer')}."
     return RecordingChecked(name, len(exchanges), tuple(found), sentence)
-
-
-def _members(module: Any) -> Iterator[Any]:
-    for kind in vars(module).values():
-        if isinstance(kind, type) and issubclass(kind, str) and hasattr(kind, "__members__"):
-            yield from kind.__members__.values()
-
-
-def _field_names(shape: Any) -> Iterator[str]:
-    yield from getattr(shape, "__struct_encode_fields__", ())
 
 
 def _gather(value: Any, words: set[str], names: set[str]) -> None:
@@ -239,18 +232,15 @@ def _unread(exchanges: Iterable[Exchange]) -> Iterator[Difference]:
     with _paper(replay) as broker:
         for one in exchanges:
             replay.exchange = one
-            if one.status == _OK and one.name in _READERS:
-                yield from _read_by(broker, one)
-
-
-def _read_by(broker: CapitalBroker, one: Exchange) -> Iterator[Difference]:
-    try:
-        found = _READERS[one.name](broker, one)
-    except CapcliError as error:
-        yield Difference(one.name, "", error.message, "an answer that capcli reads")
-        return
-    for row in getattr(found, "unreadable", ()):
-        yield Difference(one.name, "", f"{row.words}: {row.why}", "a row that capcli reads")
+            if one.status != _OK or one.name not in _READERS:
+                continue
+            try:
+                found = _READERS[one.name](broker, one)
+            except CapcliError as error:
+                yield Difference(one.name, "", error.message, "an answer that capcli reads")
+                continue
+            for row in getattr(found, "unreadable", ()):
+                yield Difference(one.name, "", f"{row.words}: {row.why}", "a row that capcli reads")
 
 
 @dataclass
@@ -261,11 +251,11 @@ class _Seen:
     forms: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
 
     def add(self, body: Any) -> None:
-        forms(body, self._note)
+        def note(where: str, form: str) -> None:
+            self.times[where] += 1
+            self.forms[where].add(form)
 
-    def _note(self, where: str, form: str) -> None:
-        self.times[where] += 1
-        self.forms[where].add(form)
+        forms(body, note)
 
     def is_always(self, where: str) -> bool:
         """Say whether a field is in every object that could hold it."""
@@ -292,7 +282,9 @@ def _compared(exchange: Exchange, expected: Iterable[Exchange]) -> Iterator[Diff
 def _places(name: str, theirs: _Seen, ours: _Seen) -> Iterator[Difference]:
     for where, kinds in theirs.forms.items():
         if where not in ours.forms:
-            if _is_known(where, ours):
+            # Only the outermost new field is told: what holds it is known.
+            holder = where.removesuffix("[]") if where.endswith("[]") else where.rpartition(".")[0]
+            if holder in ours.forms:
                 yield Difference(name, where, _named(kinds), "no such field")
             continue
         known = ours.forms[where]
@@ -305,12 +297,6 @@ def _places(name: str, theirs: _Seen, ours: _Seen) -> Iterator[Difference]:
         missing = where not in theirs.forms or not theirs.is_always(where)
         if missing and ours.is_always(where) and "[]" not in where[len(holder) :] and theirs.times[holder]:
             yield Difference(name, where, "not always there", "always there")
-
-
-def _is_known(where: str, ours: _Seen) -> bool:
-    """Say whether the place that holds this one is known, so that only the outermost new field is told."""
-    holder = where.removesuffix("[]") if where.endswith("[]") else where.rpartition(".")[0]
-    return holder in ours.forms
 
 
 def _named(kinds: Iterable[str]) -> str:

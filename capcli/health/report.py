@@ -2,12 +2,12 @@
 
 import platform
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from capcli import __version__
-from capcli.assistants.reading import configs
+from capcli.assistants.reading import Entry, configs
 from capcli.errors import Problem
 from capcli.health.service import HealthReport
 
@@ -25,30 +25,50 @@ def markdown(
     report: HealthReport, problem: Problem | None, environ: Mapping[str, str], app: "App | None"
 ) -> str:
     """Return the report; `app` is None where the settings cannot be read."""
-    lines = (
+    place = ["- environment unknown: the settings cannot be read"]
+    if app is not None:
+        origin, profile = app.settings.env_source, app.settings.profile
+        place = [f"- env {app.env} ({origin}), profile {profile}, host {app.host}"]
+        place.append(f"- session: {app.session_place}")
+    assistants = [
+        f"- {config.assistant.title}, {config.file}: "
+        + (config.broken or ", ".join(f"server {one.name}: `{_command(one)}`" for one in config.entries))
+        for config in configs(environ)
+    ]
+    settings = [
+        f"- {row.name} = {row.value} ({row.source})"
+        for row in (app.settings.rows if app else ())
+        if not row.source.startswith("default") and row.value != "not set"
+    ]
+    error = [] if problem is None else [f"- code {problem.code}, exit {problem.exit_code}"]
+    if problem is not None:
+        error += [f"- {problem.message}", f"- next: {problem.next}"]
+        error += [f"- {name}: {value}" for name, value in problem.details.items()]
+    checks = ["| check | status | finding | fix |", "|---|---|---|---|"]
+    for check in report.checks:
+        cells = (check.name, check.status.value, check.message, check.fix or "")
+        checks.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    lines = [
         "# capcli health report",
         "",
-        *_versions(),
-        *_place(app),
+        f"- capcli {__version__}, Python {platform.python_version()} ({platform.python_implementation()})",
+        f"- {platform.platform()}",
+        f"- {', '.join(f'{name} {_installed(name)}' for name in _LIBRARIES)}",
+        *place,
         "",
-        "## Assistants",
-        "",
-        *_assistants(environ),
-        "",
-        "## Settings that are not the default",
-        "",
-        *_settings(app),
-        "",
-        "## Checks",
-        "",
-        *_checks(report),
-        "",
-        "## Error",
-        "",
-        *_error(problem),
-        "",
-    )
+    ]
+    for title, rows in (
+        ("Assistants", assistants or ["none has a config that names capcli"]),
+        ("Settings that are not the default", settings or ["none"]),
+        ("Checks", checks),
+        ("Error", error or ["none"]),
+    ):
+        lines += [f"## {title}", "", *rows, ""]
     return redacted("\n".join(lines), environ)
+
+
+def _command(entry: Entry) -> str:
+    return " ".join((entry.command or "no command", *entry.args))
 
 
 def redacted(text: str, environ: Mapping[str, str]) -> str:
@@ -64,66 +84,8 @@ def redacted(text: str, environ: Mapping[str, str]) -> str:
     return _EMAIL.sub("***@***", _ACCOUNT.sub("…", text))
 
 
-def _versions() -> Iterator[str]:
-    yield f"- capcli {__version__}, Python {platform.python_version()} ({platform.python_implementation()})"
-    yield f"- {platform.platform()}"
-    yield f"- {', '.join(f'{name} {_installed(name)}' for name in _LIBRARIES)}"
-
-
 def _installed(name: str) -> str:
     try:
         return version(name)
     except PackageNotFoundError:
         return "missing"
-
-
-def _place(app: "App | None") -> Iterator[str]:
-    if app is None:
-        yield "- environment unknown: the settings cannot be read"
-        return
-    settings = app.settings
-    yield f"- env {app.env} ({settings.env_source}), profile {settings.profile}, host {app.host}"
-    yield f"- session: {app.session_place}"
-
-
-def _assistants(environ: Mapping[str, str]) -> Iterator[str]:
-    found = configs(environ)
-    for config in found:
-        state = config.broken or ", ".join(
-            f"server {entry.name}: `{' '.join((entry.command or 'no command', *entry.args))}`"
-            for entry in config.entries
-        )
-        yield f"- {config.assistant.title}, {config.file}: {state}"
-    if not found:
-        yield "none has a config that names capcli"
-
-
-def _settings(app: "App | None") -> Iterator[str]:
-    rows = [row for row in (app.settings.rows if app else ()) if _is_chosen(row.source, row.value)]
-    for row in rows:
-        yield f"- {row.name} = {row.value} ({row.source})"
-    if not rows:
-        yield "none"
-
-
-def _is_chosen(source: str, value: str) -> bool:
-    return not source.startswith("default") and value != "not set"
-
-
-def _checks(report: HealthReport) -> Iterator[str]:
-    yield "| check | status | finding | fix |"
-    yield "|---|---|---|---|"
-    for check in report.checks:
-        cells = (check.name, check.status.value, check.message, check.fix or "")
-        yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
-
-
-def _error(problem: Problem | None) -> Iterator[str]:
-    if problem is None:
-        yield "none"
-        return
-    yield f"- code {problem.code}, exit {problem.exit_code}"
-    yield f"- {problem.message}"
-    yield f"- next: {problem.next}"
-    for name, value in problem.details.items():
-        yield f"- {name}: {value}"

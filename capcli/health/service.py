@@ -80,7 +80,10 @@ class Health:
 
         A probe that is not done `within_s` seconds after the start of all has failed.
         """
-        wanted = self._with_needs(only) if only else set(self.names)
+        wanted = {name for name in only if name in self.names} if only else set(self.names)
+        # What a probe needs comes before it.
+        for probe in reversed(self._probes):
+            wanted |= set(probe.needs) if probe.name in wanted else set()
         checks: list[HealthCheck] = []
         first: CapcliError | None = None
         end = self._monotonic() + within_s
@@ -91,16 +94,6 @@ class Health:
                 first = first or error
         report = HealthReport(first is None, tuple(checks))
         return Reply(report, self._account_id(), _unhealthy(report, first))
-
-    def _with_needs(self, only: tuple[str, ...]) -> set[str]:
-        by_name = {probe.name: probe for probe in self._probes}
-        wanted: set[str] = set()
-        queue = [name for name in only if name in by_name]
-        while queue:
-            name = queue.pop()
-            wanted.add(name)
-            queue += [need for need in by_name[name].needs if need not in wanted]
-        return wanted
 
 
 def settings_failed(error: CapcliError) -> Reply[HealthReport]:
@@ -130,15 +123,11 @@ def _check(
         )
         return HealthCheck(probe.name, HealthStatus.FAILED, late.message, late.next, late.code), late
     except CapcliError as error:
-        return HealthCheck(probe.name, HealthStatus.FAILED, error.message, _fix(error), error.code), error
+        # Its own words for what mends it, else its next command, unless that is this very one.
+        fix = error.details.get("fix") or (None if error.next == "capcli health" else error.next)
+        return HealthCheck(probe.name, HealthStatus.FAILED, error.message, fix, error.code), error
     status = HealthStatus.WARNING if finding.warning else HealthStatus.OK
     return HealthCheck(probe.name, status, finding.message, finding.fix, None), None
-
-
-def _fix(error: CapcliError) -> str | None:
-    """Return what mends it: its own words for that, else its next command unless that is this very one."""
-    fix = error.details.get("fix")
-    return str(fix) if fix else None if error.next == "capcli health" else error.next
 
 
 def _unhealthy(report: HealthReport, error: CapcliError | None) -> Problem | None:

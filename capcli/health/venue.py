@@ -31,10 +31,8 @@ def login(app: "App") -> Finding:
     try:
         session = app.broker.login()
     except LoginRefused as refusal:
-        error = _explained(app, refusal)
-    else:
-        return Finding(f"logged in as client {session.client_id}; session: {app.session_place}")
-    raise error
+        raise _explained(app, refusal) from refusal
+    return Finding(f"logged in as client {session.client_id}; session: {app.session_place}")
 
 
 def _explained(app: "App", refusal: LoginRefused) -> CapcliError:
@@ -101,7 +99,12 @@ def allowed_epics(app: "App") -> Finding:
     try:
         app.broker.all_details(allowed)
     except EpicUnknown:
-        unknown = [epic for epic in allowed if not _exists(app, epic)]
+        unknown = []
+        for epic in allowed:
+            try:
+                app.broker.details(epic)
+            except EpicUnknown:
+                unknown.append(epic)
         return Finding(
             f"CAP_ALLOWED_EPICS names {', '.join(unknown)}, which the broker does not have; epics are"
             " case-sensitive",
@@ -109,11 +112,3 @@ def allowed_epics(app: "App") -> Finding:
             warning=True,
         )
     return Finding(f"{', '.join(allowed)}: the broker has {'it' if len(allowed) == 1 else 'them all'}")
-
-
-def _exists(app: "App", epic: str) -> bool:
-    try:
-        app.broker.details(epic)
-    except EpicUnknown:
-        return False
-    return True
