@@ -57,18 +57,7 @@ class Announcement(Struct, frozen=True):
         return f"An order was sent under a mandate: {self.attempt_id}"
 
 
-FIELDS = (
-    "event",
-    "env",
-    "account_id",
-    "at",
-    "text",
-    "code",
-    "attempt_id",
-    "mandate",
-    "expires_at",
-    "next",
-)
+FIELDS = tuple(name for name in (*Announcement.__struct_fields__, "next") if name != "key")
 """The fields of the JSON object that CAP_NOTIFY_CMD reads from stdin; null where there is nothing to say."""
 
 
@@ -82,7 +71,7 @@ class Launch(Protocol):
         """Run a program for a limited time and return its exit code. Raises OSError as a call does."""
 
     def desktop(self, title: str, text: str) -> tuple[str, ...] | None:
-        """Return the command that shows a notification; None where there is no desktop."""
+        """Return the command that shows a notification; None without a desktop."""
 
 
 class Announcer:
@@ -105,29 +94,23 @@ class Announcer:
 
     def announce(self, news: Announcement) -> None:
         """Tell a person. It never raises and never waits: what it is about goes on all the same."""
-        if not (self._on_desktop or self._command) or self._is_repeat(news):
+        if not (self._on_desktop or self._command):
             return
-        with suppress(OSError):
-            launch = self._launch()
-            if self._command is not None:
-                with suppress(OSError):
-                    launch(self._command, _document(news))
-            if self._on_desktop and (shown := launch.desktop(news.title, news.line)) is not None:
-                launch(shown, b"")
-
-    def _is_repeat(self, news: Announcement) -> bool:
         now, key = self._monotonic(), (news.event.value, news.key)
         with self._lock:
             self._last = {one: at for one, at in self._last.items() if 0 <= now - at < REPEAT_S}
             if key in self._last:
-                return True
+                return
             self._last[key] = now
-            return False
-
-
-def _document(news: Announcement) -> bytes:
-    """Return one line of JSON, all ASCII: what a broker or a model wrote stays text in it."""
-    return json.dumps({name: _plain(getattr(news, name)) for name in FIELDS}).encode() + b"\n"
+        with suppress(OSError):
+            launch = self._launch()
+            if self._command is not None:
+                # One line, all ASCII: what a broker or a model wrote stays text in it.
+                document = {name: _plain(getattr(news, name)) for name in FIELDS}
+                with suppress(OSError):
+                    launch(self._command, json.dumps(document).encode() + b"\n")
+            if self._on_desktop and (shown := launch.desktop(news.title, news.line)) is not None:
+                launch(shown, b"")
 
 
 def _plain(value: Any) -> Any:

@@ -3,12 +3,14 @@
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from capcli.domain.approval import ApprovalRecord, ApprovalState, Asked, code_hash, tidy_code
+from capcli.domain.fields import with_fields_of
 from capcli.errors import ApprovalDenied, ApprovalElsewhere, ApprovalRequired, ApprovalUnknown, CapcliError
 from capcli.ports import Clock, Ids, Journal
 from capcli.reply import Reply
@@ -202,7 +204,8 @@ class Approvals:
 
     def _is_approved(self, asked: Asked, now: datetime) -> bool:
         said = self._journal().approvals_of(asked.digest, now=now)
-        last = max((one for one in said if one.state in _SAID), key=_decided, default=None)
+        decided = (one for one in said if one.state in _SAID)
+        last = max(decided, key=lambda one: one.decided_at or one.created_at, default=None)
         if last is None or (last.state is ApprovalState.DENIED and self._at_terminal):
             return False
         if last.state is ApprovalState.APPROVED:
@@ -230,45 +233,46 @@ class Approvals:
             expires_at=until.isoformat(),
         )
         error.shown = text
-        if not self._at_terminal and not self._is_announced(rows, now):
-            self._announce(_news(rows, code, now))
-        error.about(asked[0].account_id, **_known(asked))
-        return error
-
-    def _is_announced(self, rows: tuple[ApprovalRecord, ...], now: datetime) -> bool:
-        """Say whether another process asked for the same a moment ago, as a script run again and again."""
-        before = self._journal().approvals_of(rows[0].digest, now=now)
-        return any(
-            one.code_hash != rows[0].code_hash and timedelta(0) <= now - one.created_at < _REPEAT
-            for one in before
-        )
+        # Another process may have asked for the same a moment ago, as a script run again and again.
+        before = () if self._at_terminal else self._journal().approvals_of(rows[0].digest, now=now)
+        others = (one.created_at for one in before if one.code_hash != rows[0].code_hash)
+        if not self._at_terminal and not any(timedelta(0) <= now - at < _REPEAT for at in others):
+            news = Announcement(
+                Happening.APPROVAL_WAITS,
+                key=" ".join(row.digest for row in rows),
+                env=rows[0].env,
+                account_id=rows[0].account_id,
+                at=now,
+                text=text,
+                code=code,
+                expires_at=until,
+            )
+            self._announce(news)
+        known = {"preview_id": asked[0].preview_id} if asked[0].preview_id else {}
+        return error.about(asked[0].account_id, **known)
 
     def _code(self, asked: tuple[Asked, ...], now: datetime) -> str:
         """Return the code of these requests; a question that still waits keeps the one it has."""
         wanted = tuple(one.digest for one in asked)
         with self._lock:
-            held = self._codes.get(wanted)
-            if held is None or not self._waits(held, now):
-                held = self._codes[wanted] = self._draw(asked, now)
-            return held
-
-    def _waits(self, code: str, now: datetime) -> bool:
-        rows = self._journal().approvals(code_hash(code))
-        return all(row.state is ApprovalState.PENDING and row.expires_at > now for row in rows)
-
-    def _draw(self, asked: tuple[Asked, ...], now: datetime) -> str:
-        client = None if self._at_terminal else harmless(self._client()) or "a client without a name"
-        for _ in range(_DRAWS):
-            code = tidy_code(self._ids(""))[-_LENGTH:]
-            rows = [ApprovalRecord.of(one, code_hash(code), now, client) for one in asked]
-            if self._journal().ask_approval(rows, at_most=None if self._at_terminal else AT_MOST):
-                return code
-        raise RuntimeError("no code is free")
+            rows = self._journal().approvals(code_hash(self._codes[wanted])) if wanted in self._codes else ()
+            waits = all(row.state is ApprovalState.PENDING and row.expires_at > now for row in rows)
+            if wanted in self._codes and waits:
+                return self._codes[wanted]
+            client = None if self._at_terminal else harmless(self._client()) or "a client without a name"
+            for _ in range(_DRAWS):
+                code = tidy_code(self._ids(""))[-_LENGTH:]
+                new = [ApprovalRecord.of(one, code_hash(code), now, client) for one in asked]
+                if self._journal().ask_approval(new, at_most=None if self._at_terminal else AT_MOST):
+                    self._codes[wanted] = code
+                    return code
+            raise RuntimeError("no code is free")
 
     def waiting(self) -> Reply[ApprovalsFound]:
         """Return what waits, of every environment of this user."""
         found = self._journal().approvals_waiting(now=self._clock())
-        return Reply(ApprovalsFound(self.mode, tuple(_row(one) for one in found)))
+        rows = tuple(with_fields_of(one, ApprovalRow, asked_at=one.created_at) for one in found)
+        return Reply(ApprovalsFound(self.mode, rows))
 
     def queue(self) -> Queue:
         """Return the requests that wait; one asked more than once is one. Raises JournalUnreadable.
@@ -305,12 +309,9 @@ class Approvals:
                 request.rows[0].code_hash, ApprovalState.APPROVED, at=self._clock(), by=by, shown=request.rows
             )
         else:
+            decide = partial(self._journal().decide, at=self._clock(), by=by)
             # Each of them is said no to, whatever became of the one before.
-            said = [
-                self._journal().decide(code, ApprovalState.DENIED, at=self._clock(), by=by)
-                for code in request.codes
-            ]
-            signed = any(said)
+            signed = sum(decide(code, ApprovalState.DENIED) for code in request.codes) > 0
         if not signed:
             raise ApprovalUnknown(_MEANWHILE, next=_LIST)
         return self._told(request.rows, approved=approved)
@@ -349,22 +350,25 @@ class Approvals:
 
         Raises ApprovalUnknown, ApprovalElsewhere.
         """
-        open_states = frozenset({ApprovalState.PENDING}) if approved else _OPEN
-        rows = self._found(code, open_states)
+        rows = self._found(code, frozenset({ApprovalState.PENDING}) if approved else _OPEN)
         self._decide(code, ApprovalState.APPROVED if approved else ApprovalState.DENIED, by)
         return self._told(rows, approved=approved)
 
     def _told(self, rows: tuple[ApprovalRecord, ...], *, approved: bool) -> Reply[Decision]:
-        first = rows[0]
-        done = Decision(
+        first, said = rows[0], "Denied. Nothing was sent."
+        if approved:
+            said = (
+                f"Approved until {first.expires_at:%H:%M:%S}Z, for one send. Nothing was sent yet: repeat "
+                "the same call to send it, after a new check."
+            )
+        done = with_fields_of(
+            first,
+            Decision,
             state=ApprovalState.APPROVED if approved else ApprovalState.DENIED,
-            env=first.env,
-            account_id=first.account_id,
             requests=len(rows),
             text="\n".join(row.text for row in rows),
-            expires_at=first.expires_at,
-            sentence=_said(first, approved=approved),
-            next=_again(first) if approved else None,
+            sentence=said,
+            next=f"capcli execute {first.preview_id}" if approved and first.preview_id else None,
         )
         return Reply(done, first.account_id)
 
@@ -375,51 +379,3 @@ class Approvals:
     def _decide(self, code: str, state: ApprovalState, by: str) -> None:
         if not self._journal().decide(code_hash(code), state, at=self._clock(), by=by):
             raise ApprovalUnknown(_MEANWHILE, next=_LIST)
-
-
-def _news(rows: tuple[ApprovalRecord, ...], code: str, now: datetime) -> Announcement:
-    first = rows[0]
-    return Announcement(
-        Happening.APPROVAL_WAITS,
-        key=" ".join(row.digest for row in rows),
-        env=first.env,
-        account_id=first.account_id,
-        at=now,
-        text="\n".join(row.text for row in rows),
-        code=code,
-        expires_at=min(row.expires_at for row in rows),
-    )
-
-
-def _decided(record: ApprovalRecord) -> datetime:
-    return record.decided_at or record.created_at
-
-
-def _known(asked: tuple[Asked, ...]) -> dict[str, str]:
-    return {"preview_id": asked[0].preview_id} if asked[0].preview_id else {}
-
-
-def _row(record: ApprovalRecord) -> ApprovalRow:
-    return ApprovalRow(
-        kind=record.kind,
-        state=record.state,
-        env=record.env,
-        account_id=record.account_id,
-        text=record.text,
-        asked_at=record.created_at,
-        expires_at=record.expires_at,
-    )
-
-
-def _said(record: ApprovalRecord, *, approved: bool) -> str:
-    if not approved:
-        return "Denied. Nothing was sent."
-    return (
-        f"Approved until {record.expires_at:%H:%M:%S}Z, for one send. Nothing was sent yet: repeat the"
-        f" same call"
-        " to send it, after a new check."
-    )
-
-
-def _again(record: ApprovalRecord) -> str | None:
-    return f"capcli execute {record.preview_id}" if record.preview_id else None

@@ -13,7 +13,7 @@ from capcli.domain.notes import LONGEST_NOTE
 from capcli.domain.numbers import money, result
 from capcli.domain.opened import opened_figures
 from capcli.domain.policy import CheckInput
-from capcli.domain.sizing import ExitFigures, Figures
+from capcli.domain.sizing import Figures
 from capcli.domain.unusual import CautionInput, Unusual, cautions
 
 _NAME_LENGTH = 60
@@ -43,7 +43,7 @@ def order_text(case: CheckInput, account_id: str, *, env: str, now: datetime) ->
     what = f"{request.side.value} {short(request.size)} {request.epic} ({harmless(case.market.name)}), {how}"
     lines = [
         *_effect_lines(case),
-        *([] if case.only_reduces else _opened_lines(case, figures)),
+        *([] if case.only_reduces else _exit_lines(case, figures)),
         _margin_line(case, figures.margin),
         *warning_lines(case, now),
     ]
@@ -64,9 +64,18 @@ def warning_lines(case: CheckInput, now: datetime) -> Iterator[str]:
             yield f"Warning: {caution}"
 
 
-def _opened_lines(case: CheckInput, figures: Figures) -> list[str]:
-    account = figures.account_currency
-    return [_stop(figures.stop, account, _kind_of_stop(case)), _limit(figures.limit, account)]
+def _exit_lines(case: CheckInput, figures: Figures) -> Iterator[str]:
+    account, stop, limit = figures.account_currency, figures.stop, figures.limit
+    kind = "Guaranteed stop" if case.request.guaranteed else "Stop"
+    kind = "Trailing stop" if case.request.trailing else kind
+    if stop is None:
+        yield "NO STOP: the loss is unlimited"
+    else:
+        yield f"{kind} {plain(stop.level)}, loss there {money(abs(stop.amount), account)}"
+    if limit is None:
+        yield "No limit"
+    else:
+        yield f"Limit {plain(limit.level)}, gain there {money(abs(limit.amount), account)}"
 
 
 def _margin_line(case: CheckInput, margin: Decimal | None) -> str:
@@ -93,24 +102,6 @@ def _effect_lines(case: CheckInput) -> list[str]:
     ]
 
 
-def _kind_of_stop(case: CheckInput) -> str:
-    if case.request.trailing:
-        return "Trailing stop"
-    return "Guaranteed stop" if case.request.guaranteed else "Stop"
-
-
-def _stop(stop: ExitFigures | None, currency: str, kind: str) -> str:
-    if stop is None:
-        return "NO STOP: the loss is unlimited"
-    return f"{kind} {plain(stop.level)}, loss there {money(abs(stop.amount), currency)}"
-
-
-def _limit(limit: ExitFigures | None, currency: str) -> str:
-    if limit is None:
-        return "No limit"
-    return f"Limit {plain(limit.level)}, gain there {money(abs(limit.amount), currency)}"
-
-
 class Ends(Struct, frozen=True):
     """What a deal gains or loses at its stop and at its limit, in account currency; None without one."""
 
@@ -127,7 +118,17 @@ class ExitOrders(Struct, frozen=True):
 
 def change_lines(before: ExitOrders, after: ExitOrders, currency: str) -> list[str]:
     """Say in account currency what an amendment does to what a deal can lose and gain."""
-    return [line for line in (_stop_change(before, after, currency), *_rest(before, after, currency)) if line]
+    lines = [_stop_change(before, after, currency)]
+    if before.bracket.guaranteed and after.bracket.has_stop and not after.bracket.guaranteed:
+        lines.append("Gives up the guarantee of the stop: a gap may lose more than that")
+    was, then = before.ends.limit, after.ends.limit
+    if was is None and then is not None:
+        lines.append(f"Sets a limit: {_end(then, 'gain', currency)} there")
+    elif was is not None and then is None:
+        lines.append(f"Removes the limit ({_end(was, 'gain', currency)} there)")
+    elif was is not None and then is not None and was != then:
+        lines.append(f"Moves the limit: {_moved(was, then, 'gain', currency)}")
+    return lines
 
 
 def _stop_change(before: ExitOrders, after: ExitOrders, currency: str) -> str:
@@ -146,18 +147,6 @@ def _stop_change(before: ExitOrders, after: ExitOrders, currency: str) -> str:
         return f"Keeps the stop: {_end(then, 'loss', currency)} there"
     verb = "Loosens" if then < was else "Tightens"
     return f"{verb} the stop: {_moved(was, then, 'loss', currency)}"
-
-
-def _rest(before: ExitOrders, after: ExitOrders, currency: str) -> Iterator[str]:
-    if before.bracket.guaranteed and after.bracket.has_stop and not after.bracket.guaranteed:
-        yield "Gives up the guarantee of the stop: a gap may lose more than that"
-    was, then = before.ends.limit, after.ends.limit
-    if was is None and then is not None:
-        yield f"Sets a limit: {_end(then, 'gain', currency)} there"
-    elif was is not None and then is None:
-        yield f"Removes the limit ({_end(was, 'gain', currency)} there)"
-    elif was is not None and then is not None and was != then:
-        yield f"Moves the limit: {_moved(was, then, 'gain', currency)}"
 
 
 def _moved(was: Decimal, then: Decimal, usual: str, currency: str) -> str:

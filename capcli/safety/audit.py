@@ -22,15 +22,10 @@ _BEHIND = frozenset({"record"})
 Progress = Callable[[int, int], None]
 
 
-def _silent(_done: int, _all: int) -> None:
-    pass
-
-
 class Vault(Protocol):
     """Where the chain's key and end are kept. Both raise what the keychain does."""
 
     def load(self) -> Anchor | None: ...
-
     def save(self, anchor: Anchor) -> None: ...
 
 
@@ -57,22 +52,29 @@ class Verification:
         self._vault = vault
         self._clock = clock
 
-    def verify(self, *, ask_keychain: bool = True, progress: Progress = _silent) -> Reply[Verified]:
+    def verify(
+        self, *, ask_keychain: bool = True, progress: Progress = lambda _done, _all: None
+    ) -> Reply[Verified]:
         """Look through the whole journal. One that was altered or is behind is a result with a problem.
 
         `progress` is told how many entries are done, of how many.
         """
-        anchor, trouble = self._anchor() if ask_keychain else (None, "")
+        anchor, trouble = None, ""
+        try:
+            anchor = self._vault.load() if ask_keychain else None
+        except CapcliError as error:
+            trouble = f"The keychain could not be asked ({error.code}). "
         marks = (anchor.mark,) if anchor else ()
         found = self._journal.inspect(anchor.key if anchor else None, marks, progress)
-        behind = None if _is_damaged(found) else self._journal.remembered()
+        is_damaged = any(one.table == "file" for one in found.breaks)
+        behind = None if is_damaged else self._journal.remembered()
         breaks = found.breaks if behind is None else (behind, *found.breaks)
         anchored = anchor.count if anchor and not breaks else None
         note = _note(found, anchor, trouble)
         return _reply(Verified(not breaks, found.events, found.keyed, anchored, breaks, note))
 
     def accept(
-        self, *, reason: str, ask_keychain: bool = True, progress: Progress = _silent
+        self, *, reason: str, ask_keychain: bool = True, progress: Progress = lambda _done, _all: None
     ) -> Reply[Verified]:
         """Go on from the journal as it is now: a person says why, and the journal keeps the reason.
 
@@ -95,12 +97,6 @@ class Verification:
         if anchor is not None:
             self._vault.save(replace(anchor, count=count, head=head))
         return self.verify(ask_keychain=ask_keychain, progress=progress)
-
-    def _anchor(self) -> tuple[Anchor | None, str]:
-        try:
-            return self._vault.load(), ""
-        except CapcliError as error:
-            return None, f"The keychain could not be asked ({error.code}). "
 
 
 def _note(found: Inspection, anchor: Anchor | None, trouble: str) -> str:
@@ -134,7 +130,3 @@ def _reply(data: Verified) -> Reply[Verified]:
         next="capcli history executions",
     )
     return Reply(data, problem=error.problem())
-
-
-def _is_damaged(found: Inspection) -> bool:
-    return any(one.table == "file" for one in found.breaks)

@@ -1,6 +1,6 @@
 """The go-live checklist: what is done, how that is known, and what unlocks live on this computer."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,6 +9,7 @@ from msgspec import Struct
 from capcli.domain.attempt import AttemptState
 from capcli.domain.going_live import Approval, Gate, Step, Unlock
 from capcli.domain.hosts import HostKind
+from capcli.domain.numbers import counted
 from capcli.errors import CapcliError, JournalAltered, LiveLocked, NotConfirmed
 from capcli.ports import Clock, Journal, LivePlace, UnlockKeeper
 from capcli.reply import Reply
@@ -27,6 +28,7 @@ PHRASES = {
 }
 _COMMAND = "capcli live checklist"
 _MANY = 1000
+_NOT_COMPLETED = "it was not completed on this computer"
 _TEXTS = {
     Step.LOGIN: "A login on live worked",
     Step.ACCOUNTS: "The accounts of live returned data",
@@ -96,14 +98,11 @@ def gate_of(keeper: UnlockKeeper, place: LivePlace) -> Gate:
         kept, here = keeper.load(), place.read()
     except CapcliError as error:
         reason = f"its completion is stored in the keychain, which cannot be read ({error.code})"
-        return Gate(unlocked=False, approval=Approval.HUMAN, reason=reason)
-    if kept is None:
-        return Gate(unlocked=False, approval=Approval.HUMAN, reason="it was not completed on this computer")
-    if kept.place != here:
-        reason = "it was completed for another state folder or computer"
-        return Gate(unlocked=False, approval=Approval.HUMAN, reason=reason)
-    reason = f"completed on {kept.at:%Y-%m-%d %H:%M:%S}Z"
-    return Gate(unlocked=True, approval=kept.approval, reason=reason)
+    else:
+        if kept is not None and kept.place == here:
+            return Gate(True, kept.approval, f"completed on {kept.at:%Y-%m-%d %H:%M:%S}Z")
+        reason = "it was completed for another state folder or computer" if kept else _NOT_COMPLETED
+    return Gate(unlocked=False, approval=Approval.HUMAN, reason=reason)
 
 
 class GoingLive:
@@ -158,60 +157,41 @@ class GoingLive:
         return tuple(Step(item.name) for item in self._items(gate) if not item.done)
 
     def _items(self, gate: Gate) -> list[ChecklistItem]:
-        notes = self._notes()
-        return [self._item(step, notes, gate) for step in Step]
+        """Return each step, whether it is done, and how that is known or what is missing."""
+        # By step, how it is known (None where it is not) and what is missing.
+        found: dict[Step, tuple[str | None, str]] = {}
+        for at, detail in self._sources.journal().notes(KIND):
+            here = (detail.get("profile"), detail.get("hosts")) == (self._profile, self._kind.value)
+            if here and detail.get("step") in tuple(Step):
+                found[Step(detail["step"])] = f"{detail.get('how', '')} ({at:%Y-%m-%d %H:%M}Z)", ""
+        for step in Step:
+            missing = "a person says so on a terminal" if step in ASKED else "looked at on a terminal"
+            found.setdefault(step, (None, self._troubles.get(step, missing)))
+        unset = "set neither in the environment nor in the profile"
+        found[Step.ENV] = self._on_purpose.env, f"{unset}; --env alone does not count"
+        found[Step.TRADING] = self._on_purpose.trading, unset
+        no_trade = f"the journal has no preview that was executed on demo {_WHERE[self._kind]}"
+        found[Step.DEMO_TRADE] = self._demo_trade(), f"{no_trade}: capcli --env demo preview ..."
+        found[Step.PHRASE] = gate.reason if gate.unlocked else None, gate.reason
+        try:
+            found[Step.PIN] = "in the keychain" if self._pin.is_set else None, "set on a terminal"
+        except CapcliError as error:
+            found[Step.PIN] = None, f"the keychain cannot be asked ({error.code})"
+        return [
+            ChecklistItem(step.value, known is not None, _TEXTS[step], known or missing)
+            for step, known, missing in ((step, *found[step]) for step in Step)
+        ]
 
-    def _item(self, step: Step, notes: Mapping[Step, str], gate: Gate) -> ChecklistItem:
-        done, how = self._known(step, notes, gate)
-        return ChecklistItem(step.value, done, _TEXTS[step], how)
-
-    def _known(self, step: Step, notes: Mapping[Step, str], gate: Gate) -> tuple[bool, str]:
-        match step:
-            case Step.DEMO_TRADE:
-                return self._demo_trade()
-            case Step.ENV:
-                how = "set neither in the environment nor in the profile; --env alone does not count"
-                return _said(self._on_purpose.env, how)
-            case Step.TRADING:
-                return _said(self._on_purpose.trading, "set neither in the environment nor in the profile")
-            case Step.PIN:
-                return self._pin_known()
-            case Step.PHRASE:
-                return gate.unlocked, gate.reason
-        missing = "a person says so on a terminal" if step in ASKED else "looked at on a terminal"
-        return _said(notes.get(step), self._troubles.get(step, missing))
-
-    def _demo_trade(self) -> tuple[bool, str]:
+    def _demo_trade(self) -> str | None:
         for attempt in self._sources.journal().attempts("demo", limit=_MANY):
             landed = attempt.state is AttemptState.LANDED and attempt.preview_id is not None
-            if landed and self._counts(attempt.host):
-                return True, f"journal: preview {attempt.preview_id} became {attempt.attempt_id}"
-        where = _WHERE[self._kind]
-        return (
-            False,
-            f"the journal has no preview that was executed on demo {where}: capcli --env demo preview ...",
-        )
+            if landed and self._sources.kind_of(attempt.host) is self._kind:
+                return f"journal: preview {attempt.preview_id} became {attempt.attempt_id}"
+        return None
 
     @property
     def _kind(self) -> HostKind:
         return self._sources.kind_of(self._sources.host)
-
-    def _counts(self, host: str) -> bool:
-        return self._sources.kind_of(host) is self._kind
-
-    def _pin_known(self) -> tuple[bool, str]:
-        try:
-            return (True, "in the keychain") if self._pin.is_set else (False, "set on a terminal")
-        except CapcliError as error:
-            return False, f"the keychain cannot be asked ({error.code})"
-
-    def _notes(self) -> dict[Step, str]:
-        found = {}
-        for at, detail in self._sources.journal().notes(KIND):
-            here = (detail.get("profile"), detail.get("hosts")) == (self._profile, self._kind.value)
-            if here and detail.get("step") in tuple(Step):
-                found[Step(detail["step"])] = f"{detail.get('how', '')} ({at:%Y-%m-%d %H:%M}Z)"
-        return found
 
     def note(self, step: Step, how: str) -> None:
         """Write down that a step is done, so that the list can be continued. Raises JournalUnreadable."""
@@ -220,37 +200,25 @@ class GoingLive:
 
     def look(self) -> None:
         """Ask the broker for what is open of login, accounts and market search, and note what worked."""
-        wanted = self.open_steps()
-        asked: dict[Step, Callable[[], str]] = {
-            Step.LOGIN: self._login,
-            Step.ACCOUNTS: self._accounts,
-            Step.MARKETS: self._markets,
-        }
-        for step, ask in asked.items():
-            if step in wanted:
-                try:
-                    self.note(step, ask())
-                except CapcliError as error:
-                    self._troubles[step] = f"{error.code}: {error.message}"
-
-    def _login(self) -> str:
-        self._sources.accounts().login(force=True)
-        return "logged in"
-
-    def _accounts(self) -> str:
-        rows = self._sources.accounts().list().data.accounts
-        return f"{len(rows)} account{'' if len(rows) == 1 else 's'}"
-
-    def _markets(self) -> str:
-        rows = self._sources.markets().search("gold", limit=1).data.markets
-        if not rows:
-            raise LiveLocked("A search for gold found no market.")
-        return f"found {rows[0].epic}"
+        for step in self.open_steps():
+            try:
+                if step is Step.LOGIN:
+                    self._sources.accounts().login(force=True)
+                    self.note(step, "logged in")
+                elif step is Step.ACCOUNTS:
+                    self.note(step, counted(len(self._sources.accounts().list().data.accounts), "account"))
+                elif step is Step.MARKETS:
+                    rows = self._sources.markets().search("gold", limit=1).data.markets
+                    if not rows:
+                        raise LiveLocked("A search for gold found no market.")
+                    self.note(step, f"found {rows[0].epic}")
+            except CapcliError as error:
+                self._troubles[step] = f"{error.code}: {error.message}"
 
     def fields(self) -> tuple[tuple[str, str], ...]:
         """Return the fields of the latest demo preview with their meaning; empty without such a preview."""
         for record in self._sources.journal().previews("demo", limit=_MANY):
-            if is_walkable(record) and self._counts(record.host):
+            if is_walkable(record) and self._sources.kind_of(record.host) is self._kind:
                 return sentences(record)
         return ()
 
@@ -272,7 +240,3 @@ class GoingLive:
         done = {"profile": self._profile, "hosts": self._kind.value, "approval": approval.value}
         self._sources.journal().note(None, KIND, at=now, detail=done | {"step": "complete"})
         self._keeper.save(Unlock(self._place.make(), now, approval))
-
-
-def _said(how: str | None, missing: str) -> tuple[bool, str]:
-    return how is not None, how or missing

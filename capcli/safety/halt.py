@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from capcli.domain.account import Listed, WorkingOrder
 from capcli.domain.halt import Halt, HaltKept, tidy
 from capcli.domain.money import plain, short
+from capcli.domain.numbers import counted
 from capcli.errors import CapcliError, EnvironmentUnknown, Halted, NotConfirmed, StateFolderUnusable
 from capcli.ports import Clock, HaltSwitch, Journal
 from capcli.reply import Reply
@@ -73,18 +74,15 @@ class Halting:
             # What cannot be written now ends when somebody resumes.
             ended = self._end_mandates(by)
         if not kept.places:
-            return self._in_memory(kept)
+            held = kept.halt
+            said = (
+                f"Halted in this process alone ({self._pid}): {' and '.join(kept.failed)} cannot be written."
+                " Every other terminal, script and assistant can still send orders: stop them yourself."
+            )
+            shown = HaltShown(True, True, held.at, held.by or None, held.reason, said, _PLACES, ())
+            return Reply(shown, problem=StateFolderUnusable(said, next=_PLACES).problem())
         shown = _shown(kept, changed=changed)
         return Reply(_with_orders(replace(shown, sentence=f"{shown.sentence}{ended}"), waiting))
-
-    def _in_memory(self, kept: HaltKept) -> Reply[HaltShown]:
-        held = kept.halt
-        said = (
-            f"Halted in this process alone ({self._pid}): {' and '.join(kept.failed)} cannot be written."
-            " Every other terminal, script and assistant can still send orders: stop them yourself."
-        )
-        shown = HaltShown(True, True, held.at, held.by or None, held.reason, said, _PLACES, ())
-        return Reply(shown, problem=StateFolderUnusable(said, next=_PLACES).problem())
 
     def resume(self, *, confirmed: bool, by: str) -> Reply[HaltShown]:
         """Let orders be sent again. Raises NotConfirmed, JournalUnreadable: then it stays halted."""
@@ -137,7 +135,15 @@ def _shown(kept: HaltKept, *, changed: bool) -> HaltShown:
     what = f"Nothing that adds risk is sent from here, on any environment or account. {_STAYS}"
     already = "" if changed else "Already "
     words = held.words if already else f"{held.words[0].upper()}{held.words[1:]}"
-    said = f"{already}{words.rstrip('.')}. {what}{_half(kept)}"
+    half = ""
+    if kept.failed:
+        # What it means that one of the two places did not take the halt.
+        place, failed = kept.places[0], kept.failed[0]
+        half = f" It is stored in {place}, which all your processes check; {failed} could not be written."
+        if not kept.everywhere:
+            elsewhere = f"a program with another state folder than {place} is not halted"
+            half = f" {failed} could not be written: {elsewhere}."
+    said = f"{already}{words.rstrip('.')}. {what}{half}"
     return HaltShown(True, changed, held.at, held.by or None, held.reason, said, _RESUME, kept.places)
 
 
@@ -147,41 +153,29 @@ def _with_orders(shown: HaltShown, waiting: Waiting | None) -> HaltShown:
         return shown
     try:
         where, found, cancelled = waiting()
-    except EnvironmentUnknown as error:
-        used = f" and {last} was used last" if (last := error.details.get("last")) else ""
-        sentence = (
-            f"{shown.sentence} Working orders can still fill. They were not looked up: no environment is "
-            f"chosen here{used}: capcli --env ENV orders lists them."
-        )
-        return replace(shown, sentence=sentence)
-    except Exception as error:  # noqa: BLE001  it is halted, whatever this look does
+    except Exception as error:  # noqa: BLE001  it is halted, whatever this does
         why = error.message if isinstance(error, CapcliError) else type(error).__name__
         sentence = f"{shown.sentence} Working orders can still fill, and could not be read: {why}"
+        if isinstance(error, EnvironmentUnknown):
+            used = f" and {last} was used last" if (last := error.details.get("last")) else ""
+            sentence = (
+                f"{shown.sentence} Working orders can still fill. They were not looked up: no environment is "
+                f"chosen here{used}: capcli --env ENV orders lists them."
+            )
         return replace(shown, sentence=sentence)
-    if cancelled:
-        shown = replace(shown, sentence=f"{shown.sentence} {cancelled}")
+    sentence = f"{shown.sentence} {cancelled}".rstrip()
     if found.is_empty:
-        return shown
+        return replace(shown, sentence=sentence)
     named = [f"{row.side.value} {short(row.size)} {row.epic} at {plain(row.level)}" for row in found.rows]
     named += [row.words for row in found.unreadable]
-    count = f"{len(named)} working order{'' if len(named) == 1 else 's'}"
     ids = [row.deal_id for row in found.rows] + [row.deal_id for row in found.unreadable if row.deal_id]
     return replace(
         shown,
-        sentence=f"{shown.sentence} {count} can still fill ({where}): {', '.join(named)}.",
+        sentence=f"{sentence} {counted(len(named), 'working order')} can still fill ({where}): "
+        f"{', '.join(named)}.",
         next="capcli orders cancel --all",
         orders=tuple(ids),
     )
-
-
-def _half(kept: HaltKept) -> str:
-    """Say what it means that one of the two places did not take the halt."""
-    if not kept.failed:
-        return ""
-    place, failed = kept.places[0], kept.failed[0]
-    if kept.everywhere:
-        return f" It is stored in {place}, which all your processes check; {failed} could not be written."
-    return f" {failed} could not be written: a program with another state folder than {place} is not halted."
 
 
 def _released(*, changed: bool) -> HaltShown:

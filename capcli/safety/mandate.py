@@ -11,6 +11,7 @@ from typing import Protocol
 from msgspec import Struct
 from msgspec.structs import replace
 
+from capcli.domain.fields import with_fields_of
 from capcli.domain.mandate import Deed, Mandate, MandateState, secret_hash
 from capcli.domain.money import CENT, plain
 from capcli.domain.numbers import counted
@@ -27,6 +28,9 @@ MOST_ORDERS = 1000
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _LIST = "capcli mandate list"
 _SHOWN_FOR = timedelta(days=1)
+_UNDER_CONFIRM = (
+    "Approval is confirm here, so nobody is asked anyway: it has an effect only with CAP_APPROVAL=human.\n"
+)
 
 
 class MandateRow(Struct, frozen=True):
@@ -95,15 +99,12 @@ class SecretFiles(Protocol):
 
     def place(self, env: str, name: str) -> str:
         """Return where the secret of a mandate is kept."""
-        ...
 
     def write(self, env: str, name: str, secret: str) -> None:
         """Put a secret in its place, for this user only. Raises StateFolderUnusable."""
-        ...
 
     def drop(self, env: str, name: str) -> None:
         """Remove a secret. Raises StateFolderUnusable."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,24 +176,16 @@ class Mandates:
             granted_at=now,
             expires_at=until,
         )
-        return Terms(mandate, self._text(mandate))
-
-    def _text(self, mandate: Mandate) -> str:
-        lines = [
-            f"Mandate {mandate.name}: whoever has its file may send, without asking a person,",
-            f"up to {counted(mandate.orders, 'order')} in {', '.join(mandate.epics)}, each with a stop,",
-            f"each losing at most {plain(mandate.risk)} {mandate.currency} at its stop (or more by a gap),",
-            f"all together losing at most {plain(mandate.total_risk)} {mandate.currency}, costs included,",
-            f"and may close, cancel or tighten what they open, until {local_time(mandate.expires_at)}.",
-            f"On {mandate.env.upper()}, account {mandate.account_id}",
-        ]
-        if self._approval != "human":
-            lines.insert(
-                5,
-                "Approval is confirm here, so nobody is asked anyway: it has an effect only with"
-                " CAP_APPROVAL=human.",
-            )
-        return "\n".join(lines)
+        confirm = "" if self._approval == "human" else _UNDER_CONFIRM
+        text = (
+            f"Mandate {name}: whoever has its file may send, without asking a person,\n"
+            f"up to {counted(orders, 'order')} in {', '.join(mandate.epics)}, each with a stop,\n"
+            f"each losing at most {plain(mandate.risk)} {mandate.currency} at its stop (or more by a gap),\n"
+            f"all together losing at most {plain(mandate.total_risk)} {mandate.currency}, costs included,\n"
+            f"and may close, cancel or tighten what they open, until {local_time(until)}.\n"
+            f"{confirm}On {mandate.env.upper()}, account {account_id}"
+        )
+        return Terms(mandate, text)
 
     def grant(self, terms: Terms) -> Reply[MandateGranted]:
         """Put a mandate into force and write the secret that its client needs.
@@ -223,26 +216,24 @@ class Mandates:
         found = self._tools.journal().mandates.of(since=now - _SHOWN_FOR)
         active = (one for one in found if one.state is MandateState.ACTIVE and one.expires_at > now)
         here = [one for one in active if self._is_here(one)]
-        charged = self._charged(here)
-        rows = tuple(self._row(one, self._count(one), charged.get(one.mandate_id)) for one in found)
+        charged: dict[str, Decimal] = {}
+        if here:
+            # Nothing is told of those of another account, or where a read fails.
+            with suppress(CapcliError):
+                broker = self._tools.broker()
+                on = broker.session().account_id
+                positions, orders = broker.positions(), broker.orders()
+                for one in (one for one in here if one.account_id == on):
+                    charged[one.mandate_id] = self._tools.ledger.used(one, positions, orders).charged
+        rows = []
+        for one in found:
+            uses = self._tools.journal().mandates.uses(one.mandate_id)
+            used = sum(use.deed is Deed.OPEN for use, _ in uses)
+            rows.append(self._row(one, used, charged.get(one.mandate_id)))
         account_id = None
         with suppress(CapcliError):
             account_id = self._tools.broker().account_id if here else None
-        return Reply(MandatesFound(rows, self._approval), account_id)
-
-    def _charged(self, mandates: Sequence[Mandate]) -> dict[str, Decimal]:
-        """Read what is used of mandates; nothing of those of another account, or where a read fails."""
-        if not mandates:
-            return {}
-        found: dict[str, Decimal] = {}
-        with suppress(CapcliError):
-            broker = self._tools.broker()
-            account_id = broker.session().account_id
-            positions, orders = broker.positions(), broker.orders()
-            for one in mandates:
-                if one.account_id == account_id:
-                    found[one.mandate_id] = self._tools.ledger.used(one, positions, orders).charged
-        return found
+        return Reply(MandatesFound(tuple(rows), self._approval), account_id)
 
     def revoke(self, name: str, *, by: str) -> Reply[MandateRevoked]:
         """End a mandate for good and cancel its working orders. Asks nothing. Raises MandateUnknown."""
@@ -261,20 +252,13 @@ class Mandates:
         cancelled, left = self._cancelled(mine)
         with suppress(CapcliError):
             self._tools.files.drop(mandate.env, mandate.name)
-        told = _orders_told(cancelled, left)
-        kept = "What it opened stays open, with its stops."
-        said = f"Revoked: the mandate {name} is no longer in force. {kept}{told}"
-        return Reply(
-            MandateRevoked(
-                mandate.mandate_id,
-                name,
-                cancelled,
-                left,
-                said,
-                f"capcli orders cancel {left[0]} --account {mandate.account_id}" if left else _LIST,
-            ),
-            mandate.account_id,
+        sentence = (
+            f"Revoked: the mandate {name} is no longer in force. What it opened stays open, with its stops."
+            f"{_orders_told(cancelled, left)}"
         )
+        then = f"capcli orders cancel {left[0]} --account {mandate.account_id}" if left else _LIST
+        revoked = MandateRevoked(mandate.mandate_id, name, cancelled, left, sentence, then)
+        return Reply(revoked, mandate.account_id)
 
     def cancel_orders(self) -> str:
         """Cancel the working orders of all mandates here, and say so; empty where there are none."""
@@ -292,12 +276,8 @@ class Mandates:
 
     def _waiting(self, mandate: Mandate) -> tuple[str, ...]:
         """Name the working orders that were placed under a mandate, filled or gone since or not."""
-        sent = self._tools.ledger.sent(mandate)
-        return tuple(
-            one.attempt.order_id
-            for one in sent
-            if one.attempt.kind is Kind.WORKING and one.attempt.order_id is not None
-        )
+        sent = (one.attempt for one in self._tools.ledger.sent(mandate))
+        return tuple(one.order_id for one in sent if one.kind is Kind.WORKING and one.order_id is not None)
 
     def _cancelled(self, mandates: Sequence[Mandate]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Cancel what waits on this account; what could not be looked at may still wait."""
@@ -326,27 +306,14 @@ class Mandates:
     def _is_here(self, mandate: Mandate) -> bool:
         return (mandate.env, mandate.host) == (self._env, self._host)
 
-    def _count(self, mandate: Mandate) -> int:
-        uses = self._tools.journal().mandates.uses(mandate.mandate_id)
-        return sum(use.deed is Deed.OPEN for use, _ in uses)
-
     def _row(self, mandate: Mandate, used: int, charged: Decimal | None) -> MandateRow:
         past = mandate.state is MandateState.ACTIVE and mandate.expires_at <= self._tools.clock()
-        return MandateRow(
-            mandate_id=mandate.mandate_id,
-            name=mandate.name,
-            env=mandate.env,
-            account_id=mandate.account_id,
+        return with_fields_of(
+            mandate,
+            MandateRow,
             state=MandateState.EXPIRED if past else mandate.state,
-            epics=mandate.epics,
-            risk=mandate.risk,
-            total_risk=mandate.total_risk,
             charged=charged,
-            currency=mandate.currency,
-            orders=mandate.orders,
             orders_used=used,
-            granted_at=mandate.granted_at,
-            expires_at=mandate.expires_at,
             ended_at=mandate.ended_at or (mandate.expires_at if past else None),
         )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -10,9 +10,9 @@ from typing import Any
 from msgspec.structs import replace
 
 from capcli.context import AccountSnapshot
-from capcli.domain.account import Activity, Position, Transaction, WorkingOrder
+from capcli.domain.account import Position, WorkingOrder
 from capcli.domain.approval import Asked
-from capcli.domain.attempt import AttemptRecord, AttemptState
+from capcli.domain.attempt import AttemptState
 from capcli.domain.mandate import (
     Deed,
     Mandate,
@@ -24,7 +24,6 @@ from capcli.domain.mandate import (
     Spend,
     Tightening,
     Usage,
-    Use,
     secret_hash,
     usage_of,
     why_not_opened,
@@ -59,20 +58,22 @@ class Ledger:
     def sent(self, mandate: Mandate) -> tuple[Sent, ...]:
         """Return the orders of a mandate, oldest first."""
         uses = self.journal().mandates.uses(mandate.mandate_id)
-        stops = [each for each in uses if each[0].deed is Deed.TIGHTEN]
-        return tuple(self._sent(use, attempt, stops) for use, attempt in uses if use.deed is Deed.OPEN)
-
-    def _sent(self, use: Use, attempt: AttemptRecord, stops: list[tuple[Use, AttemptRecord]]) -> Sent:
-        preview = self.journal().preview(attempt.preview_id or "")
-        assert preview is not None
-        order = read_order(preview.document)
-        # The stop of a working order is a distance, so its deal gets another level than the order shows.
-        stop = attempt.stop_level if attempt.kind is Kind.MARKET else None
-        one = Sent(use, attempt, order.request.size, order.request.side, stop, order.stop_level)
-        for _, change in stops:
-            if change.state is AttemptState.LANDED and change.target in one.names:
-                one = replace(one, stop=change.stop_level)
-        return one
+        changes = [each for use, each in uses if use.deed is Deed.TIGHTEN]
+        found = []
+        for use, attempt in uses:
+            if use.deed is not Deed.OPEN:
+                continue
+            preview = self.journal().preview(attempt.preview_id or "")
+            assert preview is not None
+            order = read_order(preview.document)
+            # The stop of a working order is a distance, so its deal gets another level than the order shows.
+            stop = attempt.stop_level if attempt.kind is Kind.MARKET else None
+            one = Sent(use, attempt, order.request.size, order.request.side, stop, order.stop_level)
+            for change in changes:
+                if change.state is AttemptState.LANDED and change.target in one.names:
+                    one = replace(one, stop=change.stop_level)
+            found.append(one)
+        return tuple(found)
 
     def owner(self, mandate: Mandate, deal_id: str) -> Sent | None:
         """Return the order of a mandate that a deal came from; None for a deal that it did not open."""
@@ -90,21 +91,17 @@ class Ledger:
         broker, sent = self.broker(), self.sent(mandate)
         if not sent:
             return Usage(0, Decimal("0.00"), None)
-        bookings, activity = self._history(mandate)
-        currencies = {row.currency for row in positions} | {row.currency for row in orders}
-        rates = known_rates(broker, currencies, mandate.currency)
-        return usage_of(mandate, sent, MandateBook(positions, orders, activity, bookings, rates))
-
-    def _history(self, mandate: Mandate) -> tuple[tuple[Transaction, ...], tuple[Activity, ...]]:
-        broker, since = self.broker(), mandate.since
+        since = mandate.since
         half, now = since + _WINDOW, broker.broker_time() or broker.server_time()
         windows = [(since, half), (half, None)] if now > half else [(since, None)]
         reads: list[Callable[[], Any]] = [partial(broker.transactions, *window) for window in windows]
         reads += [partial(broker.activity, *window) for window in windows]
         found = together(*reads)
-        parts = found[: len(windows)], found[len(windows) :]
-        bookings, activity = (tuple(row for part in each for row in part) for each in parts)
-        return bookings, activity
+        bookings = tuple(row for part in found[: len(windows)] for row in part)
+        activity = tuple(row for part in found[len(windows) :] for row in part)
+        currencies = {row.currency for row in positions} | {row.currency for row in orders}
+        rates = known_rates(broker, currencies, mandate.currency)
+        return usage_of(mandate, sent, MandateBook(positions, orders, activity, bookings, rates))
 
 
 class MandatePermits:
@@ -136,43 +133,39 @@ class MandatePermits:
             mandate = self._journal().mandates.by_secret(known)
             if mandate is None:
                 return Outside(None, "No mandate was granted for the secret in CAP_MANDATE_FILE")
-            return self._judged(mandate, asked, opening, tightening)
+            # What its rows say counts only as it was written.
+            self._journal().require_intact()
+            found: Spend | str | None = self._ended(mandate, asked)
+            if found is None and opening is not None:
+                found = self._opened(mandate, opening)
+            found = found or self._changed(mandate, asked, tightening)
+            return found if isinstance(found, Spend) else Outside(mandate.name, found)
         except CapcliError as error:
             return Outside(None, f"Its mandate could not be checked: {error.message.rstrip('.')}")
 
-    def _judged(
-        self, mandate: Mandate, asked: Asked, opening: Opening | None, tightening: Tightening | None
-    ) -> Spend | Outside:
-        # What its rows say counts only as it was written.
-        self._journal().require_intact()
-        if why := self._ended(mandate, asked):
-            return Outside(mandate.name, why)
-        if opening is not None:
-            return self._opened(mandate, opening)
+    def _changed(self, mandate: Mandate, asked: Asked, tightening: Tightening | None) -> Spend | str:
         deed = _DEEDS.get(asked.kind)
         if deed is None:
-            return Outside(
-                mandate.name, "it covers orders with a stop, and closing or tightening their deals"
-            )
+            return "it covers orders with a stop, and closing or tightening their deals"
         owner = self._ledger.owner(mandate, asked.subject)
         if owner is None:
-            return Outside(mandate.name, f"it did not open {asked.subject}")
-        if deed is Deed.TIGHTEN:
-            fault = (
-                why_not_tightened(tightening, owner.stop or owner.asked)
-                if tightening
-                else "it is not a change of a stop"
-            )
-            if fault:
-                return Outside(mandate.name, fault)
+            return f"it did not open {asked.subject}"
+        if deed is Deed.TIGHTEN and tightening is None:
+            return "it is not a change of a stop"
+        if tightening is not None and deed is Deed.TIGHTEN:
+            fault = why_not_tightened(tightening, owner.stop or owner.asked)
+            return fault or Spend(mandate.mandate_id, mandate.name, deed)
         return Spend(mandate.mandate_id, mandate.name, deed)
 
     def _ended(self, mandate: Mandate, asked: Asked) -> str | None:
         """Say why a mandate counts for nothing here; one past its end is ended for good."""
         if mandate.state is not MandateState.ACTIVE:
             return f"it {mandate.state.words}"
-        now = self._now(mandate)
-        if mandate.expires_at <= now:
+        # The latest of the times that are known: a clock that was set back brings nothing back.
+        # On paper the broker's time may run faster than ours, so there it does not count.
+        broker_time = None if mandate.env == "paper" else self._ledger.broker().broker_time()
+        latest = self._journal().mandates.latest_event_at(mandate.mandate_id)
+        if mandate.expires_at <= max(filter(None, (self._clock(), latest, broker_time))):
             self._end(mandate, MandateState.EXPIRED)
             return f"it {MandateState.EXPIRED.words}"
         place = (mandate.env, mandate.host, mandate.account_id)
@@ -180,32 +173,20 @@ class MandatePermits:
             return f"it is for {mandate.env} ({mandate.host}), account {mandate.account_id}"
         return None
 
-    def _now(self, mandate: Mandate) -> datetime:
-        """Return the latest of the times that are known: a clock that was set back brings nothing back.
-
-        On paper the broker's time may run faster than ours, so there it does not count.
-        """
-        broker_time = None if mandate.env == "paper" else self._ledger.broker().broker_time()
-        latest = self._journal().mandates.latest_event_at(mandate.mandate_id)
-        known = (self._clock(), latest, broker_time)
-        return max(at for at in known if at is not None)
-
     def _end(self, mandate: Mandate, state: MandateState) -> None:
         self._journal().mandates.end((mandate.mandate_id,), state, at=self._clock(), by="capcli")
 
-    def _opened(self, mandate: Mandate, opening: Opening) -> Spend | Outside:
+    def _opened(self, mandate: Mandate, opening: Opening) -> Spend | str:
         count = sum(use.deed is Deed.OPEN for use, _ in self._journal().mandates.uses(mandate.mandate_id))
         # What the journal can tell is told before anything is read.
         if why := why_not_opened(mandate, opening, Usage(count, Decimal(0), None)):
-            return Outside(mandate.name, why)
+            return why
         used = self._ledger.used(mandate, opening.positions, opening.orders)
         if used.lost_stop is not None:
             self._end(mandate, MandateState.STOP_LOST)
-            return Outside(
-                mandate.name, f"the stop of {used.lost_stop} is missing or was loosened, which ends it"
-            )
+            return f"the stop of {used.lost_stop} is missing or was loosened, which ends it"
         if why := why_not_opened(mandate, opening, used):
-            return Outside(mandate.name, why)
+            return why
         loss = opening.loss or Decimal(0)
         words = (
             f"Sent under the mandate {mandate.name}: order {count + 1} of {mandate.orders}; with it "

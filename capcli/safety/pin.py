@@ -4,13 +4,13 @@ import hmac
 import secrets
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from hashlib import scrypt
 from unicodedata import normalize
 
 from msgspec.structs import replace
 
-from capcli.errors import PinMissing, PinTooShort, PinWrong, Refused, UsageError
+from capcli.errors import PinMissing, PinTooShort, PinWrong, UsageError
 from capcli.ports import Clock, PinHash, PinKeeper
 from capcli.safety.halt import Halting
 
@@ -79,35 +79,28 @@ class Pin:
                     "No PIN was set for live. Nothing was done. The checklist asks for one, on a terminal.",
                     next="capcli live checklist",
                 )
-            self._wait_out(kept, now := self._clock())
+            now = self._clock()
+            # A clock that was set back must not keep the person out.
+            if kept.wrong >= TRIES and kept.wrong_at and kept.wrong_at <= now < kept.wrong_at + _PAUSE:
+                raise PinWrong(
+                    f"The PIN was wrong {kept.wrong} times in a row. Nothing was done, and this PIN was not"
+                    f" checked: try again from {kept.wrong_at + _PAUSE:%H:%M:%S}Z.",
+                    tries_left=0,
+                )
             # Counted before it is looked at: a process that is killed meanwhile has had its try.
             self._keeper.save(tried := replace(kept, wrong=kept.wrong + 1, wrong_at=now))
             right = hmac.compare_digest(kept.hash, _hashed(text, kept.salt, kept.n, kept.r, kept.p))
             if right:
                 self._keeper.save(replace(kept, wrong=0, wrong_at=None))
-        if not right:
-            raise self._wrong(tried.wrong)
-
-    def _wait_out(self, kept: PinHash, now: datetime) -> None:
-        if kept.wrong < TRIES or kept.wrong_at is None:
+        if right:
             return
-        until = kept.wrong_at + _PAUSE
-        # A clock that was set back must not keep the person out.
-        if kept.wrong_at <= now < until:
-            raise PinWrong(
-                f"The PIN was wrong {kept.wrong} times in a row. Nothing was done, and this PIN was not"
-                f" checked: try again from {until:%H:%M:%S}Z.",
-                tries_left=0,
-            )
-
-    def _wrong(self, times: int) -> Refused:
-        left = max(TRIES - times, 0)
-        if left:
+        left = TRIES - tried.wrong
+        if left > 0:
             tries = "1 try is left" if left == 1 else f"{left} tries are left"
-            return PinWrong(f"Wrong PIN. Nothing was done. {tries}, then everything halts.", tries_left=left)
-        self._halting().halt(f"the PIN of live was wrong {times} times in a row", by=_BY)
-        return PinWrong(
-            f"Wrong PIN, {times} times in a row: halted. Nothing that adds risk is sent until a "
+            raise PinWrong(f"Wrong PIN. Nothing was done. {tries}, then everything halts.", tries_left=left)
+        self._halting().halt(f"the PIN of live was wrong {tried.wrong} times in a row", by=_BY)
+        raise PinWrong(
+            f"Wrong PIN, {tried.wrong} times in a row: halted. Nothing that adds risk is sent until a "
             "person with the PIN resumes. Closing, cancelling and tightening a stop are still possible.",
             next="capcli resume --env live",
             tries_left=0,
