@@ -6,6 +6,7 @@ from decimal import Decimal
 from msgspec import Struct
 
 from capcli.domain.account import Account, Rows, UnreadableRow
+from capcli.domain.fields import with_fields_of
 from capcli.errors import AccountUnknown, UsageError
 from capcli.ports import Broker, HaltSwitch
 from capcli.reply import Reply
@@ -76,7 +77,15 @@ class Accounts:
         """Return all accounts of the login and say which one is active."""
         accounts = self._broker.accounts()
         active = self._broker.account_id
-        rows = tuple(_row(account, active) for account in accounts)
+        rows = tuple(
+            with_fields_of(
+                account,
+                AccountRow,
+                active=account.account_id == active,
+                margin=account.equity - account.available,
+            )
+            for account in accounts
+        )
         return Reply(AccountsFound(rows, accounts.unreadable), active)
 
     def use(self, account_id: str) -> Reply[SessionShown]:
@@ -96,35 +105,25 @@ class Accounts:
     def session(self) -> Reply[SessionShown]:
         """Return the session as the broker sees it now."""
         session = self._broker.session()
-        shown = SessionShown(
-            logged_in=True,
-            host=self._broker.host,
-            account_id=session.account_id,
-            currency=session.currency,
-            client_id=session.client_id,
-            broker_time=self._broker.broker_time(),
-            approval=self._approval,
-            halt=self._halted(),
-        )
-        return Reply(shown, session.account_id)
-
-    def _halted(self) -> str | None:
-        held = self._halt.read()
-        return held.words if held else None
+        return self._shown(session.account_id, session.currency, session.client_id)
 
     def held(self) -> Reply[SessionShown]:
         """Return what is known about the session without asking the broker."""
-        broker = self._broker
-        account_id = broker.account_id
+        return self._shown(self._broker.account_id, self._broker.account_currency, None)
+
+    def _shown(
+        self, account_id: str | None, currency: str | None, client_id: str | None
+    ) -> Reply[SessionShown]:
+        halt = self._halt.read()
         shown = SessionShown(
             logged_in=account_id is not None,
-            host=broker.host,
+            host=self._broker.host,
             account_id=account_id,
-            currency=broker.account_currency,
-            client_id=None,
-            broker_time=broker.broker_time(),
+            currency=currency,
+            client_id=client_id,
+            broker_time=self._broker.broker_time(),
             approval=self._approval,
-            halt=self._halted(),
+            halt=halt.words if halt else None,
         )
         return Reply(shown, account_id)
 
@@ -139,23 +138,6 @@ class Accounts:
         """
         account_id = self._broker.account_id
         return Reply(LoggedOut(self._broker.logout()), account_id)
-
-
-def _row(account: Account, active: str | None) -> AccountRow:
-    return AccountRow(
-        account_id=account.account_id,
-        name=account.name,
-        active=account.account_id == active,
-        preferred=account.preferred,
-        status=account.status,
-        type=account.type,
-        currency=account.currency,
-        cash=account.cash,
-        equity=account.equity,
-        open_pl=account.open_pl,
-        margin=account.equity - account.available,
-        available=account.available,
-    )
 
 
 def require_known_account(accounts: Rows[Account], account_id: str) -> None:

@@ -2,17 +2,15 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
-from types import MappingProxyType
 
 from msgspec import Struct
-from msgspec.structs import asdict
 
 from capcli.domain.account import Transaction
 from capcli.domain.bookings import Column, column_of
+from capcli.domain.fields import with_fields_of
 from capcli.errors import UsageError
 
 _NONE = Decimal(0)
-_NO_MARKET = ""
 
 
 class Totals(Struct, frozen=True):
@@ -49,13 +47,11 @@ class Booked(Struct, frozen=True):
     wins: int
 
 
-_KEYS: Mapping[str, Callable[[Transaction], str]] = MappingProxyType(
-    {
-        "market": lambda row: row.epic or _NO_MARKET,
-        "day": lambda row: f"{row.at:%Y-%m-%d}",
-        "month": lambda row: f"{row.at:%Y-%m}",
-    }
-)
+_KEYS: Mapping[str, Callable[[Transaction], str]] = {
+    "market": lambda row: row.epic or "",
+    "day": lambda row: f"{row.at:%Y-%m-%d}",
+    "month": lambda row: f"{row.at:%Y-%m}",
+}
 
 
 def totals(rows: Iterable[Transaction]) -> Totals:
@@ -78,9 +74,4 @@ def by_key(rows: Iterable[Transaction], by: str) -> tuple[Booked, ...]:
     groups: dict[str, list[Transaction]] = {}
     for row in rows:
         groups.setdefault(key(row), []).append(row)
-    return tuple(_booked(name, groups[name]) for name in sorted(groups))
-
-
-def _booked(name: str, rows: list[Transaction]) -> Booked:
-    sums = totals(rows)
-    return Booked(name, **asdict(sums))
+    return tuple(with_fields_of(totals(groups[name]), Booked, key=name) for name in sorted(groups))

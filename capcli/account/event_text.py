@@ -1,5 +1,7 @@
 """What happened on an account, as one sentence for people."""
 
+from collections.abc import Callable
+
 from capcli.domain.account_events import EventKind, Happened
 from capcli.domain.market import Side
 from capcli.domain.money import plain, short
@@ -21,30 +23,17 @@ _HEADS = {EventKind.STOP_HIT: "Stop hit", EventKind.LIMIT_HIT: "Limit hit"}
 
 def sentence(fact: Happened) -> str:
     """Say what happened."""
-    return _SENTENCES[fact.kind](fact)
-
-
-def _filled(fact: Happened) -> str:
-    head = "Order filled" if fact.order_id else "Filled"
-    return f"{head}: {_order(fact)}."
+    text = _SENTENCES[fact.kind]
+    return text(fact) if callable(text) else text
 
 
 def _closed(fact: Happened) -> str:
     head = _HEADS.get(fact.kind) or _BY.get(fact.source or "", "Closed")
     gained = "" if fact.amount is None else f", {result(fact.amount, fact.currency)}"
-    return f"{head}: {_order(fact)}{gained}."
+    return f"{head}: {_deal(fact)}{gained}."
 
 
-def _rejected(fact: Happened) -> str:
-    why = f" ({fact.detail})" if fact.detail else ""
-    return f"Rejected: {_order(fact)}{why}."
-
-
-def _expired(fact: Happened) -> str:
-    return f"Order expired: {_order(fact)}."
-
-
-def _order(fact: Happened) -> str:
+def _deal(fact: Happened) -> str:
     """Name a deal: `BUY 1.5 SILVER at 24.5`."""
     words = [fact.side.value if isinstance(fact.side, Side) else "", short(fact.size) if fact.size else ""]
     words += [fact.epic or fact.deal_id or fact.order_id or "a deal"]
@@ -57,47 +46,31 @@ def _margin(fact: Happened) -> str:
     return f"Margin is low{level}. Brokers usually close positions at 50 %."
 
 
-def _approval(fact: Happened) -> str:
-    return f"Something waits for your approval: {fact.detail}. Run: capcli approve --watch"
-
-
-def _halted(fact: Happened) -> str:
-    return f"Halted{f' {fact.detail}' if fact.detail else ''}. Nothing that adds risk is sent."
-
-
-def _resumed(_fact: Happened) -> str:
-    return "Resumed: orders can be sent again."
-
-
-def _unresolved(fact: Happened) -> str:
-    return f"{_request(fact)} may be live. Do not send it again. Run: capcli reconcile {fact.attempt_id}"
-
-
-def _settled(fact: Happened) -> str:
-    return f"{_request(fact)} is settled: {_SETTLED.get(fact.state or '', f'{fact.state}.')}"
-
-
 def _request(fact: Happened) -> str:
     what = f"{fact.detail} of " if fact.detail else ""
-    return f"{what}{_order(fact)} ({fact.attempt_id})"
+    return f"{what}{_deal(fact)} ({fact.attempt_id})"
 
 
-def _alert(fact: Happened) -> str:
-    return f"Alert: {fact.detail}."
-
-
-_SENTENCES = {
-    EventKind.FILLED: _filled,
+_SENTENCES: dict[EventKind, str | Callable[[Happened], str]] = {
+    EventKind.FILLED: lambda fact: f"{'Order filled' if fact.order_id else 'Filled'}: {_deal(fact)}.",
     EventKind.STOP_HIT: _closed,
     EventKind.LIMIT_HIT: _closed,
     EventKind.CLOSED: _closed,
-    EventKind.REJECTED: _rejected,
-    EventKind.ORDER_EXPIRED: _expired,
+    EventKind.REJECTED: lambda fact: f"Rejected: {_deal(fact)}{f' ({fact.detail})' if fact.detail else ''}.",
+    EventKind.ORDER_EXPIRED: lambda fact: f"Order expired: {_deal(fact)}.",
     EventKind.MARGIN_LOW: _margin,
-    EventKind.APPROVAL_WAITS: _approval,
-    EventKind.HALTED: _halted,
-    EventKind.RESUMED: _resumed,
-    EventKind.UNRESOLVED: _unresolved,
-    EventKind.SETTLED: _settled,
-    EventKind.ALERT: _alert,
+    EventKind.APPROVAL_WAITS: lambda fact: (
+        f"Something waits for your approval: {fact.detail}. Run: capcli approve --watch"
+    ),
+    EventKind.HALTED: lambda fact: (
+        f"Halted{f' {fact.detail}' if fact.detail else ''}. Nothing that adds risk is sent."
+    ),
+    EventKind.RESUMED: "Resumed: orders can be sent again.",
+    EventKind.UNRESOLVED: lambda fact: (
+        f"{_request(fact)} may be live. Do not send it again. Run: capcli reconcile {fact.attempt_id}"
+    ),
+    EventKind.SETTLED: lambda fact: (
+        f"{_request(fact)} is settled: {_SETTLED.get(fact.state or '', f'{fact.state}.')}"
+    ),
+    EventKind.ALERT: lambda fact: f"Alert: {fact.detail}.",
 }

@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from capcli.domain.account import OrderType
 from capcli.domain.attempt import AttemptRecord, AttemptState
+from capcli.domain.fields import with_fields_of
 from capcli.domain.market import Side
 from capcli.domain.stored_order import StoredOrder, read_deal, read_order
 from capcli.errors import UsageError
@@ -86,11 +87,9 @@ class ExecutionsLog:
         request = order.request if order else None
         about = (request.epic, request.side, request.size) if request else self._about(attempt)
         epic, side, size = about or (None, None, None)
-        return ExecutionRecord(
-            attempt_id=attempt.attempt_id,
-            preview_id=attempt.preview_id,
-            account_id=attempt.account_id,
-            kind=attempt.kind,
+        return with_fields_of(
+            attempt,
+            ExecutionRecord,
             epic=epic,
             side=side,
             size=size,
@@ -98,19 +97,7 @@ class ExecutionsLog:
             entry=order.entry if order else None,
             stop_level=order.stop_level if order else None,
             limit_level=order.limit_level if order else None,
-            deal_id=attempt.deal_id,
-            path=attempt.path,
-            created_at=attempt.created_at,
-            sent_at=attempt.sent_at,
-            http_status=attempt.http_status,
-            error_code=attempt.error_code,
-            deal_reference=attempt.deal_reference,
-            state=attempt.state,
             changed_at=self._journal.moved_at(attempt.attempt_id) or attempt.created_at,
-            evidence=attempt.evidence,
-            protected=attempt.protected,
-            deal_ids=attempt.deal_ids,
-            level=attempt.level,
             outcome=attempt.note,
             mandate=mandate,
             note=request.note if request else None,

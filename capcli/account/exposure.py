@@ -1,6 +1,6 @@
 """What is at stake: notional, margin and the loss at the stops, by market, class and currency."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal, localcontext
 from enum import StrEnum
 
@@ -15,6 +15,9 @@ from capcli.marketdata.conversion import rates_of
 from capcli.ports import Broker
 from capcli.reconcile.deal_account import active_account
 from capcli.reply import Reply
+
+_PAIRS, _CODE = "CURRENCIES", 3
+_ZERO = Decimal("0.00")
 
 
 class Grouping(StrEnum):
@@ -112,81 +115,57 @@ def exposure_rows(broker: Broker, account: Account, book: Listed[Position]) -> t
     rates = rates_of(broker, (position.currency for position in book.rows), account.currency)
     with localcontext(EXACT):
         held = tuple(_held(position, rates[position.currency]) for position in book.rows)
-        rows = tuple(
-            _row(grouping, name, members, account)
-            for grouping, of in _GROUPINGS.items()
-            for name, members in _grouped(held, of)
-        )
+        rows = []
+        for grouping in (Grouping.MARKET, Grouping.CLASS, Grouping.CURRENCY):
+            groups: dict[str, list[_Held]] = {}
+            for name, one in (each for position in held for each in _counted_as(grouping, position)):
+                groups.setdefault(name, []).append(one)
+            rows += [_row(grouping, name, members, account) for name, members in sorted(groups.items())]
         return (*rows, _row(Grouping.TOTAL, "all", held, account, complete=not book.unreadable))
 
 
-def _market(one: _Held) -> Iterator[tuple[str, _Held]]:
-    yield one.position.epic, one
+def _counted_as(grouping: Grouping, one: _Held) -> Iterator[tuple[str, _Held]]:
+    """Say in which rows of a grouping a position counts.
 
-
-def _class(one: _Held) -> Iterator[tuple[str, _Held]]:
-    yield one.position.type, one
-
-
-def _currency(one: _Held) -> Iterator[tuple[str, _Held]]:
-    """Count a position in its currency; a pair is long in its base and short in what it is quoted in."""
+    A currency pair is long in its base and short in what it is quoted in.
+    """
     position = one.position
     base = position.epic.removesuffix(position.currency)
-    if position.type != _PAIRS or len(base) != _CODE or base == position.epic:
+    if grouping is not Grouping.CURRENCY:
+        yield position.epic if grouping is Grouping.MARKET else position.type, one
+    elif position.type != _PAIRS or len(base) != _CODE or base == position.epic:
         yield position.currency, one
-        return
-    yield base, one
-    yield position.currency, replace(one, is_long=not one.is_long)
-
-
-_PAIRS, _CODE = "CURRENCIES", 3
-_GROUPINGS: dict[Grouping, Callable[[_Held], Iterator[tuple[str, _Held]]]] = {
-    Grouping.MARKET: _market,
-    Grouping.CLASS: _class,
-    Grouping.CURRENCY: _currency,
-}
-
-
-def _grouped(
-    held: Iterable[_Held], of: Callable[[_Held], Iterator[tuple[str, _Held]]]
-) -> list[tuple[str, list[_Held]]]:
-    groups: dict[str, list[_Held]] = {}
-    for one in held:
-        for name, counted in of(one):
-            groups.setdefault(name, []).append(counted)
-    return sorted(groups.items())
+    else:
+        yield base, one
+        yield position.currency, replace(one, is_long=not one.is_long)
 
 
 def _held(position: Position, rate: Decimal) -> _Held:
-    price = position.valued_at
+    price, is_long = position.valued_at, position.side is Side.BUY
     value = position.size * position.contract_size * rate
     margin = cents(value * position.level / position.leverage) if position.leverage else None
-    loss, is_long = _loss(position, price, value), position.side is Side.BUY
-    return _Held(position, rate, cents(value * price), margin, loss, is_long)
-
-
-def _loss(position: Position, price: Decimal, value: Decimal) -> Decimal | None:
-    """Return what a stop that is hit at its level takes from equity as it is now; None without a stop."""
-    away = _away(position, price)
-    # A stop that the price has passed is about to fill: nothing more is at stake by it.
-    return None if away is None else cents(max(away, Decimal(0)) * value)
-
-
-def _away(position: Position, price: Decimal) -> Decimal | None:
-    if position.stop_level is not None:
-        return price - position.stop_level if position.side is Side.BUY else position.stop_level - price
     # A trailing stop follows at its distance.
-    return position.stop_distance if position.trailing else None
+    away = position.stop_distance if position.trailing else None
+    if position.stop_level is not None:
+        away = price - position.stop_level if is_long else position.stop_level - price
+    # A stop that the price has passed is about to fill: nothing more is at stake by it.
+    loss = None if away is None else cents(max(away, Decimal(0)) * value)
+    return _Held(position, rate, cents(value * price), margin, loss, is_long)
 
 
 def _row(
     grouping: Grouping, name: str, held: Sequence[_Held], account: Account, *, complete: bool = True
 ) -> ExposureRow:
     currencies, rates = {one.position.currency for one in held}, {one.rate for one in held}
-    notional, margin, losses = _notional(held), _margin(held), _losses(held)
-    bare = _without_stop(held)
+    margins = [one.margin for one in held]
+    known = [margin for margin in margins if margin is not None]
+    margin = sum(known, _ZERO) if len(known) == len(margins) else None
+    notional = sum((one.notional for one in held), _ZERO)
+    long = sum((one.notional for one in held if one.is_long), _ZERO)
+    bare = tuple(one.position.deal_id for one in held if one.loss is None)
+    stopped = [(one.position.guaranteed, one.loss) for one in held if one.loss is not None]
+    losses = sum((loss for _, loss in stopped), _ZERO)
     loss = None if bare or not complete else losses
-    long = sum((one.notional for one in held if one.is_long), Decimal("0.00"))
     return ExposureRow(
         group=grouping,
         name=name,
@@ -203,29 +182,7 @@ def _row(
         loss_at_stops=loss,
         loss_pct=None if loss is None else percent_of(loss, account.equity),
         loss_with_stop=losses,
-        loss_guaranteed=_losses(one for one in held if one.position.guaranteed),
-        guaranteed=_guaranteed(held),
+        loss_guaranteed=sum((loss for guaranteed, loss in stopped if guaranteed), _ZERO),
+        guaranteed=sum(guaranteed for guaranteed, _ in stopped),
         without_stop=bare,
     )
-
-
-def _notional(held: Iterable[_Held]) -> Decimal:
-    return sum((one.notional for one in held), Decimal("0.00"))
-
-
-def _losses(held: Iterable[_Held]) -> Decimal:
-    return sum((one.loss for one in held if one.loss is not None), Decimal("0.00"))
-
-
-def _margin(held: Iterable[_Held]) -> Decimal | None:
-    margins = [one.margin for one in held]
-    known = [margin for margin in margins if margin is not None]
-    return sum(known, Decimal("0.00")) if len(known) == len(margins) else None
-
-
-def _guaranteed(held: Iterable[_Held]) -> int:
-    return sum(one.position.guaranteed and one.loss is not None for one in held)
-
-
-def _without_stop(held: Iterable[_Held]) -> tuple[str, ...]:
-    return tuple(one.position.deal_id for one in held if one.loss is None)

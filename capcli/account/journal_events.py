@@ -39,10 +39,11 @@ def attempt_events(
             continue
         before, after = AttemptState(entry.from_state or ""), AttemptState(entry.to_state or "")
         key = f"unresolved {attempt.attempt_id}"
+        is_settled = before in _LOST or (before is AttemptState.SENDING and after in _FOUND)
         if after is AttemptState.UNKNOWN:
             told.add(key)
             yield key, _attempted(log, attempt, EventKind.UNRESOLVED, entry.at, after)
-        elif (attempt.kind.is_order and _is_settled(before, after)) or (
+        elif (attempt.kind.is_order and is_settled) or (
             not after.unresolved and (key in told or journal.account_events.has(place, key))
         ):
             fact = _attempted(log, attempt, EventKind.SETTLED, entry.at, after)
@@ -54,10 +55,6 @@ def attempt_events(
         if now - (attempt.sent_at or attempt.created_at) > _STUCK:
             fact = _attempted(log, attempt, EventKind.UNRESOLVED, now, attempt.state)
             yield f"unresolved {attempt.attempt_id}", fact
-
-
-def _is_settled(before: AttemptState, after: AttemptState) -> bool:
-    return before in _LOST or (before is AttemptState.SENDING and after in _FOUND)
 
 
 def _attempted(

@@ -1,13 +1,15 @@
 """What is open and what waits: positions with P&L, margin and distances, and working orders."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from msgspec import Struct
 
 from capcli import ids
-from capcli.domain.account import Account, Listed, OrderType, Position, UnreadableRow, WorkingOrder
+from capcli.domain.account import Listed, OrderType, Position, UnreadableRow, WorkingOrder
+from capcli.domain.fields import with_fields_of
 from capcli.domain.levels import OwnLevel, own_levels
 from capcli.domain.market import MarketStatus, Side
 from capcli.domain.money import EXACT, FINE, cents, percent_of
@@ -138,7 +140,12 @@ class Portfolio:
         if deal_id is None:
             book = self._broker.list_positions()
         else:
-            book = Listed((self._position(ids.deal_id(deal_id)),))
+            deal_id = ids.deal_id(deal_id)
+            try:
+                book = Listed((self._broker.position(deal_id),))
+            except DealUnknown as error:
+                name_account(error, self._broker, self._opened_on, deal_id, f"capcli positions {deal_id}")
+                raise
         rates = rates_for(self._broker, book.rows)
         known = self._notes_of(name for row in book.rows for name in _names(row))
         rows = tuple(
@@ -150,33 +157,21 @@ class Portfolio:
         found = PositionsFound(rows, totals, held.words if held else None, book.unreadable)
         return Reply(found, self._broker.account_id)
 
-    def _position(self, deal_id: str) -> Position:
-        try:
-            return self._broker.position(deal_id)
-        except DealUnknown as error:
-            name_account(error, self._broker, self._opened_on, deal_id, f"capcli positions {deal_id}")
-            raise
-
     def _totals(
         self, rows: tuple[PositionRow, ...], unreadable: int, rates: Mapping[str, Decimal], *, whole: bool
     ) -> Totals:
         count, pls = len(rows) + unreadable, [row.pl_account for row in rows]
         known = [pl for pl in pls if pl is not None]
         if unreadable or len(known) < len(rows):
-            account = self._figures() if whole else None
-            if account is None:
-                return Totals(self._broker.account_currency, None, None, count)
-            return Totals(account.currency, account.open_pl, account.equity - account.available, count)
+            # The broker's own figures, where they can be read.
+            with suppress(UnreadableAnswer):
+                if whole:
+                    one = active_account(self._broker.accounts(), self._broker.account_id or "")
+                    return Totals(one.currency, one.open_pl, one.equity - one.available, count)
+            return Totals(self._broker.account_currency, None, None, count)
         margins = [EXACT.multiply(row.margin, rates[row.currency]) for row in rows if row.margin is not None]
         margin = cents(sum(margins, Decimal(0))) if len(margins) == len(rows) else None
         return Totals(self._broker.account_currency, sum(known, Decimal("0.00")), margin, count)
-
-    def _figures(self) -> Account | None:
-        """Return the broker's own figures of the active account, None where they cannot be read."""
-        try:
-            return active_account(self._broker.accounts(), self._broker.account_id or "")
-        except UnreadableAnswer:
-            return None
 
     def levels(self, epic: str) -> tuple[tuple[OwnLevel, ...], tuple[UnreadableRow, ...]]:
         """Return one's own levels in a market, and the deals that could not be read. Two requests."""
@@ -215,77 +210,38 @@ def position_row(
 ) -> PositionRow:
     """Turn a position into the row that is shown, with its distances from the price it closes at."""
     price, rate = position.closing_price, rates.get(position.currency)
-    stop, limit = position.stop_level, position.limit_level
-    stop_distance = _apart(price, stop)
-    return PositionRow(
-        deal_id=position.deal_id,
-        epic=position.epic,
-        name=position.name,
-        side=position.side,
-        size=position.size,
-        level=position.level,
-        bid=position.bid,
-        offer=position.offer,
+    stop_distance = _apart(price, position.stop_level)
+    share = None
+    if stop_distance is not None and price:
+        share = (stop_distance * 100 / price).quantize(_PCT, ROUND_HALF_EVEN, EXACT)
+    # API page 14.5: size x level x contractSize / leverage, in instrument currency.
+    margin = cents(EXACT.divide(position.value_at_open, position.leverage)) if position.leverage else None
+    return with_fields_of(
+        position,
+        PositionRow,
         pl=position.upl,
-        currency=position.currency,
         pl_account=None if rate is None else cents(EXACT.multiply(position.upl, rate)),
         pl_pct=percent_of(position.upl, position.value_at_open, FINE),
-        margin=_margin(position),
-        leverage=position.leverage,
-        stop_level=stop,
+        margin=margin,
         stop_distance=stop_distance,
-        stop_distance_pct=_percent(stop_distance, price),
-        limit_level=limit,
-        limit_distance=_apart(price, limit),
-        trailing=position.trailing,
-        guaranteed=position.guaranteed,
-        market_status=position.market_status,
-        opened_at=position.opened_at,
-        working_order_id=position.working_order_id,
+        stop_distance_pct=share,
+        limit_distance=_apart(price, position.limit_level),
         note=kept.note if kept else None,
         tag=kept.tag if kept else None,
     )
-
-
-def _margin(position: Position) -> Decimal | None:
-    # API page 14.5: size x level x contractSize / leverage, in instrument currency.
-    if not position.leverage:
-        return None
-    return cents(EXACT.divide(position.value_at_open, position.leverage))
 
 
 def _apart(price: Decimal | None, level: Decimal | None) -> Decimal | None:
     return None if price is None or level is None else abs(price - level)
 
 
-def _percent(part: Decimal | None, whole: Decimal | None) -> Decimal | None:
-    if part is None or not whole:
-        return None
-    return (part * 100 / whole).quantize(_PCT, ROUND_HALF_EVEN, EXACT)
-
-
 def order_row(order: WorkingOrder, kept: OrderNotes | None = None) -> OrderRow:
     """Turn a working order into the row that is shown."""
     price = order.offer if order.side is Side.BUY else order.bid
-    return OrderRow(
-        deal_id=order.deal_id,
-        epic=order.epic,
-        name=order.name,
-        side=order.side,
-        type=order.type,
-        size=order.size,
-        level=order.level,
-        bid=order.bid,
-        offer=order.offer,
+    return with_fields_of(
+        order,
+        OrderRow,
         distance=_apart(price, order.level),
-        currency=order.currency,
-        stop_level=order.stop_level,
-        limit_level=order.limit_level,
-        trailing=order.trailing,
-        guaranteed=order.guaranteed,
-        good_till=order.good_till,
-        market_status=order.market_status,
-        created_at=order.created_at,
         note=kept.note if kept else None,
         tag=kept.tag if kept else None,
     )

@@ -7,6 +7,8 @@ from decimal import Decimal
 from msgspec import Struct
 
 from capcli.domain.alerts import AccountLevels, AlertState, Level, Measure, StoredAlert, Way
+from capcli.domain.fields import with_fields_of
+from capcli.domain.numbers import counted
 from capcli.errors import UsageError
 from capcli.ports import Broker, Clock, Journal, Lane, Place
 from capcli.reconcile.deal_account import active_account
@@ -61,7 +63,10 @@ class StoredAlerts:
 
         Raises EpicUnknown, with a suggestion, and UsageError where more than 100 would wait: none is kept.
         """
-        begun = [self._begun(level) for level in dict.fromkeys(levels)]
+        begun = [
+            level.begun(self._broker.market(level.epic).quote.bid) if level.epic else level
+            for level in dict.fromkeys(levels)
+        ]
         place = self._place()
         kept = self._journal().alerts.add(place, begun, at_most=MOST, at=self._clock())
         if kept is None:
@@ -69,7 +74,7 @@ class StoredAlerts:
                 f"{MOST} stored alerts can wait at a time, and that would be more. Nothing was added.",
                 next="capcli alert list",
             )
-        said = f"{_counted(len(kept))} added. capcli events --follow tells when one is reached, once."
+        said = f"{counted(len(kept), 'alert')} added. capcli events --follow tells when one is reached, once."
         return Reply(AlertsChanged(tuple(map(_row, kept)), said), place[2])
 
     def found(self) -> Reply[AlertsFound]:
@@ -92,7 +97,9 @@ class StoredAlerts:
             )
         gone = [one for one in listed.values() if every or one.number in numbers]
         book.remove(place, [one.number for one in gone], at=self._clock())
-        return Reply(AlertsChanged(tuple(map(_row, gone)), f"{_counted(len(gone))} removed."), place[2])
+        return Reply(
+            AlertsChanged(tuple(map(_row, gone)), f"{counted(len(gone), 'alert')} removed."), place[2]
+        )
 
     def account(self) -> AccountLevels:
         """Return what levels of the account are compared with now. Raises Unreachable, RateLimited."""
@@ -100,28 +107,19 @@ class StoredAlerts:
         account = active_account(broker.accounts(), broker.account_id or "")
         return AccountLevels.of(account, broker.broker_time() or self._clock())
 
-    def _begun(self, level: Level) -> Level:
-        return level.begun(self._broker.market(level.epic).quote.bid) if level.epic else level
-
     def _place(self) -> Place:
         account_id = self._broker.account_id or self._broker.session().account_id
         return self._env, self._broker.host, account_id
 
 
-def _counted(count: int) -> str:
-    return f"{count} alert{'' if count == 1 else 's'}"
-
-
 def _row(one: StoredAlert) -> AlertRow:
-    level = one.level
-    return AlertRow(
+    return with_fields_of(
+        one.level,
+        AlertRow,
         alert_id=one.number,
-        waits_for=level.words,
-        measure=level.measure,
-        epic=level.epic or None,
-        way=level.way,
-        level=level.price,
-        start=level.start,
+        waits_for=one.level.words,
+        epic=one.level.epic or None,
+        level=one.level.price,
         state=one.state,
         created_at=one.created_at,
         fired_at=one.ended_at if one.state is AlertState.FIRED else None,
