@@ -7,7 +7,7 @@ from decimal import Decimal
 from enum import IntEnum
 from hashlib import sha256
 from math import inf
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 
 from msgspec import Struct, field
 
@@ -45,7 +45,10 @@ from capcli.domain.market import (
 from capcli.domain.stream import Told
 
 if TYPE_CHECKING:
+    from capcli.domain.account import OrderType
+    from capcli.domain.bracket import Target
     from capcli.domain.mandate import Mandate, MandateState, Permit, Use
+    from capcli.domain.order import OrderRequest
 
 Clock = Callable[[], datetime]
 """Returns the present as aware UTC."""
@@ -202,6 +205,38 @@ class DayRangeBook(Protocol):
     def save(self, epic: str, day: date, day_range: Decimal) -> None: ...
 
 
+class Request(NamedTuple):
+    """A change as it is sent: what a preview stores, a person approves and a dry run shows."""
+
+    method: str
+    path: str
+    body: bytes = b""
+
+
+class Requests(Protocol):
+    """How each change is put to the broker. Pure."""
+
+    def open_order(self, request: "OrderRequest", order_type: "OrderType | None") -> Request: ...
+
+    def close_position(self, deal_id: str) -> Request: ...
+
+    def cancel_order(self, deal_id: str) -> Request: ...
+
+    def amend(self, deal_id: str, target: "Target", *, endless: bool) -> Request: ...
+
+    def set_preferences(self, hedging: bool | None, leverages: Mapping[str, Decimal]) -> Request: ...
+
+    def top_up(self, amount: Decimal) -> Request: ...
+
+    def create_watchlist(self, name: str, epics: Iterable[str]) -> Request: ...
+
+    def add_to_watchlist(self, watchlist_id: str, epic: str) -> Request: ...
+
+    def remove_from_watchlist(self, watchlist_id: str, epic: str) -> Request: ...
+
+    def delete_watchlist(self, watchlist_id: str) -> Request: ...
+
+
 class Broker(Protocol):
     """One broker session. Reads raise the errors of `capcli.errors`; mutations answer with what came back.
 
@@ -223,6 +258,9 @@ class Broker(Protocol):
     def account_currency(self) -> str | None:
         """Return the currency of that account, without a request."""
         ...
+
+    @property
+    def requests(self) -> Requests: ...
 
     def in_lane(self, lane: Lane) -> Self:
         """Return this broker, with the same session and connections, for requests of another lane."""
@@ -261,10 +299,6 @@ class Broker(Protocol):
         ...
 
     def accounts(self) -> Rows[Account]: ...
-
-    def hedging(self) -> bool:
-        """Say whether opposite positions stay open side by side on the active account."""
-        ...
 
     def preferences(self, *, fresh: bool = True) -> Preferences:
         """GET /accounts/preferences of the active account; else one read in the last five minutes will do."""

@@ -25,7 +25,7 @@ from capcli.errors import (
     Problem,
     UsageError,
 )
-from capcli.ports import AccountLock
+from capcli.ports import AccountLock, Request
 from capcli.reconcile.deal_account import active_account
 from capcli.refusals import in_words, not_sent, reason_of
 from capcli.reply import Reply, about
@@ -36,8 +36,6 @@ from capcli.safety.trading_gate import require_trading
 from capcli.trading.mutation import refusal
 from capcli.trading.send_gate import SendGate
 
-PREFERENCES_PATH = "/accounts/preferences"
-TOP_UP_PATH = "/accounts/topUp"
 MOST = Decimal(400000)
 _LOOKS_S = (0.0, 0.3, 0.7, 1.5)
 _LIMITS = (
@@ -104,16 +102,6 @@ class Wanted(Struct, frozen=True):
         """Say whether preferences are as wanted."""
         same = all(preferences.leverage(name) == value for name, value in self.leverages.items())
         return same and self.hedging in {None, preferences.hedging}
-
-    def body(self) -> bytes:
-        """Write the PUT: only what is named (API page 6.3). Names are those that the broker listed."""
-        fields = []
-        if self.leverages:
-            inner = ",".join(f'"{name}":{short(value)}' for name, value in self._named)
-            fields.append(f'"leverages":{{{inner}}}')
-        if self.hedging is not None:
-            fields.append(f'"hedgingMode":{"true" if self.hedging else "false"}')
-        return f"{{{','.join(fields)}}}".encode()
 
 
 class _Words(Struct, frozen=True):
@@ -187,7 +175,8 @@ class AccountChanges:
     def _prefer(self, wanted: Wanted, account_id: str, effects: str) -> Reply[PreferencesSet]:
         words = _Words("The change of preferences", "The preferences are as before.", wanted.command)
         shown = self._asked("Change preferences", effects, account_id)
-        answer = self._send("PUT", PREFERENCES_PATH, wanted.body(), account_id, shown)
+        request = self._context.broker.requests.set_preferences(wanted.hedging, wanted.leverages)
+        answer = self._send(request, account_id, shown)
         self._context.broker.forget_preferences()
         self._require_taken(answer, words, lambda: self._why_not(wanted))
         now = self._seen(self._context.broker.preferences, wanted.seen_in)
@@ -246,9 +235,8 @@ class AccountChanges:
 
     def _top_up(self, amount: Decimal, before: Account, what: str) -> Reply[ToppedUp]:
         words = _Words("The top-up", f"The money is as before. {_LIMITS}", top_up_command(amount))
-        body = f'{{"amount":{plain(amount)}}}'.encode()
         shown = self._asked(what, "", before.account_id)
-        answer = self._send("POST", TOP_UP_PATH, body, before.account_id, shown)
+        answer = self._send(self._context.broker.requests.top_up(amount), before.account_id, shown)
         self._require_taken(answer, words, lambda: "")
         wanted = EXACT.add(before.cash, amount)
         now = self._seen(lambda: self._account(before.account_id), lambda account: account.cash == wanted)
@@ -275,10 +263,11 @@ class AccountChanges:
             next=command,
         )
 
-    def _send(self, method: str, path: str, body: bytes, account_id: str, shown: str) -> Answer:
+    def _send(self, request: Request, account_id: str, shown: str) -> Answer:
         """Send once; what is sent and what came back stands in the journal's events."""
         context = self._context
-        context.rehearse(method, path, body, account_id)
+        method, path, body = request
+        context.rehearse(*request, account_id)
         permit = context.approvals.permit(
             Asked(
                 kind="ACCOUNT",
@@ -300,7 +289,7 @@ class AccountChanges:
             self._send_gate.go(path)
             context.journal.note(None, "account_change", at=context.clock(), detail=asked, permit=permit)
 
-        answer = context.broker.send(method, path, body, account_id=account_id, ready=ready)
+        answer = context.broker.send(*request, account_id=account_id, ready=ready)
         said = {"delivery": answer.delivery.value, "status": answer.status, "error_code": answer.error_code}
         with suppress(CapcliError):
             # It is out: a journal that fails now must not read as "nothing was sent".

@@ -1,19 +1,14 @@
-"""Requests that may be repeated: reads, logins and account switches. Mutations never come this way."""
+"""Sends what may be repeated, as often as `retry` says: reads, logins and account switches. No change."""
 
 import httpx
 
-from capcli.broker.failures import (
-    DROPPED,
-    is_busy,
-    is_glitch,
-    network_failure,
-    rate_limited,
-)
-from capcli.broker.limits import BACKOFF_S, Pace, RequestKind
-from capcli.broker.transport import Ask, Headers, Reply, Wire
+from capcli.broker.failures import network_failure, rate_limited
+from capcli.broker.limits import Pace, RequestKind
+from capcli.broker.requests import Ask
+from capcli.broker.retry import BACKOFF_S, DROPPED, GLITCH_S, is_busy, is_glitch
+from capcli.broker.transport import Headers, Reply, Wire
 from capcli.errors import CapcliError
 
-GLITCH_S = 0.5
 LOGIN_RETRY_AFTER_S = 60
 
 

@@ -3,9 +3,6 @@
 from base64 import b64decode, b64encode
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from capcli.broker import readings, wire
 from capcli.errors import ConfigError
 from capcli.ports import Credentials
 
@@ -61,21 +58,3 @@ def load_key(encryption_key: str, timestamp_ms: int) -> LoginKey | None:
     except (ValueError, TypeError, UnsupportedAlgorithm):
         return None
     return LoginKey(public, timestamp_ms) if isinstance(public, RSAPublicKey) else None
-
-
-def login_body(secret: Credentials, key: LoginKey | None) -> bytes:
-    """Write a login, its password sealed where there is a key (API page 2.4)."""
-    if key is None:
-        return msgspec.json.encode({"identifier": secret.identifier, "password": secret.password})
-    return msgspec.json.encode(
-        {"identifier": secret.identifier, "password": key.seal(secret), "encryptedPassword": True}
-    )
-
-
-def read_key(body: bytes) -> LoginKey | None:
-    """Read the answer to GET /session/encryptionKey; None when it holds no usable key."""
-    try:
-        found = readings.decode(body, wire.EncryptionKey)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return None
-    return load_key(found.encryption_key, found.time_stamp)

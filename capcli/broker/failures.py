@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
 import httpx
-import msgspec
 from msgspec import Struct
 
+from capcli.broker.answers import base_code, clean, error_code, json_object
+from capcli.broker.retry import SESSION_LOST, is_glitch
 from capcli.errors import (
     BrokerRefused,
     CapcliError,
@@ -25,27 +26,13 @@ from capcli.errors import (
     WatchlistUnknown,
 )
 
-TEXT_LIMIT = 160
 HEALTH = "capcli health"
 LOGIN = "capcli login"
 
-# API page 2.5: the first three are measured, the last two are older names.
-SESSION_LOST = frozenset(
-    {
-        "error.invalid.session.token",
-        "error.null.client.token",
-        "error.security.client-token-missing",
-        "error.security.token-invalid",
-        "error.security.account.token.invalid",
-    }
-)
 PRICES_EMPTY = "error.prices.not-found"
 SAME_ACCOUNT = "error.not-different.accountId"
 UNKNOWN_ACCOUNT = frozenset({"error.invalid.accountId", "error.switch.invalid-accountId"})
 
-_NOT_FOUND = 404
-_SERVER_ERROR = 500
-_TOO_MANY = 429
 _UNAUTHORIZED = 401
 _FORBIDDEN = 403
 _OK = 200
@@ -107,62 +94,6 @@ TABLE: Mapping[str, Meaning] = MappingProxyType(
         **dict.fromkeys(SESSION_LOST, _SESSION),
     }
 )
-
-
-def clean(text: str, limit: int = TEXT_LIMIT) -> str:
-    """Return broker text fit for a terminal: printable characters only, at most `limit` of them."""
-    shown = "".join(char if char.isprintable() else " " for char in text[: limit * 4])
-    words = " ".join(shown.split())
-    return words if len(words) <= limit else words[: limit - 3] + "..."
-
-
-def printable(text: str) -> str:
-    """Return broker text that is compared or sent back: nothing trimmed, unprintable characters as `?`."""
-    return "".join(char if char.isprintable() else "?" for char in text[:TEXT_LIMIT])
-
-
-def json_object(body: bytes) -> dict[str, object] | None:
-    """Return the body's JSON object, or None when it is anything else."""
-    try:
-        value = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def text_of(body: bytes, key: str) -> str | None:
-    """Return a text member of a JSON object body; anything else is None."""
-    value = (json_object(body) or {}).get(key)
-    return value if isinstance(value, str) else None
-
-
-def is_bare_object(body: bytes) -> bool:
-    """Say whether a body is a JSON object that names neither an error nor a deal."""
-    found = json_object(body)
-    return found is not None and found.keys().isdisjoint({"errorCode", "dealReference"})
-
-
-def error_code(body: bytes) -> str | None:
-    """Return the errorCode as sent, its appended value included (API page 4.1)."""
-    return text_of(body, "errorCode")
-
-
-def base_code(code: str | None) -> str:
-    """Return an errorCode without the value that may follow its colon."""
-    return (code or "").partition(":")[0].strip()
-
-
-def is_glitch(status: int, code: str | None) -> bool:
-    """Say whether a read is worth repeating: 5xx, or a Java class name as the code (API page 4.1)."""
-    return status >= _SERVER_ERROR or base_code(code).startswith(("java.", "javax."))
-
-
-def is_session_lost(status: int, code: str | None) -> bool:
-    """Say whether an answer to a read means that the tokens are no longer valid.
-
-    Any 401 does, whatever its body (API page 18.13); the codes are known with other statuses too.
-    """
-    return status == _UNAUTHORIZED or (status in _CLIENT_ERRORS and base_code(code) in SESSION_LOST)
 
 
 def refused(endpoint: str, status: int, body: bytes) -> CapcliError:
@@ -258,9 +189,6 @@ NOT_SENT = (
 )
 """The exceptions that prove that no byte of the request left (order-safety, Classify)."""
 
-DROPPED = (httpx.ReadError, httpx.WriteError, httpx.CloseError, httpx.RemoteProtocolError)
-"""A connection that broke under a request, such as a kept one that the broker closed: a read is repeated."""
-
 
 def network_failure(
     error: httpx.HTTPError | httpx.InvalidURL, endpoint: str, host: str, timeout_s: float
@@ -324,15 +252,6 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         seen.add(id(step))
         yield step
         step = step.__cause__ or step.__context__
-
-
-def is_not_found(status: int, body: bytes) -> bool:
-    """Say whether the broker itself (JSON) says 404."""
-    return status == _NOT_FOUND and json_object(body) is not None
-
-
-def is_busy(status: int) -> bool:
-    return status == _TOO_MANY
 
 
 def _why(status: int, code: str | None) -> str:

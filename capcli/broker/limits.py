@@ -26,9 +26,6 @@ ORDER_TRANSIT_S = 0.5
 
 BULK_GAP_S = WINDOW_S / REQUESTS
 BULK_CREDIT_S = 0.05
-BACKOFF_S = (1.0, 2.0, 4.0)
-"""Waits after a 429. The broker sends no Retry-After."""
-
 HOUR_S = 3600
 OPENINGS_AN_HOUR = 1000
 """Of positions and working orders together, on demo (API page 3)."""

@@ -1,46 +1,29 @@
 """Who is logged in: logs in on demand, keeps the tokens, asserts the account. Shows the tokens to nobody."""
 
-import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from contextvars import ContextVar
-from datetime import timedelta
 
-import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from capcli.broker import translate, wire
+from capcli.broker import requests, translate, wire
+from capcli.broker.answers import base_code
 from capcli.broker.calls import Calls
-from capcli.broker.encryption import LoginKey, login_body, read_key
-from capcli.broker.failures import (
-    HEALTH,
-    LOGIN,
-    SAME_ACCOUNT,
-    UNKNOWN_ACCOUNT,
-    account_unknown,
-    base_code,
-    is_session_lost,
-    json_object,
-    login_refused,
-    not_json,
-    refused,
-)
-from capcli.broker.transport import API_KEY, Ask, Headers, Reply, Tokens
+from capcli.broker.failures import SAME_ACCOUNT, UNKNOWN_ACCOUNT, account_unknown, refused
+from capcli.broker.login import encryption_key, log_in
+from capcli.broker.requests import Ask
+from capcli.broker.retry import MOST_RENEWALS, is_session_lost
+from capcli.broker.transport import Reply, Tokens
+from capcli.domain import freshness
 from capcli.domain.account import Session
-from capcli.errors import BrokerRefused, Busy, CapcliError, LoginRefused, UnreadableAnswer
+from capcli.domain.freshness import is_fresh
+from capcli.errors import BrokerRefused, Busy, CapcliError
 from capcli.ports import Clock, Credentials, LoginLock, SessionCache, SessionLock, StoredSession
 
-# The broker ends a session about an hour after its creation, used or not (API page 2.5).
-RENEW_AFTER = timedelta(minutes=50)
-SESSION = ("session",)
-_MOST_RENEWALS = 3
-ENCRYPTION_KEY = Ask("GET", (*SESSION, "encryptionKey"))
 _OK = 200
-_NOT_FOUND = 404
 _UNAUTHORIZED = 401
-_LOG = logging.getLogger("capcli.broker")
 
 
 class Live(Struct, frozen=True):
@@ -177,7 +160,7 @@ class Sessions:
 
     def details(self) -> Session:
         """Return GET /session, and remember the account that it names."""
-        used, reply = self._read(Ask("GET", SESSION))
+        used, reply = self._read(requests.SESSION)
         found = _details(reply)
         with self._lock:
             if self._live is not None and self._live.generation == used.generation:
@@ -222,7 +205,7 @@ class Sessions:
         ended, untold = False, None
         for tokens in dict.fromkeys(held):
             try:
-                ended |= self._calls.patient(Ask("DELETE", SESSION), tokens.headers).status == _OK
+                ended |= self._calls.patient(requests.LOGOUT, tokens.headers).status == _OK
             except CapcliError as error:
                 untold = untold or error
         if untold is not None:
@@ -233,7 +216,7 @@ class Sessions:
         """Return the account that the tokens of a request are on after it; None where that cannot be read."""
         tokens = (reply.tokens if reply is not None else None) or used.tokens
         try:
-            found = self._calls.once(Ask("GET", SESSION), tokens.headers)
+            found = self._calls.once(requests.SESSION, tokens.headers)
             return None if found is None else _details(found).account_id
         except CapcliError:
             return None
@@ -245,11 +228,11 @@ class Sessions:
             if not is_session_lost(reply.status, reply.code):
                 self.adopt(live, reply)
                 return live, reply
-            if renewals == _MOST_RENEWALS:
+            if renewals == MOST_RENEWALS:
                 self._forget(live)
                 raise refused(ask.endpoint, reply.status, reply.body)
             live, newest = self._renew(live)
-            renewals = _MOST_RENEWALS if newest else renewals + 1
+            renewals = MOST_RENEWALS if newest else renewals + 1
 
     def _loaded(self) -> Live | None:
         if self._live is None and not self._cache_read and self._cache is not None:
@@ -311,8 +294,7 @@ class Sessions:
         return held is not None and held.created_at == stored.created_at
 
     def _is_old(self, stored: StoredSession) -> bool:
-        # abs: a creation in the future means that our clock was set back, and says nothing about the age.
-        return abs(self._clock() - stored.created_at) >= RENEW_AFTER
+        return not is_fresh(stored.created_at, self._clock(), freshness.SESSION)
 
     def _renew(self, lost: Live) -> tuple[Live, bool]:
         """Return a session in place of a lost one, and whether it is as new as one can be.
@@ -352,63 +334,16 @@ class Sessions:
     def _login(self) -> Live:
         target = self._wanted or self._last_account
         secret = self._credentials()
-        reply = self._post_login(secret)
-        if reply.status != _OK:
-            raise login_refused(reply.status, reply.body)
-        found = wire.decode(reply.body, wire.Login, "POST /session")
-        stored = self._stored(found, reply.tokens, secret.fingerprint)
+        stored, known = log_in(self._calls, secret, self._clock, sealed=self._sealed_login)
         self._generation += 1
         stored = replace(stored, chosen=self._chosen or target or stored.account_id)
         if target in {None, stored.account_id}:
             return self._keep(stored, self._generation)
-        known = tuple(account.account_id for account in found.accounts)
         return self._leave(Live(stored, self._generation), target or "", known)
-
-    def _post_login(self, secret: Credentials) -> Reply:
-        # Without the old tokens: stale ones can break a login (API page 2.2).
-        headers = _key_header(secret)
-        # In one expression: no local of this frame may hold the body, and with it the password.
-        return self._calls.patient(
-            Ask("POST", SESSION, body=login_body(secret, self._login_key(headers))), headers, login=True
-        )
 
     def encryption_key(self) -> Reply:
         """GET /session/encryptionKey, for which the API key is enough. Raises as a login."""
-        return self._calls.patient(ENCRYPTION_KEY, _key_header(self._credentials()))
-
-    def _login_key(self, headers: Headers) -> LoginKey | None:
-        """Return the key to seal the password with, or None where the broker has none that can be used.
-
-        Whatever else stops the question stops the login: only the broker's own word makes it a plain one.
-        """
-        if not self._sealed_login:
-            return None
-        reply = self._calls.patient(ENCRYPTION_KEY, headers)
-        if reply.status == _NOT_FOUND:
-            _LOG.info("the broker offers no key for the password; it goes as it is, inside TLS")
-            return None
-        if reply.status != _OK:
-            raise login_refused(reply.status, reply.body)
-        if json_object(reply.body) is None:
-            raise not_json(ENCRYPTION_KEY.endpoint, reply.status)
-        key = read_key(reply.body)
-        if key is None:
-            _LOG.info("the broker's key for the password cannot be used; it goes as it is, inside TLS")
-        return key
-
-    def _stored(self, found: wire.Login, tokens: Tokens | None, fingerprint: str) -> StoredSession:
-        if tokens is None:
-            raise UnreadableAnswer("The broker's answer to POST /session has no session tokens.", next=HEALTH)
-        return StoredSession(
-            cst=tokens.cst,
-            security_token=tokens.security_token,
-            account_id=found.current_account_id,
-            client_id=found.client_id,
-            currency=found.currency_iso_code,
-            timezone_offset=int(found.timezone_offset),
-            created_at=self._clock(),
-            fingerprint=fingerprint,
-        )
+        return encryption_key(self._calls, self._credentials())
 
     def _leave(self, live: Live, target: str, known: tuple[str, ...]) -> Live:
         """Switch away from the account where a login landed; nothing is kept until that is done."""
@@ -423,7 +358,7 @@ class Sessions:
 
     def _move(self, live: Live, target: str) -> Live:
         """Put a session that came from the cache on the wanted account; it may be there already."""
-        reply = self._calls.patient(Ask("GET", SESSION), live.tokens.headers)
+        reply = self._calls.patient(requests.SESSION, live.tokens.headers)
         if is_session_lost(reply.status, reply.code):
             return self._renew(live)[0]
         found = _details(reply)
@@ -440,7 +375,7 @@ class Sessions:
                 f"{target} now. Nothing was sent.",
                 next="capcli reconcile",
             )
-        ask = Ask("PUT", SESSION, body=msgspec.json.encode({"accountId": target}))
+        ask = requests.switch_account(target)
         reply = self._calls.patient(ask, live.tokens.headers)
         code = base_code(reply.code)
         if code in UNKNOWN_ACCOUNT:
@@ -448,7 +383,7 @@ class Sessions:
         if reply.status != _OK and code != SAME_ACCOUNT:
             raise refused(ask.endpoint, reply.status, reply.body)
         stored = _with_tokens(live.stored, reply.tokens)
-        check = self._calls.patient(Ask("GET", SESSION), Live(stored, 0).tokens.headers)
+        check = self._calls.patient(requests.SESSION, Live(stored, 0).tokens.headers)
         found = _details(check)
         if found.account_id != target:
             raise BrokerRefused(
@@ -461,20 +396,11 @@ class Sessions:
         return (self._keep if fresh else self._follow)(kept, self._generation), found
 
     def _accounts(self, live: Live) -> tuple[str, ...]:
-        reply = self._calls.patient(Ask("GET", ("accounts",)), live.tokens.headers)
+        reply = self._calls.patient(requests.ACCOUNTS, live.tokens.headers)
         if reply.status != _OK:
             return ()
-        found = wire.decode(reply.body, wire.Accounts, "GET /accounts").accounts
-        rows = translate.rows(found, wire.LoginAccount, lambda row: row.account_id)
-        return tuple(rows)
-
-
-def _key_header(secret: Credentials) -> Headers:
-    if not secret.api_key.isascii() or not secret.api_key.isprintable():
-        raise LoginRefused(
-            "401 Unauthorized: the API key holds characters that no key has. Copy it again.", next=LOGIN
-        )
-    return Headers({API_KEY: secret.api_key})
+        found = wire.rows(reply.body, "accounts", requests.ACCOUNTS.endpoint)
+        return tuple(translate.rows(found, wire.LoginAccount, lambda row: row.account_id))
 
 
 def _is_newer(other: StoredSession, lost: Live | None) -> bool:

@@ -13,8 +13,10 @@ from urllib.parse import urlsplit
 import msgspec
 
 from capcli.broker import readings
-from capcli.broker.failures import HEALTH, SESSION_LOST, base_code, clean, session_expired
+from capcli.broker.answers import base_code, clean
+from capcli.broker.failures import HEALTH, session_expired
 from capcli.broker.readings import MaybeMillis, MaybeNumber, MaybeWord, Word
+from capcli.broker.retry import SESSION_LOST
 from capcli.broker.transport import Tokens
 from capcli.domain.account import Session
 from capcli.domain.hosts import is_loopback

@@ -8,10 +8,11 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 import msgspec
-from msgspec.structs import asdict, replace
+from msgspec.structs import asdict
 
 from capcli.broker import readings, wire
-from capcli.broker.failures import HEALTH, clean
+from capcli.broker.answers import clean, json_object
+from capcli.broker.failures import HEALTH
 from capcli.domain.account import (
     Account,
     Activity,
@@ -228,57 +229,52 @@ def preferences(row: wire.Preferences) -> Preferences:
 
 _FAULTS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _DEAL_ID = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
+_NAMES = ("accountId", "epic", "marketId", "snapshotTimeUTC", "name", "id")
 
 
 def listed(
     raw: Iterable[msgspec.Raw], shape: type[_Shape], translated: Callable[[_Shape], _Value]
 ) -> Listed[_Value]:
-    """Read a list row by row; what cannot be read is named by its deal id, where it has one."""
-    rows: list[_Value] = []
-    unreadable: list[UnreadableRow] = []
-    for one in raw:
-        try:
-            rows.append(translated(readings.decode(one, shape)))
-        except _FAULTS as error:
-            unreadable.append(unreadable_row(bytes(one), error))
-    return Listed(tuple(rows), tuple(unreadable))
-
-
-_NAMES = ("accountId", "epic", "marketId", "snapshotTimeUTC", "name", "id")
+    """Read a list of deals row by row; what cannot be read is named by its deal id, where it has one."""
+    found, faults = _split(raw, shape, translated)
+    return Listed(tuple(found), tuple(unreadable_row(body, error) for _, body, error in faults))
 
 
 def rows(
     raw: Iterable[msgspec.Raw], shape: type[_Shape], translated: Callable[[_Shape], _Value]
 ) -> Rows[_Value]:
-    """Read a list of what is no deal row by row; what cannot be read is named by what it is called."""
+    """Read a list of anything else row by row; what cannot be read is named by what it is called."""
+    found, faults = _split(raw, shape, translated)
+    return Rows(
+        found,
+        tuple(UnreadableRow(None, None, clean(str(why)), _named(place, body)) for place, body, why in faults),
+    )
+
+
+def _split(
+    raw: Iterable[msgspec.Raw], shape: type[_Shape], translated: Callable[[_Shape], _Value]
+) -> tuple[list[_Value], list[tuple[int, bytes, Exception]]]:
+    """Return the rows that can be read, and place, bytes and fault of the others."""
     found: list[_Value] = []
-    unreadable: list[UnreadableRow] = []
-    for one in raw:
+    faults: list[tuple[int, bytes, Exception]] = []
+    for place, one in enumerate(raw, 1):
         try:
             found.append(translated(readings.decode(one, shape)))
         except _FAULTS as error:
-            row = unreadable_row(bytes(one), error)
-            name = _named(bytes(one)) or f"row {len(found) + len(unreadable) + 1}"
-            unreadable.append(replace(row, deal_id=None, epic=None, name=name))
-    return Rows(found, tuple(unreadable))
+            faults.append((place, bytes(one), error))
+    return found, faults
 
 
-def _named(body: bytes) -> str | None:
-    with suppress(*_FAULTS):
-        row = msgspec.json.decode(body)
-        words = [row.get(key) for key in _NAMES] if isinstance(row, dict) else []
-        return next((clean(str(word), 64) for word in words if isinstance(word, str | int) and word), None)
-    return None
+def _named(place: int, body: bytes) -> str:
+    words = [(json_object(body) or {}).get(key) for key in _NAMES]
+    named = (clean(str(word), 64) for word in words if isinstance(word, str | int) and word)
+    return next(named, f"row {place}")
 
 
 def unreadable_row(body: bytes, error: Exception) -> UnreadableRow:
     """Return as much of a row as can be read at all."""
-    try:
-        row = msgspec.json.decode(body)
-    except _FAULTS:
-        row = None
-    parts = [part for part in (row.values() if isinstance(row, dict) else ()) if isinstance(part, dict)]
-    parts += [row] if isinstance(row, dict) else []
+    row = json_object(body) or {}
+    parts = [*(part for part in row.values() if isinstance(part, dict)), row]
     return UnreadableRow(_word(parts, "dealId"), _word(parts, "epic"), clean(str(error)))
 
 

@@ -7,16 +7,16 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import quote
 
 import httpx
-from msgspec import Struct, field
+from msgspec import Struct
 
 from capcli import __version__
-from capcli.broker.failures import clean, error_code
+from capcli.broker.answers import error_code
 from capcli.broker.proxies import Proxy, proxy_for
-from capcli.errors import ConfigError, UsageError
-from capcli.ports import Clock, Lane
+from capcli.broker.requests import Ask
+from capcli.errors import ConfigError
+from capcli.ports import Clock
 
 PREFIX = "/api/v1"
 CST = "CST"
@@ -28,27 +28,6 @@ MUTATION_READ_S = 30.0
 _LAST_BYTE = ".send_request_body.complete"
 _Trace = Callable[[str, Mapping[str, Any]], None]
 _JSON = MappingProxyType({"content-type": "application/json"})
-
-
-class Ask(Struct, frozen=True):
-    """A request before it has headers. `body` may hold a password: it never shows.
-
-    What does not say its lane belongs to the session, for which everybody waits.
-    """
-
-    method: str
-    segments: tuple[str, ...]
-    query: Mapping[str, str] = field(default_factory=dict)
-    body: bytes | None = None
-    lane: Lane = Lane.ORDERS
-
-    def __repr__(self) -> str:
-        return f"Ask({self.endpoint})"
-
-    @property
-    def endpoint(self) -> str:
-        """Name the request in messages: `GET /positions`."""
-        return clean(f"{self.method} /{'/'.join(self.segments)}", 100)
 
 
 class Headers(dict[str, str]):
@@ -117,7 +96,7 @@ class Wire:
         mutation: bool = False,
         left: Callable[[], None] = lambda: None,
     ) -> Reply:
-        """Send one request, once. Raises httpx's exceptions as they are, and UsageError for a refused path.
+        """Send one request, once. Raises httpx's exceptions as they are.
 
         A mutation has its own read timeout of 30 s, which no setting shortens. `left` is called once the last
         byte of the request has left; on a transport that does not tell, when the exchange is over.
@@ -140,8 +119,8 @@ class Wire:
         read_s = MUTATION_READ_S if mutation else self.read_timeout_s
         response = self.open().request(
             ask.method,
-            self._root + path_of(ask.segments),
-            params=ask.query or None,
+            self._root + ask.path,
+            params=ask.params or None,
             content=ask.body,
             headers=Headers({**headers, **_JSON}) if ask.body is not None else headers,
             timeout=httpx.Timeout(read_s, connect=CONNECT_S, pool=CONNECT_S),
@@ -222,14 +201,6 @@ def _reason(error: Exception) -> str:
 
 def _via(proxy: Proxy | None) -> str:
     return "" if proxy is None else f"; {proxy.shown} names a proxy"
-
-
-def path_of(segments: tuple[str, ...]) -> str:
-    """Return the quoted path. Raises UsageError for a segment that would change the path's meaning."""
-    for segment in segments:
-        if segment in {"", ".", ".."}:
-            raise UsageError(f"{segment!r} cannot be looked up.", next="capcli --help")
-    return "".join(f"/{quote(segment, safe='')}" for segment in segments)
 
 
 def tokens_of(headers: httpx.Headers) -> Tokens | None:

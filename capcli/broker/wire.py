@@ -3,13 +3,15 @@
 Field names and shapes: API page sections 6 to 11.
 """
 
+from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
 from msgspec import field
 
 from capcli.broker import readings
-from capcli.broker.failures import HEALTH, clean, not_json
+from capcli.broker.answers import clean
+from capcli.broker.failures import HEALTH, not_json
 from capcli.broker.readings import (
     Currency,
     Flag,
@@ -44,6 +46,17 @@ def decode(body: bytes, shape: type[_T], endpoint: str) -> _T:
     raise UnreadableAnswer(
         f"The broker's answer to {endpoint} cannot be read: {reason}.", next=HEALTH, endpoint=endpoint
     )
+
+
+def rows(body: bytes, key: str, endpoint: str) -> tuple[msgspec.Raw, ...]:
+    """Return the list under a key, to be read row by row: what cannot be read must not hide the rest."""
+    found: tuple[msgspec.Raw, ...] = getattr(decode(body, _list_under(key), endpoint), key)
+    return found
+
+
+@cache
+def _list_under(key: str) -> type[msgspec.Struct]:
+    return msgspec.defstruct("Rows", [(key, tuple[msgspec.Raw, ...])], frozen=True)
 
 
 class Shape(msgspec.Struct, frozen=True, rename="camel"):
@@ -112,12 +125,6 @@ class AccountRow(Shape, frozen=True):
     preferred: MaybeFlag = None
 
 
-class Accounts(Shape, frozen=True):
-    """Row by row, as positions."""
-
-    accounts: tuple[msgspec.Raw, ...]
-
-
 class Leverage(Shape, frozen=True):
     current: Number
     available: tuple[Number, ...]
@@ -144,10 +151,6 @@ class MarketSummary(Shape, frozen=True):
     net_change: MaybeNumber = None
     percentage_change: MaybeNumber = None
     updated: MaybeMoment = field(default=None, name="updateTimeUTC")
-
-
-class MarketList(Shape, frozen=True):
-    markets: tuple[msgspec.Raw, ...]
 
 
 class OvernightFee(Shape, frozen=True):
@@ -218,12 +221,6 @@ class MarketDetails(Shape, frozen=True):
     dealing_rules: DealingRules | None = None
 
 
-class MarketDetailsList(Shape, frozen=True):
-    """GET /markets?epics= has another key than the search."""
-
-    market_details: tuple[msgspec.Raw, ...]
-
-
 class BidAsk(Shape, frozen=True):
     """Prices call the offer `ask`."""
 
@@ -238,10 +235,6 @@ class Bar(Shape, frozen=True):
     low_price: BidAsk
     close_price: BidAsk
     last_traded_volume: MaybeNumber = None
-
-
-class Prices(Shape, frozen=True):
-    prices: tuple[msgspec.Raw, ...]
 
 
 class PositionData(Shape, frozen=True):
@@ -269,12 +262,6 @@ class PositionRow(Shape, frozen=True):
     market: MarketSummary
 
 
-class Positions(Shape, frozen=True):
-    """Row by row: one that cannot be read must not hide the others."""
-
-    positions: tuple[msgspec.Raw, ...]
-
-
 class OrderData(Shape, frozen=True):
     """Stop and profit are distances from `orderLevel` (API page 6.5)."""
 
@@ -296,12 +283,6 @@ class OrderData(Shape, frozen=True):
 class OrderRow(Shape, frozen=True):
     working_order_data: OrderData
     market_data: MarketSummary
-
-
-class Orders(Shape, frozen=True):
-    """Row by row, as positions."""
-
-    working_orders: tuple[msgspec.Raw, ...]
 
 
 class AffectedDeal(Shape, frozen=True):
@@ -348,12 +329,6 @@ class ActivityRow(Shape, frozen=True):
     details: ActivityDetails | None = None
 
 
-class Activities(Shape, frozen=True):
-    """Row by row, as positions."""
-
-    activities: tuple[msgspec.Raw, ...]
-
-
 class TransactionRow(Shape, frozen=True):
     """`size` is money, as a text; deposits name no market (API page 10.2)."""
 
@@ -366,12 +341,6 @@ class TransactionRow(Shape, frozen=True):
     instrument_name: MaybeWord = None
     status: MaybeWord = None
     deal_id: MaybeWord = None
-
-
-class Transactions(Shape, frozen=True):
-    """Row by row, as positions."""
-
-    transactions: tuple[msgspec.Raw, ...]
 
 
 class NodeRow(Shape, frozen=True):
@@ -392,10 +361,6 @@ class SentimentRow(Shape, frozen=True):
     short_position_percentage: Number
 
 
-class Sentiments(Shape, frozen=True):
-    client_sentiments: tuple[msgspec.Raw, ...]
-
-
 class WatchlistRow(Shape, frozen=True):
     """The broker writes `deleteable` (API page 6.9)."""
 
@@ -404,7 +369,3 @@ class WatchlistRow(Shape, frozen=True):
     editable: MaybeFlag = None
     deleteable: MaybeFlag = None
     default_system_watchlist: MaybeFlag = None
-
-
-class Watchlists(Shape, frozen=True):
-    watchlists: tuple[msgspec.Raw, ...]

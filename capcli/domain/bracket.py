@@ -128,47 +128,6 @@ def _farther(before: Decimal, after: Decimal, side: Side) -> bool:
     return after < before if side is Side.BUY else after > before
 
 
-def amend_body(target: Target, *, endless: bool) -> bytes:
-    """Write the PUT of a deal: all of it is sent again, for the flags fall back to false (API page 6.5).
-
-    That of a position replaces both exits, and an empty body changes nothing (API page 9.5): what is to be
-    gone is written as null. `endless` takes the expiry off an order.
-    """
-    exits = target.bracket
-    if target.level is None:
-        return _object([*_flags(exits), _stop(exits), ("profitLevel", _number(exits.limit))])
-    fields = [("level", plain(target.level))]
-    if target.good_till is not None:
-        fields.append(("goodTillDate", f'"{wire_time(target.good_till)}"'))
-    elif endless:
-        fields.append(("timeInForce", '"GOOD_TILL_CANCELLED"'))
-    fields += _flags(exits)
-    if exits.has_stop:
-        fields.append(_stop(exits))
-    if exits.limit is not None:
-        fields.append(("profitLevel", plain(exits.limit)))
-    return _object(fields)
-
-
-def _flags(bracket: Bracket) -> list[tuple[str, str]]:
-    flags = (("guaranteedStop", bracket.guaranteed), ("trailingStop", bracket.trail is not None))
-    return [(name, "true") for name, on in flags if on]
-
-
-def _stop(bracket: Bracket) -> tuple[str, str]:
-    if bracket.trail is not None:
-        return "stopDistance", plain(bracket.trail)
-    return "stopLevel", _number(bracket.stop)
-
-
-def _number(number: Decimal | None) -> str:
-    return "null" if number is None else plain(number)
-
-
-def _object(fields: list[tuple[str, str]]) -> bytes:
-    return ("{" + ",".join(f'"{key}":{value}' for key, value in fields) + "}").encode()
-
-
 def keeps_stop(seen: Bracket, asked: Bracket) -> bool:
     """Say whether the stop is as asked; the level of a trailing one moves, its distance does not."""
     if asked.guaranteed and not seen.guaranteed:

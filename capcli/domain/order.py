@@ -10,10 +10,7 @@ from msgspec.structs import replace
 
 from capcli.domain.account import OrderType
 from capcli.domain.market import Side
-from capcli.domain.money import EXACT, ceil_to, floor_to, plain, short
-
-POSITIONS_PATH = "/positions"
-ORDERS_PATH = "/workingorders"
+from capcli.domain.money import EXACT, ceil_to, floor_to, short
 
 
 class Kind(StrEnum):
@@ -108,56 +105,7 @@ class OrderRequest(Struct, frozen=True):
     def kind(self) -> Kind:
         return Kind.WORKING if self.trigger else Kind.MARKET
 
-    @property
-    def path(self) -> str:
-        return ORDERS_PATH if self.trigger else POSITIONS_PATH
-
-
-# The broker's names for the three forms of both legs (API page 6.4).
-_STOP_KEYS = {
-    ExitForm.LEVEL: "stopLevel",
-    ExitForm.DISTANCE: "stopDistance",
-    ExitForm.AMOUNT: "stopAmount",
-}
-_LIMIT_KEYS = {
-    ExitForm.LEVEL: "profitLevel",
-    ExitForm.DISTANCE: "profitDistance",
-    ExitForm.AMOUNT: "profitAmount",
-}
-
-
-def order_body(request: OrderRequest, order_type: OrderType | None) -> bytes:
-    """Write the JSON body of an order, every number with exactly the digits the user gave.
-
-    Written by hand so that no encoder stands between the Decimal and the wire.
-    """
-    fields = [
-        ("epic", _text(request.epic)),
-        ("direction", _text(request.side.value)),
-        ("size", plain(request.size)),
-    ]
-    if request.trigger is not None and order_type is not None:
-        fields += [("level", plain(request.trigger.level)), ("type", _text(order_type.value))]
-        if request.trigger.good_till is not None:
-            fields.append(("goodTillDate", _text(wire_time(request.trigger.good_till))))
-    if request.guaranteed:
-        fields.append(("guaranteedStop", "true"))
-    if request.trailing:
-        fields.append(("trailingStop", "true"))
-    if request.stop is not None:
-        fields.append((_STOP_KEYS[request.stop.form], plain(request.stop.value)))
-    if request.limit is not None:
-        fields.append((_LIMIT_KEYS[request.limit.form], plain(request.limit.value)))
-    return ("{" + ",".join(f'"{key}":{value}' for key, value in fields) + "}").encode()
-
 
 def wire_time(at: datetime) -> str:
     """Write an instant as the broker reads it: UTC, seconds, no `Z` (API page 5.1)."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
-
-
-def _text(value: str) -> str:
-    # Epics are pattern-checked before they get here; anything else would need escaping.
-    if not value.replace("_", "").replace(".", "").replace("-", "").replace(":", "").isalnum():
-        raise ValueError(value)
-    return f'"{value}"'

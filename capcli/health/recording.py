@@ -58,7 +58,7 @@ READS = (
 class RawReads(Protocol):
     """The broker's reads as they are answered: status and body."""
 
-    def raw(self, *segments: str, query: Mapping[str, str] = ...) -> tuple[int, bytes]: ...
+    def raw(self, path: str, params: Mapping[str, str]) -> tuple[int, bytes]: ...
 
 
 class Exchange(Struct, frozen=True):
@@ -131,8 +131,7 @@ def record(broker: RawReads, mask: Mask | None) -> tuple[Exchange, ...]:
             isinstance(value, str) and value for value in given.values()
         ):
             continue
-        segments = _filled(read.path, given).strip("/").split("/")
-        status, body = broker.raw(*segments, query=read.query)
+        status, body = broker.raw(_filled(read.path, given), read.query)
         text = body.decode("utf-8", "replace")
         try:
             answer = parse(text)

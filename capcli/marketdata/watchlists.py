@@ -1,6 +1,5 @@
 """Watchlists of the login: read, and changed by requests that are sent once and settled by reading back."""
 
-import json
 from shlex import quote
 
 from msgspec import Struct
@@ -22,11 +21,10 @@ from capcli.errors import (
     WatchlistFixed,
     WatchlistUnknown,
 )
-from capcli.ports import Broker
+from capcli.ports import Broker, Request
 from capcli.refusals import reason_of, unread
 from capcli.reply import Reply
 
-_PATH = "/watchlists"
 _LONGEST_NAME = 20
 _MOST_EPICS = 50
 _NEXT = "capcli watchlists"
@@ -96,9 +94,8 @@ class Watchlists:
                 next=f"capcli watchlists show {taken.watchlist_id}",
                 watchlist_id=taken.watchlist_id,
             )
-        body: dict[str, object] = {"name": name, **({"epics": list(wanted)} if wanted else {})}
         what = f"The creation of {name!r}"
-        answer = self._send(what, "POST", _PATH, body)
+        answer = self._send(what, self._broker.requests.create_watchlist(name, wanted))
         old = {row.watchlist_id for row in before}
         made = [row for row in self._seen(what, answer) if row.name == name and row.watchlist_id not in old]
         if not made:
@@ -120,7 +117,7 @@ class Watchlists:
         # The broker's suggestion for another case comes from looking at the market itself.
         self._broker.details(epic)
         what = f"The addition of {epic} to {found.name!r}"
-        answer = self._send(what, "PUT", f"{_PATH}/{found.watchlist_id}", {"epic": epic})
+        answer = self._send(what, self._broker.requests.add_to_watchlist(found.watchlist_id, epic))
         if epic not in (now := self._epics(what, answer, found)):
             raise _unproved(what, answer)
         return self._changed(found, now, f"Added {epic} to {found.name!r}.")
@@ -139,7 +136,7 @@ class Watchlists:
                 watchlist_id=found.watchlist_id,
             )
         what = f"The removal of {epic} from {found.name!r}"
-        answer = self._send(what, "DELETE", f"{_PATH}/{found.watchlist_id}/{epic}", None)
+        answer = self._send(what, self._broker.requests.remove_from_watchlist(found.watchlist_id, epic))
         if epic in (now := self._epics(what, answer, found)):
             raise _unproved(what, answer)
         return self._changed(found, now, f"Took {epic} out of {found.name!r}.")
@@ -152,7 +149,7 @@ class Watchlists:
         if not found.deletable or found.system:
             raise _fixed(found, "deleted")
         what = f"The deletion of {found.name!r}"
-        answer = self._send(what, "DELETE", f"{_PATH}/{found.watchlist_id}", None)
+        answer = self._send(what, self._broker.requests.delete_watchlist(found.watchlist_id))
         if any(row.watchlist_id == found.watchlist_id for row in self._seen(what, answer)):
             raise _unproved(what, answer)
         return self._changed(found, (), f"Deleted {found.name!r}.")
@@ -191,10 +188,9 @@ class Watchlists:
     def _held(self, found: Watchlist) -> tuple[str, ...]:
         return tuple(row.epic for row in self._broker.watchlist_markets(found.watchlist_id))
 
-    def _send(self, what: str, method: str, path: str, body: dict[str, object] | None) -> Answer:
+    def _send(self, what: str, request: Request) -> Answer:
         """Send a change, once. Raises what proves that nothing was changed."""
-        content = None if body is None else json.dumps(body).encode()
-        answer = self._broker.send(method, path, content)
+        answer = self._broker.send(*request)
         if answer.delivery is Delivery.NOT_CONNECTED:
             raise Unreachable(
                 f"Server not responding: {what} was not sent ({answer.detail}).", next="capcli health"

@@ -36,6 +36,13 @@ def read_back_of(broker: Broker, attempt: AttemptRecord) -> ReadBack:
     return amended_read_back(broker, deal_id, account_id, read_asked(attempt))
 
 
+def is_about_order(attempt: AttemptRecord) -> bool:
+    """Say whether a change is about a working order; only the amendment of one asks for a level."""
+    if attempt.kind in {Kind.AMEND, Kind.WORKING_UPDATE}:
+        return read_asked(attempt).level is not None
+    return attempt.kind is Kind.CANCEL
+
+
 def asked_of(attempt: AttemptRecord) -> Asked:
     """Return what a change asked for, for holding answers against it."""
     return Asked(attempt.kind, attempt.broker_time_at_send, deal_id=attempt.deal_id)

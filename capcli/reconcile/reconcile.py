@@ -17,6 +17,7 @@ from capcli.domain.stored_order import StoredOrder
 from capcli.errors import AttemptElsewhere, AttemptUnknown, Busy, Exit, Problem
 from capcli.ports import AccountLock
 from capcli.reconcile.outcomes import execution_reply, strayed
+from capcli.reconcile.readback import is_about_order
 from capcli.reconcile.reconciler import Reconciler
 from capcli.reply import Reply
 
@@ -292,7 +293,7 @@ def _change_told(before: AttemptState, attempt: AttemptRecord) -> Settled:
         code = Exit.MAY_BE_LIVE
     elif attempt.protected is Protection.NO:
         code = Exit.NO_STOP
-    look = "orders" if attempt.path.startswith("/workingorders") else "positions"
+    look = "orders" if is_about_order(attempt) else "positions"
     return Settled(
         attempt_id=attempt.attempt_id,
         preview_id=attempt.preview_id,

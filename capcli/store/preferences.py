@@ -2,18 +2,19 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from capcli.domain import freshness
 from capcli.domain.account import Leverage, Preferences
+from capcli.domain.freshness import is_fresh
 from capcli.errors import CapcliError
 from capcli.ports import Clock
 from capcli.system import private_folder, put_in_place
 
-_LIFE = timedelta(minutes=5)
 _FAILURES = (OSError, CapcliError, ValueError, TypeError, KeyError, AttributeError, InvalidOperation)
 
 
@@ -30,9 +31,7 @@ class FilePreferences:
 
         with suppress(*_FAILURES):
             raw = json.loads(self._file(account_id).read_bytes())
-            age = self.clock() - datetime.fromisoformat(raw["at"])
-            # A time ahead of ours is from a clock that was set back since.
-            if timedelta(0) <= age <= _LIFE:
+            if is_fresh(datetime.fromisoformat(raw["at"]), self.clock(), freshness.PREFERENCES):
                 return _read(raw)
         return None
 

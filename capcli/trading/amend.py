@@ -26,7 +26,6 @@ from capcli.domain.bracket import (
     Change,
     Ground,
     Target,
-    amend_body,
     amended,
     exits_of,
     keeps_stop,
@@ -186,13 +185,12 @@ class Amendments(Generic[D, A]):
         deal_id, broker = plan.deal_id, self._context.broker
         return Mutation(
             kind=Kind.AMEND if preview is None else Kind.WORKING_UPDATE,
-            method="PUT",
-            path=f"{self._deals.path}/{deal_id}",
-            body=amend_body(plan.after, endless=plan.change.no_expiry),
+            request=broker.requests.amend(deal_id, plan.after, endless=plan.change.no_expiry),
             deal_id=deal_id,
             baseline=write_asked(plan.after),
             name=f"The amendment of {deal_id}",
             command=self._deals.command(deal_id, plan.change),
+            overview=f"capcli {self._deals.noun}s",
             unchanged=self._deals.unchanged,
             look=lambda: amended_read_back(broker, deal_id, plan.account_id, plan.after),
             conclude=lambda attempt, answer, read_back: self._conclude(plan, attempt, answer, read_back),

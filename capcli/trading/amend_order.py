@@ -11,7 +11,7 @@ from capcli.domain.attempt import Protection
 from capcli.domain.bracket import Bracket, Change, Target
 from capcli.domain.market import Side
 from capcli.domain.money import plain
-from capcli.domain.order import ORDERS_PATH, Trigger
+from capcli.domain.order import Trigger
 from capcli.errors import BrokerRefused, DealUnknown, UsageError
 from capcli.ports import Broker
 from capcli.reconcile.readback import Ended, filled_as
@@ -54,7 +54,6 @@ class AmendableOrders(Amendable[WorkingOrder, OrderAmendment]):
     """Working orders: their level, stop, limit and expiry."""
 
     noun = "order"
-    path = ORDERS_PATH
     unchanged = "The order is as before."
     nothing_named = "Name a level, a stop, a limit or an expiry to change."
 

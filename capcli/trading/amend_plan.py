@@ -95,7 +95,6 @@ class Amendable(ABC, Generic[D, A]):
     """What is different for each kind of deal. `unchanged` says what stays when an amendment is refused."""
 
     noun: ClassVar[str]
-    path: ClassVar[str]
     unchanged: ClassVar[str]
     nothing_named: ClassVar[str]
 

@@ -13,7 +13,7 @@ from capcli.domain.attempt import Protection
 from capcli.domain.bracket import Bracket, Change, Target
 from capcli.domain.market import Side
 from capcli.domain.money import ceil_to, floor_to, plain, short
-from capcli.domain.order import POSITIONS_PATH, ExitForm, ExitOrder
+from capcli.domain.order import ExitForm, ExitOrder
 from capcli.errors import BrokerRefused, ChecksFailed, DealUnknown, UsageError
 from capcli.ports import Broker
 from capcli.reconcile.deal_account import placing
@@ -51,7 +51,6 @@ class AmendablePositions(Amendable[Position, Amendment]):
     """Positions: their stop and limit."""
 
     noun = "position"
-    path = POSITIONS_PATH
     unchanged = "Its stop and limit are unchanged."
     nothing_named = "Name a stop or a limit to change."
 

@@ -14,9 +14,9 @@ from capcli import ids as typed
 from capcli.context import Context, active_on, returning
 from capcli.domain.account import WorkingOrder
 from capcli.domain.attempt import AttemptRecord, AttemptState, PreviewRecord, PreviewState, Protection
-from capcli.domain.bracket import Change, amend_body, exits_of, target_of
+from capcli.domain.bracket import Change, exits_of, target_of
 from capcli.domain.money import floor_to, plain
-from capcli.domain.order import ORDERS_PATH, ExitForm, ExitOrder, Kind
+from capcli.domain.order import ExitForm, ExitOrder, Kind
 from capcli.errors import (
     BrokerRefused,
     ChecksFailed,
@@ -28,7 +28,7 @@ from capcli.errors import (
     Refused,
     UsageError,
 )
-from capcli.ports import AccountLock, Ids
+from capcli.ports import AccountLock, Ids, Request
 from capcli.reconcile.readback import read_asked
 from capcli.reconcile.reconciler import Reconciler
 from capcli.reply import Reply, about
@@ -199,7 +199,7 @@ class OrderUpdates:
                 if why := clock_fault(context, record):
                     raise _expired(record, why, again)
                 plan = self._amendments.plan(deal_id, document.change, record.account_id)
-                if amend_body(plan.after, endless=plan.change.no_expiry) != record.body:
+                if self._request(plan).body != record.body:
                     raise ChecksFailed(
                         f"{deal_id} changed since {record.preview_id} was made, so another body would have to"
                         " be sent. Nothing was sent. Make a new preview.",
@@ -255,17 +255,21 @@ class OrderUpdates:
             state=attempt.state.value,
         )
 
+    def _request(self, plan: Plan[WorkingOrder]) -> Request:
+        requests = self._context.broker.requests
+        return requests.amend(plan.deal_id, plan.after, endless=plan.change.no_expiry)
+
     def _store(self, plan: Plan[WorkingOrder]) -> PreviewRecord:
         now = self._context.clock()
-        body = amend_body(plan.after, endless=plan.change.no_expiry)
+        method, path, body = self._request(plan)
         record = PreviewRecord(
             preview_id=self._setting.ids("p_"),
             kind=Kind.WORKING_UPDATE,
             env=self._context.env,
             host=self._context.broker.host,
             account_id=plan.account_id,
-            method="PUT",
-            path=f"{ORDERS_PATH}/{plan.deal_id}",
+            method=method,
+            path=path,
             body=body,
             body_sha256=sha256(body).hexdigest(),
             document=msgspec.json.encode(_Document(plan.deal, plan.change)),

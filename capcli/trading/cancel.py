@@ -12,7 +12,7 @@ from capcli.domain.attempt import Answer, AttemptRecord, AttemptState, Evidence,
 from capcli.domain.identity import CLOCKS, misfit
 from capcli.domain.market import Side
 from capcli.domain.money import plain, short
-from capcli.domain.order import ORDERS_PATH, Kind
+from capcli.domain.order import Kind
 from capcli.domain.stored_order import write_baseline
 from capcli.errors import (
     BrokerRefused,
@@ -132,13 +132,12 @@ class Cancellations:
         deal_id, row = target.deal_id, target.order
         return Mutation(
             kind=Kind.CANCEL,
-            method="DELETE",
-            path=f"{ORDERS_PATH}/{deal_id}",
-            body=None,
+            request=broker.requests.cancel_order(deal_id),
             deal_id=deal_id,
             baseline=write_baseline((), (row,) if row else ()),
             name=f"The cancellation of {deal_id}",
             command=f"capcli orders cancel {deal_id}",
+            overview="capcli orders",
             unchanged=f"{deal_id} is still waiting.",
             look=lambda: order_read_back(broker, deal_id, account_id),
             conclude=lambda attempt, answer, read_back: self._conclude(target, attempt, answer, read_back),

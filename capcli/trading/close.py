@@ -17,7 +17,7 @@ from capcli.domain.effect import gain
 from capcli.domain.market import Side
 from capcli.domain.money import EXACT, FINE, cents, percent_of, plain, short
 from capcli.domain.numbers import gained, result
-from capcli.domain.order import POSITIONS_PATH, Kind
+from capcli.domain.order import Kind
 from capcli.domain.stored_order import write_baseline
 from capcli.errors import (
     BrokerRefused,
@@ -191,13 +191,12 @@ class Closings:
         told = opened_told(row) if row else f"the position {deal_id}, which cannot be read,"
         return Mutation(
             kind=Kind.CLOSE,
-            method="DELETE",
-            path=f"{POSITIONS_PATH}/{deal_id}",
-            body=None,
+            request=broker.requests.close_position(deal_id),
             deal_id=deal_id,
             baseline=write_baseline((row,) if row else (), ()),
             name=f"The close of {deal_id}",
             command=f"capcli close {deal_id}",
+            overview="capcli positions",
             unchanged=f"{deal_id} is still open.",
             look=lambda: _SIGHTS[is_open(broker, deal_id, account_id)],
             conclude=lambda attempt, answer, read_back: self._conclude(target, attempt, answer, read_back),

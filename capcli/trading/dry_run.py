@@ -30,7 +30,7 @@ class DryRun(Struct, frozen=True):
 def dry_reply(stop: WouldSend) -> Reply[DryRun]:
     """Turn the point where a dry run stopped into what both faces show."""
     requests = tuple(
-        DryRequest(method, f"{_PREFIX}{path}", None if body is None else body.decode())
+        DryRequest(method, f"{_PREFIX}{path}", body.decode() if body else None)
         for method, path, body in stop.requests
     )
     count = "this request" if len(requests) == 1 else f"these {len(requests)} requests"

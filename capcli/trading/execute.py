@@ -253,9 +253,8 @@ class Executions:
 
     def _send_held(self, preview: PreviewRecord, *, again: bool, wait_s: float) -> Reply[Execution]:
         snapshot, case, settled = self._checked(preview, again=again)
-        self._context.rehearse(
-            preview.method, preview.path, preview.body, preview.account_id, preview.preview_id
-        )
+        request = (preview.method, preview.path, preview.body)
+        self._context.rehearse(*request, preview.account_id, preview.preview_id)
         asked = self._asked(preview, case)
         permit = self._context.approvals.permit(asked, opening_of(case, snapshot))
         baseline = write_baseline(snapshot.positions, snapshot.orders, case.effect)

@@ -12,7 +12,6 @@ from capcli.context import Context
 from capcli.domain.account import Listed, Position, UnreadableRow, WorkingOrder
 from capcli.domain.money import short
 from capcli.domain.numbers import counted
-from capcli.domain.order import ORDERS_PATH, POSITIONS_PATH
 from capcli.errors import (
     Busy,
     CapcliError,
@@ -23,6 +22,7 @@ from capcli.errors import (
     WouldSend,
 )
 from capcli.fanout import together
+from capcli.ports import Request, Requests
 from capcli.reconcile.readback import require_account, went_away
 from capcli.reconcile.reconcile import Reconciliations, Settled
 from capcli.reply import Reply
@@ -427,7 +427,7 @@ class Flattenings:
 
     def _rehearsed(self, *, by_option: bool) -> WouldSend:
         return WouldSend(
-            *_requests(self._read()),
+            *_requests(self._read(), self._context.broker.requests),
             account_id=self._context.broker.account_id,
             asked_by="--dry-run" if by_option else "CAP_DRY_RUN",
             first="It would halt first.",
@@ -472,11 +472,11 @@ def _not_looked_at(others: tuple[str, ...] | None) -> str:
     return f" Not looked at: {named}." if others else ""
 
 
-def _requests(there: _Account) -> Iterator[tuple[str, str, bytes | None]]:
+def _requests(there: _Account, requests: Requests) -> Iterator[Request]:
     for deal_id, _, _ in _orders(there):
-        yield "DELETE", f"{ORDERS_PATH}/{deal_id}", None
+        yield requests.cancel_order(deal_id)
     for deal_id, _, _ in _positions(there):
-        yield "DELETE", f"{POSITIONS_PATH}/{deal_id}", None
+        yield requests.close_position(deal_id)
 
 
 def _doubtful(

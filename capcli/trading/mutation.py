@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from capcli.context import Context
 from capcli.domain.approval import Asked
 from capcli.domain.attempt import Answer, AttemptRecord, AttemptState, Delivery, PreviewRecord, classify
-from capcli.domain.order import ORDERS_PATH, Kind
+from capcli.domain.order import Kind
 from capcli.errors import (
     BrokerRefused,
     Busy,
@@ -20,7 +20,7 @@ from capcli.errors import (
     JournalUnreadable,
     PreviewExpired,
 )
-from capcli.ports import AttemptBook, Ids
+from capcli.ports import AttemptBook, Ids, Request
 from capcli.reconcile.readback import ReadBack
 from capcli.refusals import bounded_exit, in_words, is_passing, not_sent, reason_of, unread
 from capcli.reply import about
@@ -45,19 +45,20 @@ AGREES_AFTER_S = 0.3
 class Mutation(Generic[T]):
     """One change, and how its end is told. `unchanged` says what stays when the broker refuses it.
 
+    `overview` is the command that lists the deals of its kind.
+
     `risk` names the change where it adds risk, which a halt keeps here. `shown` is what a person who has to
     approve it reads, line by line, and `more` what of that is read from the broker only where somebody is
     asked. `preview` is used up by the send; `tightening` is what a mandate judges an amendment by.
     """
 
     kind: Kind
-    method: str
-    path: str
-    body: bytes | None
+    request: Request
     deal_id: str
     baseline: bytes
     name: str
     command: str
+    overview: str
     unchanged: str
     look: Callable[[], ReadBack]
     conclude: Callable[[AttemptRecord, Answer, ReadBack], T]
@@ -107,7 +108,7 @@ class Mutations:
     def _rehearse(self, change: Mutation[T], account_id: str) -> None:
         self.send_gate.ask()
         preview_id = change.preview.preview_id if change.preview else None
-        self.context.rehearse(change.method, change.path, change.body, account_id, preview_id)
+        self.context.rehearse(*change.request, account_id, preview_id)
 
     def _carry_out(self, change: Mutation[T], account_id: str, asked: Asked, permit: "Permit | None") -> T:
         attempt = self._open(change, account_id, permit)
@@ -125,9 +126,9 @@ class Mutations:
             env=self.context.env,
             host=self.context.broker.host,
             account_id=account_id,
-            method=change.method,
-            path=change.path,
-            body=change.body,
+            method=change.request.method,
+            path=change.request.path,
+            body=change.request.body,
             text=request_text(what, lines, self.context.env, account_id),
             expires_at=self.context.clock() + LIFE,
         )
@@ -162,11 +163,11 @@ class Mutations:
             env=self.context.env,
             host=self.context.broker.host,
             account_id=account_id,
-            method=change.method,
-            path=change.path,
+            method=change.request.method,
+            path=change.request.path,
             preview_id=change.preview.preview_id if change.preview else None,
             state=AttemptState.CLAIMED,
-            body_sha256=sha256(change.body or b"").hexdigest(),
+            body_sha256=sha256(change.request.body).hexdigest(),
             baseline=change.baseline,
             created_at=self.context.clock(),
             deal_id=change.deal_id,
@@ -184,9 +185,7 @@ class Mutations:
     def _send(self, attempt: AttemptRecord, change: Mutation[T]) -> T:
         start = Start(self.context, self.book, self.send_gate, attempt, change.risk)
         try:
-            answer = self.context.broker.send(
-                change.method, change.path, change.body, account_id=attempt.account_id, ready=start
-            )
+            answer = self.context.broker.send(*change.request, account_id=attempt.account_id, ready=start)
             return self._finish(start.sending or attempt, change, answer)
         except Exception as error:
             if start.sending is None:
@@ -228,9 +227,7 @@ class Mutations:
         if answer.delivery is Delivery.LOST and self._look(change, wait=False) is ReadBack.NOT_YET:
             # The same change by deal id cannot be done twice: once it is seen not to be there, sending it
             # again is safe. Of the two answers only the book tells, so the second one is not believed either.
-            again = self.context.broker.send(
-                change.method, change.path, change.body, account_id=attempt.account_id
-            )
+            again = self.context.broker.send(*change.request, account_id=attempt.account_id)
             answer = Answer(Delivery.LOST, detail=again.detail or answer.detail)
         if answer.delivery is Delivery.NOT_CONNECTED:
             self.record(attempt, AttemptState.NOT_SENT, answer)
@@ -280,9 +277,8 @@ class Worded(Protocol):
 
 def _next_after(change: Mutation[T], answer: Answer) -> str:
     """Return the amendment that the broker would take, where it says which; else a look at the deals."""
-    where = "orders" if change.path.startswith(ORDERS_PATH) else "positions"
     bounded = bounded_exit(reason_of(answer)) if change.kind in _AMENDS else None
-    return f"capcli {where} amend {change.deal_id} {bounded}" if bounded else f"capcli {where}"
+    return f"{change.overview} amend {change.deal_id} {bounded}" if bounded else change.overview
 
 
 def refusal(change: Worded, answer: Answer, *, look: str | None = None) -> CapcliError:

@@ -19,7 +19,7 @@ from capcli.domain.effect import Effect, gain
 from capcli.domain.market import Side
 from capcli.domain.money import EXACT, FINE, floor_to, percent_of, plain, short
 from capcli.domain.numbers import gained
-from capcli.domain.order import POSITIONS_PATH, Kind, OrderRequest, order_body
+from capcli.domain.order import Kind, OrderRequest
 from capcli.domain.stored_order import StoredOrder, read_order, read_sizes, write_baseline, write_order
 from capcli.errors import (
     CapcliError,
@@ -189,7 +189,7 @@ class Reductions(Executions):
 
     def _require_netting(self, deal_id: str) -> None:
         # API page 9.4: with hedging an opposite order would open a second position beside the first.
-        if self._context.broker.hedging():
+        if self._context.broker.preferences().hedging:
             raise Refused(
                 "This account hedges: an opposite order would open a second position, so part of one cannot "
                 "be closed. Nothing was sent. Closing all of it is possible.",
@@ -288,15 +288,16 @@ class Reductions(Executions):
                 yield other
 
     def _preview(self, order: StoredOrder, account_id: str) -> PreviewRecord:
-        body, now = order_body(order.request, None), self._context.clock()
+        method, path, body = self._context.broker.requests.open_order(order.request, None)
+        now = self._context.clock()
         return PreviewRecord(
             preview_id=self._sending.ids("p_"),
             kind=Kind.MARKET,
             env=self._context.env,
             host=self._context.broker.host,
             account_id=account_id,
-            method="POST",
-            path=POSITIONS_PATH,
+            method=method,
+            path=path,
             body=body,
             body_sha256=sha256(body).hexdigest(),
             document=write_order(order),

@@ -20,7 +20,7 @@ from capcli.domain.effect import Effect
 from capcli.domain.market import Market, MarketStatus, Quote, Resolution, Side
 from capcli.domain.money import Money, plain, short
 from capcli.domain.opened import opened_figures
-from capcli.domain.order import ExitForm, Kind, OrderRequest, order_body
+from capcli.domain.order import ExitForm, Kind, OrderRequest
 from capcli.domain.policy import Check, CheckInput, Rule, evaluate
 from capcli.domain.risk import Risk, Sizing, sized
 from capcli.domain.sizing import ExitFigures, Figures, Overnight, estimated_entry
@@ -221,7 +221,7 @@ class Previews:
             effect=case.effect,
             checks=checks,
             warnings=cautions(CautionInput(case, day_range, broker_now)),
-            body=order_body(request, case.order_type).decode(),
+            body=self._context.broker.requests.open_order(request, case.order_type).body.decode(),
             created_at=now,
             expires_at=now + timedelta(seconds=self._ttl_s),
             ttl_s=self._ttl_s,
@@ -230,7 +230,7 @@ class Previews:
         )
 
     def _store(self, preview: Preview, case: CheckInput, account_id: str) -> None:
-        body = preview.body.encode()
+        method, path, body = self._context.broker.requests.open_order(case.request, case.order_type)
         order = StoredOrder(
             case.request,
             case.order_type,
@@ -248,8 +248,8 @@ class Previews:
                 env=self._context.env,
                 host=self._context.broker.host,
                 account_id=account_id,
-                method="POST",
-                path=case.request.path,
+                method=method,
+                path=path,
                 body=body,
                 body_sha256=sha256(body).hexdigest(),
                 document=write_order(order),

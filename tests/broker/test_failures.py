@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capcli.broker import failures
+from capcli.broker import answers, failures
 from capcli.broker.client import CapitalBroker
 from capcli.domain.market import Resolution
 from capcli.errors import (
@@ -200,10 +200,10 @@ def test_broker_text_cannot_reach_the_terminal_raw(venue: Venue) -> None:
 
 @given(st.text(max_size=400))
 def test_cleaned_text_is_short_and_printable(text: str) -> None:
-    cleaned = failures.clean(text)
+    cleaned = answers.clean(text)
 
     assert cleaned.isprintable()
-    assert len(cleaned) <= failures.TEXT_LIMIT
+    assert len(cleaned) <= answers.TEXT_LIMIT
 
 
 @pytest.mark.parametrize("code", sorted(failures.TABLE))

@@ -65,7 +65,7 @@ def test_the_key_goes_to_a_broker_on_this_machine_and_to_no_proxy(
     with listening(OK) as (broker, asked), listening(OK) as (proxy, overheard):
         monkeypatch.setenv(variable, proxy)
         with closing(wire(broker)) as line:
-            line.exchange(Ask("GET", ("session",)), Headers({API_KEY: KEY}))
+            line.exchange(Ask("GET", "/session"), Headers({API_KEY: KEY}))
     assert KEY.encode() in asked[0]
     assert overheard == []
 
@@ -74,7 +74,7 @@ def test_a_connection_that_a_proxy_refuses_was_not_sent(monkeypatch: pytest.Monk
     with listening(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n") as (proxy, heard):
         monkeypatch.setenv("HTTPS_PROXY", proxy)
         with closing(wire(DEMO)) as line, pytest.raises(httpx.ProxyError) as caught:
-            line.exchange(Ask("POST", ("positions",), body=b"{}"), Headers({API_KEY: KEY}), mutation=True)
+            line.exchange(Ask("POST", "/positions", body=b"{}"), Headers({API_KEY: KEY}), mutation=True)
     assert isinstance(caught.value, NOT_SENT)
     assert heard[0].startswith(b"CONNECT demo-api-capital.backend-capital.com:443 ")
     assert KEY.encode() not in heard[0]
@@ -135,7 +135,7 @@ def test_a_proxy_that_cannot_be_used_is_named_with_its_fix(
 ) -> None:
     monkeypatch.setenv(variable, text)
     with closing(wire(DEMO)) as line, pytest.raises(ConfigError) as caught:
-        line.exchange(Ask("GET", ("time",)), Headers())
+        line.exchange(Ask("GET", "/time"), Headers())
     assert says in caught.value.message
     assert "Nothing was sent" in caught.value.message
     assert (caught.value.next, caught.value.exit_code) == (f"unset {variable}", 3)

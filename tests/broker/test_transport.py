@@ -10,7 +10,8 @@ import httpx
 import pytest
 
 import capcli
-from capcli.broker.transport import PREFIX, Ask, Headers, Wire, date_of, path_of
+from capcli.broker.requests import Ask, path_of
+from capcli.broker.transport import PREFIX, Headers, Wire, date_of
 from capcli.errors import ConfigError, UsageError
 
 from .host import START, Time
@@ -29,7 +30,7 @@ def wire_to(seen: list[httpx.Request], time: Time, *, date: str | None = None) -
 def test_a_request_goes_below_the_prefix_with_our_name_on_it() -> None:
     seen: list[httpx.Request] = []
 
-    wire_to(seen, Time()).exchange(Ask("GET", ("markets",), {"searchTerm": "a&b c"}), Headers())
+    wire_to(seen, Time()).exchange(Ask("GET", "/markets", {"searchTerm": "a&b c"}), Headers())
 
     assert str(seen[0].url) == f"https://broker.example{PREFIX}/markets?searchTerm=a%26b+c"
     assert seen[0].headers["user-agent"] == f"capcli/{capcli.__version__}"
@@ -38,7 +39,7 @@ def test_a_request_goes_below_the_prefix_with_our_name_on_it() -> None:
 def test_a_body_goes_out_byte_for_byte_as_json() -> None:
     seen: list[httpx.Request] = []
 
-    wire_to(seen, Time()).exchange(Ask("POST", ("positions",), body=b'{"size":1.50}'), Headers())
+    wire_to(seen, Time()).exchange(Ask("POST", "/positions", body=b'{"size":1.50}'), Headers())
 
     assert seen[0].content == b'{"size":1.50}'
     assert seen[0].headers["content-type"] == "application/json"
@@ -48,8 +49,8 @@ def test_only_reads_obey_the_timeout_setting() -> None:
     seen: list[httpx.Request] = []
     wire = wire_to(seen, Time())
 
-    wire.exchange(Ask("GET", ("positions",)), Headers())
-    wire.exchange(Ask("POST", ("positions",), body=b"{}"), Headers(), mutation=True)
+    wire.exchange(Ask("GET", "/positions"), Headers())
+    wire.exchange(Ask("POST", "/positions", body=b"{}"), Headers(), mutation=True)
 
     read, mutation = (request.extensions["timeout"] for request in seen)
     assert (read["connect"], read["read"]) == (5.0, 7)
@@ -63,7 +64,7 @@ def test_only_reads_obey_the_timeout_setting() -> None:
 def test_a_segment_cannot_leave_its_place(segment: str, quoted: str) -> None:
     seen: list[httpx.Request] = []
 
-    wire_to(seen, Time()).exchange(Ask("GET", ("markets", segment)), Headers())
+    wire_to(seen, Time()).exchange(Ask("GET", path_of("markets", segment)), Headers())
 
     assert seen[0].url.raw_path.decode() == f"{PREFIX}/markets{quoted}"
 
@@ -71,7 +72,7 @@ def test_a_segment_cannot_leave_its_place(segment: str, quoted: str) -> None:
 @pytest.mark.parametrize("segment", ["", ".", ".."])
 def test_segments_that_mean_another_place_are_refused(segment: str) -> None:
     with pytest.raises(UsageError):
-        path_of(("markets", segment))
+        path_of("markets", segment)
 
 
 def test_redirects_are_not_followed() -> None:
@@ -83,7 +84,7 @@ def test_redirects_are_not_followed() -> None:
 
     wire = Wire("https://broker.example", clock=time.now, transport=httpx.MockTransport(handle))
 
-    assert wire.exchange(Ask("POST", ("positions",), body=b"{}"), Headers()).status == 307
+    assert wire.exchange(Ask("POST", "/positions", body=b"{}"), Headers()).status == 307
     assert len(seen) == 1
 
 
@@ -92,7 +93,7 @@ def test_the_brokers_clock_is_its_last_date_moved_on_by_ours() -> None:
     wire = wire_to([], time, date="Mon, 02 Mar 2026 13:00:00 GMT")
     assert wire.broker_time() is None
 
-    wire.exchange(Ask("GET", ("time",)), Headers())
+    wire.exchange(Ask("GET", "/time"), Headers())
     time.elapsed += 4
 
     assert wire.broker_time() == datetime(2026, 3, 2, 13, 0, 4, tzinfo=UTC)
@@ -143,10 +144,10 @@ def test_certificates_that_are_not_there_are_a_matter_of_configuration(
 def test_headers_and_tokens_show_in_no_repr() -> None:
     seen: list[httpx.Request] = []
     reply = wire_to(seen, Time()).exchange(
-        Ask("POST", ("session",), body=b"secret"), Headers({"CST": "secret"})
+        Ask("POST", "/session", body=b"secret"), Headers({"CST": "secret"})
     )
 
-    assert "secret" not in f"{reply!r} {Headers({'CST': 'secret'})!r} {Ask('POST', ('x',), body=b'secret')!r}"
+    assert "secret" not in f"{reply!r} {Headers({'CST': 'secret'})!r} {Ask('POST', '/x', body=b'secret')!r}"
 
 
 def test_httpx_is_imported_without_its_command_line() -> None:
@@ -163,7 +164,7 @@ def test_httpx_is_imported_without_its_command_line() -> None:
 def test_a_clock_that_jumps_moves_the_brokers_clock_with_it() -> None:
     time = Time()
     wire = wire_to([], time, date="Mon, 02 Mar 2026 12:00:00 GMT")
-    wire.exchange(Ask("GET", ("time",)), Headers())
+    wire.exchange(Ask("GET", "/time"), Headers())
 
     time.elapsed += 3600
 

@@ -32,7 +32,7 @@ def test_a_row_that_cannot_be_read_is_named_and_hides_no_other() -> None:
     body = shapes.encoded({"positions": [broken, shapes.POSITION, nameless, 7]})
 
     found = translate.listed(
-        wire.decode(body, wire.Positions, "GET /positions").positions, wire.PositionRow, translate.position
+        wire.rows(body, "positions", "GET /positions"), wire.PositionRow, translate.position
     )
 
     deal = shapes.POSITION["position"]["dealId"]

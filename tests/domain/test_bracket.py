@@ -1,6 +1,5 @@
 """The legs of a deal under any change: none is lost that was not named, and loosening is always noticed."""
 
-import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -15,7 +14,6 @@ from capcli.domain.bracket import (
     Change,
     Ground,
     Target,
-    amend_body,
     amended,
     exits_of,
     keeps_stop,
@@ -73,17 +71,6 @@ def test_a_change_that_does_not_name_the_limit_keeps_it(before: Bracket, change:
 
 
 @given(brackets, changes, sides)
-def test_every_leg_is_in_the_body_with_its_digits(before: Bracket, change: Change, side: Side) -> None:
-    after = amended(before, change, ground(side))
-    body = json.loads(amend_body(Target(after), endless=False), parse_float=Decimal, parse_int=Decimal)
-    assert body["profitLevel"] == after.limit
-    assert body.get("stopDistance") == after.trail
-    assert body.get("stopLevel") == (None if after.trail is not None else after.stop)
-    assert ("guaranteedStop" in body, "trailingStop" in body) == (after.guaranteed, after.trail is not None)
-    assert len(body) >= 2, "an empty body changes nothing"
-
-
-@given(brackets, changes, sides)
 def test_whoever_could_lose_more_afterwards_was_told(before: Bracket, change: Change, side: Side) -> None:
     after = amended(before, change, ground(side))
     told = loosened(before, after, side)
@@ -123,19 +110,6 @@ def test_a_trailing_stop_that_starts_anew_lower_is_loosened() -> None:
 def test_a_wider_trail_is_loosened_even_where_the_level_is_not_told() -> None:
     before, after = Bracket(None, None, D(1)), Bracket(D(28), None, D(2))
     assert loosened(before, after, Side.BUY) == ("lets the stop trail by 2 instead of 1",)
-
-
-def test_an_order_is_sent_whole() -> None:
-    until = datetime(2026, 12, 31, tzinfo=UTC)
-    target = Target(Bracket(D("23.50"), D("26"), None, guaranteed=True), D("24.20"), until)
-    assert amend_body(target, endless=False) == (
-        b'{"level":24.20,"goodTillDate":"2026-12-31T00:00:00","guaranteedStop":true,"stopLevel":23.50,'
-        b'"profitLevel":26}'
-    )
-    endless = Target(Bracket(D("23.5"), None, D("0.7")), D("24.20"))
-    assert amend_body(endless, endless=True) == (
-        b'{"level":24.20,"timeInForce":"GOOD_TILL_CANCELLED","trailingStop":true,"stopDistance":0.7}'
-    )
 
 
 def test_a_stop_of_another_kind_is_not_the_one_that_was_asked_for() -> None:

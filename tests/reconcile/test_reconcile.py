@@ -554,7 +554,11 @@ def test_what_a_dead_process_left_is_settled(seats: Seats, monkeypatch: Any, sta
     def die(*_: object, **__: object) -> None:
         raise Crash
 
-    place = (seat.app.journal, "move") if state is S.CLAIMED else (seat.app.order_context.broker, "_send_now")
+    place = (
+        (seat.app.journal, "move")
+        if state is S.CLAIMED
+        else (seat.app.order_context.broker._changes, "_send_now")
+    )
     monkeypatch.setattr(place[0], place[1], die)
     with pytest.raises(Crash):
         seat.execute(shown.preview_id)

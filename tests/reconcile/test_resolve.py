@@ -251,11 +251,11 @@ def hang_a_close(seat: Seat) -> tuple[str, str]:
     def die(*_: object, **__: object) -> None:
         raise Gone
 
-    real = seat.app.order_context.broker._send_now
-    seat.app.order_context.broker._send_now = die  # type: ignore[method-assign]
+    real = seat.app.order_context.broker._changes._send_now
+    seat.app.order_context.broker._changes._send_now = die  # type: ignore[method-assign]
     with pytest.raises(Gone):
         seat.app.closings.close(deal, confirmed=True)
-    seat.app.order_context.broker._send_now = real  # type: ignore[method-assign]
+    seat.app.order_context.broker._changes._send_now = real  # type: ignore[method-assign]
     (attempt,) = seat.app.journal.unresolved("paper", "paper", seat.app.broker.account_id or "")
     return attempt.attempt_id, deal
 
@@ -266,13 +266,13 @@ def test_an_order_whose_process_died_in_the_send_is_what_a_person_says(
     seat, hand = seats(), seats()
     shown = seat.preview()
     broker = seat.app.order_context.broker
-    real = broker._send_now
+    real = broker._changes._send_now
 
     def die(*args: Any, **options: Any) -> None:
         real(*args, **options)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(broker, "_send_now", die)
+    monkeypatch.setattr(broker._changes, "_send_now", die)
     with pytest.raises(KeyboardInterrupt):
         seat.execute(shown.preview_id)
     by_hand(hand)

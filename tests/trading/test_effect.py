@@ -19,11 +19,12 @@ import pytest
 from msgspec.structs import replace
 
 from capcli.broker.client import CapitalBroker
+from capcli.broker.requests import open_order
 from capcli.domain.account import Account, Position
 from capcli.domain.effect import AccountBook, Effect, effect_of, gain
 from capcli.domain.market import Market, Side
 from capcli.domain.money import EXACT, cents, floor_to
-from capcli.domain.order import ExitForm, ExitOrder, OrderRequest, order_body
+from capcli.domain.order import ExitForm, ExitOrder, OrderRequest
 from capcli.domain.sizing import figures
 from capcli.marketdata.conversion import rates_of
 from capcli.paper import catalogue
@@ -230,7 +231,7 @@ def check_order(venue: Venue) -> Effect:
     rate = book.rates[market.currency]
     effect = effect_of(request, market, figures(request, market, book.account, rate, book.preferences), book)
     waiting, before = venue.hand.orders(), venue.booked()
-    body = json.loads(order_body(request, None))
+    body = json.loads(open_order(request, None).body)
     confirm = venue.hand.post("/positions", **body)
     assert confirm.status == 200, (body, confirm.text)
     after, (account,) = venue.broker.positions(), venue.broker.accounts()

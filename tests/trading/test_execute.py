@@ -666,7 +666,7 @@ def test_an_order_whose_session_moved_at_the_last_moment_is_not_sent(
     seat: Seat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shown = seat.preview()
-    pace = seat.app.broker._pace
+    pace = seat.app.broker._changes._pace
     real = pace.turn
 
     @contextmanager
@@ -753,7 +753,7 @@ def test_a_process_that_died_is_settled_by_the_next(
     place = (
         (seat.app.journal, "move")
         if last_words == "CLAIMED"
-        else (seat.app.order_context.broker, "_send_now")
+        else (seat.app.order_context.broker._changes, "_send_now")
     )
     monkeypatch.setattr(place[0], place[1], die)
     with pytest.raises(Crash):
@@ -837,7 +837,7 @@ def test_an_order_that_waits_for_its_turn_is_not_sending_yet_and_can_be_called_b
         seen.append(attempt and attempt.state)
         seat.app.send_gate.call_back()
 
-    monkeypatch.setattr("capcli.broker.client.CapitalBroker._elsewhere", waits)
+    monkeypatch.setattr("capcli.broker.changes.Changes._elsewhere", waits)
     error = refusal(lambda: seat.execute(preview_id))
     assert (seen, error.exit_code) == ([S.CLAIMED], 130)
     assert not seat.tap.orders()

@@ -12,12 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from capcli.broker.requests import open_order
 from capcli.domain import policy
 from capcli.domain.account import OrderType
 from capcli.domain.bracket import Change
 from capcli.domain.market import Market, Side
 from capcli.domain.money import ceil_to, floor_to
-from capcli.domain.order import ExitForm, ExitOrder, OrderRequest, Trigger, order_body
+from capcli.domain.order import ExitForm, ExitOrder, OrderRequest, Trigger
 from capcli.domain.policy import CheckInput
 from capcli.domain.sizing import figures
 from capcli.errors import CapcliError
@@ -46,7 +47,7 @@ class Bench:
 
     def refusal(self, request: OrderRequest, order_type: OrderType | None) -> str | None:
         """Return the paper broker's refusal of an order, None when it takes it."""
-        answer = self.seat.app.broker.send("POST", request.path, order_body(request, order_type))
+        answer = self.seat.app.broker.send(*open_order(request, order_type))
         assert answer.status in {200, 400}, answer
         return answer.error_code
 

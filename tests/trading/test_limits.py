@@ -253,7 +253,7 @@ def test_a_rival_that_took_the_last_order_of_the_hour_is_told_with_the_true_wait
 ) -> None:
     broker, openings = seat.app.order_context.broker, Openings(seat.time.now, most=1)
     preview_id = seat.preview().preview_id
-    monkeypatch.setattr(broker, "_openings", openings)
+    monkeypatch.setattr(broker._changes, "_openings", openings)
     # The last one is there at the check and at the question right before the send, and then it is taken.
     answers = iter([lambda: 0, openings.take])
 
@@ -270,7 +270,7 @@ def test_an_order_that_found_no_connection_is_not_counted(
     seat: Seat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broker, openings = seat.app.order_context.broker, Openings(seat.time.now, most=1)
-    monkeypatch.setattr(broker, "_openings", openings)
+    monkeypatch.setattr(broker._changes, "_openings", openings)
     seat.tap.breaks("POST", "/positions", before=httpx.ConnectError("refused"))
     assert seat.execute(seat.preview().preview_id).exit_code == 7
     assert seat.execute(seat.preview().preview_id).exit_code == 0
