@@ -9,9 +9,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
 from re import fullmatch
-from typing import Any
 
-from msgspec import Struct, field
+from msgspec import Struct, convert, field, to_builtins
 from msgspec.structs import replace
 
 from capcli.account.event_text import sentence
@@ -28,6 +27,7 @@ from capcli.domain.account_events import (
     read_activity,
 )
 from capcli.domain.alerts import AccountLevels, StoredAlert
+from capcli.domain.fields import with_fields_of
 from capcli.domain.market import Side
 from capcli.errors import Busy, CapcliError, EpicUnknown, UsageError
 from capcli.fanout import together
@@ -44,6 +44,7 @@ _KEEP_EVERY = timedelta(hours=1)
 _TOGETHER = timedelta(seconds=2)
 _CURSOR = r"[0-9a-f]{8}-[0-9]{10}"
 _NEXT = "capcli events --last 24h"
+_CLOSES = frozenset({EventKind.STOP_HIT, EventKind.LIMIT_HIT, EventKind.CLOSED})
 
 
 class EventRow(Struct, frozen=True):
@@ -89,7 +90,7 @@ class EventsFound(Struct, frozen=True):
     problems: tuple[str, ...] = ()
 
 
-class _Looked(Struct, frozen=True):
+class _Looked(SwitchSeen, frozen=True, kw_only=True):
     """What the last look left for the next: how far the activity and the journal are told, and what was so.
 
     `read_to` is broker time, None before the first look at the broker. `deals` are the sides of the deals
@@ -101,7 +102,6 @@ class _Looked(Struct, frozen=True):
     read_to: datetime | None = None
     entries: int = 0
     deals: Mapping[str, Side] = field(default_factory=dict)
-    switch: SwitchSeen = field(default_factory=SwitchSeen)
     margin: Decimal | None = None
     falls: int = 0
 
@@ -139,7 +139,7 @@ class Events:
         else:
             rows = book.after(place, self._number(place, since), limit + 1)
             told, more = self._rows(place, rows[:limit]), len(rows) > limit
-        cursor = told[-1].cursor if told else since or self._cursor(place, book.last(place))
+        cursor = told[-1].cursor if told else since or f"{self._tag(place)}-{book.last(place):010d}"
         return Reply(EventsFound(told, cursor, more, tuple(problems)), place[2])
 
     def follow(self, since: str | None = None) -> "Feed":
@@ -185,12 +185,13 @@ class Events:
         held = self._halt.read()
         kept = journal.account_events.state(place)
         now = self._clock()
-        old = _read_state(kept) if kept else _Looked(now)
+        old = convert(kept, _Looked) if kept else _Looked(began=now)
         entries = journal.account_events.entries(old.entries, min(old.began, now) - _FIRST_LOOK)
-        told, switch = switch_events(held, entries, old.switch, now)
+        told, switch = switch_events(held, entries, old, now)
         told += attempt_events(journal, place, entries, now)
         told += approval_events(journal, place, entries)
-        new = replace(old, switch=switch, entries=entries[-1].seq if entries else old.entries)
+        last = entries[-1].seq if entries else old.entries
+        new = replace(old, halted=switch.halted, resumed_at=switch.resumed_at, entries=last)
         failure, problems = None, list[str]()
         try:
             more, new, problems = self._at_broker(place, new)
@@ -199,7 +200,7 @@ class Events:
             failure = error
         fresh = journal.account_events.unknown(place, sorted(told, key=lambda one: one[1].at))
         if fresh or kept is None or _differs(old, new):
-            journal.account_events.record(place, fresh, _state(new), at=now)
+            journal.account_events.record(place, fresh, to_builtins(new), at=now)
         if failure is not None:
             raise failure
         return problems
@@ -261,7 +262,7 @@ class Events:
         sides = dict(deals) | book.sides(place, names)
         told, read_to = read_activity(rows, KnownDeals(sides), now)
         new = book.unknown(place, told)
-        if read_to == now and not any(_is_close(fact) for _, fact in new):
+        if read_to == now and not any(fact.kind in _CLOSES for _, fact in new):
             return self._with_attempts(place, new), read_to
         # What a close brought, and whether it was one, only the bookings tell.
         since = min([fact.at for _, fact in new] + [read_to]) - _TOGETHER
@@ -292,17 +293,19 @@ class Events:
         return [(f"margin {old.began.isoformat()} {old.falls} {lowest}", fact)], replace(old, margin=lowest)
 
     def _rows(self, place: Place, rows: Sequence[Numbered]) -> tuple[EventRow, ...]:
-        tag = self._tag(place) if rows else ""
-        return tuple(_row(f"{tag}-{one.number:010d}", one) for one in rows)
-
-    def _cursor(self, place: Place, number: int) -> str:
-        return f"{self._tag(place)}-{number:010d}"
+        tag, found = self._tag(place) if rows else "", []
+        for one in rows:
+            cursor = f"{tag}-{one.number:010d}"
+            found.append(
+                with_fields_of(one.fact, EventRow, cursor=cursor, text=sentence(one.fact), repeat=one.repeat)
+            )
+        return tuple(found)
 
     def _tag(self, place: Place) -> str:
         """Tell this list from that of another account, environment or journal."""
         state = self._journal().account_events.state(place)
-        began = state["began"] if state else ""
-        return sha256("\n".join((*place, str(began))).encode()).hexdigest()[:8]
+        began = datetime.fromisoformat(state["began"]).isoformat() if state else ""
+        return sha256("\n".join((*place, began)).encode()).hexdigest()[:8]
 
     def _number(self, place: Place, since: str) -> int:
         tag, _, number = since.partition("-")
@@ -364,10 +367,6 @@ def _fired(
     return told
 
 
-def _is_close(fact: Happened) -> bool:
-    return fact.kind in {EventKind.STOP_HIT, EventKind.LIMIT_HIT, EventKind.CLOSED}
-
-
 def _check_form(cursor: str) -> None:
     if not fullmatch(_CURSOR, cursor):
         raise UsageError(
@@ -376,49 +375,11 @@ def _check_form(cursor: str) -> None:
         )
 
 
-def _row(cursor: str, one: Numbered) -> EventRow:
-    fact = one.fact
-    names = {name: getattr(fact, name) for name in EventRow.__struct_fields__ if hasattr(fact, name)}
-    return EventRow(cursor=cursor, text=sentence(fact), repeat=one.repeat, **names)
-
-
 def _differs(old: _Looked, new: _Looked) -> bool:
     """Say whether the next look needs to know of a change; how far it was read can wait."""
     if new.read_to is None or old.read_to is None:
         return new.read_to is not None
     if new.read_to - old.read_to >= _KEEP_EVERY or not new.deals.keys() <= old.deals.keys():
         return True
-    return (old.switch, old.margin, old.falls) != (new.switch, new.margin, new.falls)
-
-
-def _state(seen: _Looked) -> dict[str, Any]:
-    return {
-        "entries": seen.entries,
-        "falls": seen.falls,
-        "began": seen.began.isoformat(),
-        "read_to": _written(seen.read_to),
-        "deals": {deal: side.value for deal, side in seen.deals.items()},
-        "halted": seen.switch.halted,
-        "resumed_at": _written(seen.switch.resumed_at),
-        "margin": None if seen.margin is None else str(seen.margin),
-    }
-
-
-def _read_state(kept: Mapping[str, Any]) -> _Looked:
-    return _Looked(
-        datetime.fromisoformat(kept["began"]),
-        _read(kept["read_to"]),
-        kept["entries"],
-        {deal: Side(side) for deal, side in kept["deals"].items()},
-        SwitchSeen(kept["halted"], _read(kept["resumed_at"])),
-        None if kept["margin"] is None else Decimal(kept["margin"]),
-        kept["falls"],
-    )
-
-
-def _written(at: datetime | None) -> str | None:
-    return None if at is None else at.isoformat()
-
-
-def _read(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)
+    told = [(one.halted, one.resumed_at, one.margin, one.falls) for one in (old, new)]
+    return told[0] != told[1]

@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from msgspec import Struct
 
 from capcli import ids
 from capcli.account.booking_totals import Booked, Totals, by_key, totals
 from capcli.domain.account import Activity, Transaction, UnreadableRow
+from capcli.domain.fields import with_fields_of
 from capcli.errors import BrokerRefused, Busy, UsageError
 from capcli.fanout import together
 from capcli.ports import Broker, Lane
@@ -38,12 +39,7 @@ Told = Callable[[int, int], None]
 Window = tuple[datetime, datetime | None]
 
 
-class _Dated(Protocol):
-    @property
-    def at(self) -> datetime: ...
-
-
-R = TypeVar("R", bound=_Dated)
+R = TypeVar("R", Activity, Transaction)
 
 
 class Span(Struct, frozen=True):
@@ -180,7 +176,14 @@ class History:
         kind = wanted.types[0] if len(wanted.types) == 1 else None
         unread: list[UnreadableRow] = []
         every = self._bookings(start, None if current else end, kind, unread)
-        rows = tuple(row for row in every if _is_wanted(row, wanted))
+        rows = tuple(
+            row
+            for row in every
+            if (not wanted.types or row.type in wanted.types)
+            and (not wanted.statuses or row.status in wanted.statuses)
+            and (not wanted.epics or row.epic in wanted.epics)
+            and wanted.deal_id in {None, row.deal_id}
+        )
         currencies = {row.currency for row in rows}
         currency = currencies.pop() if len(currencies) == 1 else None
         total = sum((row.amount for row in rows), Decimal(0)) if currency and not unread else None
@@ -193,15 +196,7 @@ class History:
         Raises UsageError as `transactions`.
         """
         found = self.booked(span)
-        report = Report(
-            by_key(found.rows, by),
-            found.start,
-            found.end,
-            found.currency,
-            found.opening_balance,
-            found.closing_balance,
-            totals(found.rows),
-        )
+        report = with_fields_of(found, Report, lines=by_key(found.rows, by), total=totals(found.rows))
         return Reply(report, self.broker.account_id)
 
     def booked(self, span: Span) -> BookingsOfSpan:
@@ -340,12 +335,3 @@ def _words(words: tuple[str, ...]) -> tuple[str, ...]:
                 f"{ids.shown(word)} is not a word that the broker uses; one looks like POSITION."
             )
     return read
-
-
-def _is_wanted(row: Transaction, wanted: Wanted) -> bool:
-    return (
-        (not wanted.types or row.type in wanted.types)
-        and (not wanted.statuses or row.status in wanted.statuses)
-        and (not wanted.epics or row.epic in wanted.epics)
-        and wanted.deal_id in {None, row.deal_id}
-    )

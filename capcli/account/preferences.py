@@ -11,6 +11,7 @@ from capcli.context import Context
 from capcli.domain.account import Account, Preferences
 from capcli.domain.approval import Asked
 from capcli.domain.attempt import Answer, AttemptState, Delivery, classify
+from capcli.domain.fields import with_fields_of
 from capcli.domain.money import EXACT, plain, short
 from capcli.domain.numbers import counted
 from capcli.errors import (
@@ -59,11 +60,9 @@ class PreferencesShown(Struct, frozen=True):
     leverages: tuple[LeverageRow, ...]
 
 
-class PreferencesSet(Struct, frozen=True):
+class PreferencesSet(PreferencesShown, frozen=True):
     """The preferences as they were read back after a change; `sent` is false when there was none to make."""
 
-    hedging_mode: bool
-    leverages: tuple[LeverageRow, ...]
     sent: bool
     retry_safe: bool
     sentence: str
@@ -89,14 +88,9 @@ class Wanted(Struct, frozen=True):
 
     @property
     def command(self) -> str:
-        words = ["capcli accounts preferences"]
-        if self.hedging is not None:
-            words.append(f"--hedging {_on(self.hedging)}")
-        return " ".join([*words, *(f"--leverage {name}={short(value)}" for name, value in self._named)])
-
-    @property
-    def _named(self) -> list[tuple[str, Decimal]]:
-        return sorted(self.leverages.items())
+        hedging = "" if self.hedging is None else f" --hedging {_on(self.hedging)}"
+        leverages = (f" --leverage {name}={short(each)}" for name, each in sorted(self.leverages.items()))
+        return f"capcli accounts preferences{hedging}{''.join(leverages)}"
 
     def seen_in(self, preferences: Preferences) -> bool:
         """Say whether preferences are as wanted."""
@@ -139,8 +133,9 @@ class AccountChanges:
         """Return what a person is asked before a change of the preferences there are. Raises ChecksFailed."""
         found = self._context.broker.preferences()
         _check(wanted, found)
-        effects = " ".join(_effects(wanted, found))
-        return self._asked("Change preferences", effects, self._context.broker.account_id or "")
+        return self._asked(
+            "Change preferences", _effects(wanted, found), self._context.broker.account_id or ""
+        )
 
     def top_up_question(self, amount: Decimal) -> str:
         """Return what a person is asked before play money is moved."""
@@ -168,7 +163,7 @@ class AccountChanges:
                 return _set(
                     before, account_id, "Nothing to change: it is set that way already. Nothing was sent."
                 )
-            effects = " ".join(_effects(wanted, before))
+            effects = _effects(wanted, before)
             self._confirm(effects, f"{wanted.command} --confirm", confirmed=confirmed)
             return self._prefer(wanted, account_id, effects)
 
@@ -184,10 +179,10 @@ class AccountChanges:
             raise _unseen(words.name, "capcli accounts preferences", answer)
         if wanted.seen_in(now):
             return _set(now, account_id, f"{_lead(answer)} {effects}", sent=True)
+        leverages = "".join(f", {name} {short(one.current)}" for name, one in now.leverages.items())
         message = (
-            f"The change of preferences was sent, but the account shows something else"
-            f" ({_detail(answer)}). Now: "
-            f"{_told(now)}. Setting them again is safe."
+            f"The change of preferences was sent, but the account shows something else ({_detail(answer)}). "
+            f"Now: hedging {_on(now.hedging)}{leverages}. Setting them again is safe."
         )
         problem = Problem(
             "PREFERENCES_UNKNOWN",
@@ -335,7 +330,7 @@ def _check(wanted: Wanted, found: Preferences) -> None:
             raise ChecksFailed(said, next="capcli accounts preferences", failed=["leverage"])
 
 
-def _effects(wanted: Wanted, before: Preferences) -> tuple[str, ...]:
+def _effects(wanted: Wanted, before: Preferences) -> str:
     """Say what a change does to margin and to opposite deals."""
     said = []
     for name, value in sorted(wanted.leverages.items()):
@@ -352,7 +347,7 @@ def _effects(wanted: Wanted, before: Preferences) -> tuple[str, ...]:
             if wanted.hedging
             else "Hedging off: an opposite order closes older positions first, and opens no second one."
         )
-    return tuple(said)
+    return " ".join(said)
 
 
 def _share(leverage: Decimal) -> str:
@@ -363,11 +358,6 @@ def _share(leverage: Decimal) -> str:
 
 def _rows(preferences: Preferences) -> tuple[LeverageRow, ...]:
     return tuple(LeverageRow(name, one.current, one.available) for name, one in preferences.leverages.items())
-
-
-def _told(preferences: Preferences) -> str:
-    leverages = (f"{name} {short(one.current)}" for name, one in preferences.leverages.items())
-    return ", ".join([f"hedging {_on(preferences.hedging)}", *leverages])
 
 
 def _on(value: bool) -> str:
@@ -408,23 +398,11 @@ def _set(
 def _topped(
     amount: Decimal, before: Account, now: Account, sentence: str, *, done: bool = True
 ) -> Reply[ToppedUp]:
-    data = ToppedUp(
-        amount=amount,
-        currency=now.currency,
-        cash_before=before.cash,
-        cash=now.cash,
-        available=now.available,
-        retry_safe=False,
-        sentence=sentence,
-    )
+    facts = {"amount": amount, "cash_before": before.cash, "retry_safe": False, "sentence": sentence}
     problem = Problem(
-        "TOPUP_UNKNOWN",
-        sentence,
-        int(Exit.MAY_BE_LIVE),
-        next="capcli accounts",
-        assistant_error=False,
+        "TOPUP_UNKNOWN", sentence, int(Exit.MAY_BE_LIVE), next="capcli accounts", assistant_error=False
     )
-    return Reply(data, now.account_id, None if done else problem)
+    return Reply(with_fields_of(now, ToppedUp, **facts), now.account_id, None if done else problem)
 
 
 def _unseen(name: str, command: str, answer: Answer) -> MayBeLive:

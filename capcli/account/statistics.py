@@ -12,6 +12,7 @@ from capcli.account.history import BookingsOfSpan, History, Span, Wanted
 from capcli.domain.account import Activity, Transaction
 from capcli.domain.attempt import AttemptRecord
 from capcli.domain.bookings import Column, column_of
+from capcli.domain.fields import with_fields_of
 from capcli.domain.market import Side
 from capcli.domain.money import percent_of
 from capcli.domain.order import Kind
@@ -110,17 +111,14 @@ class Statistics:
                 "Choose a span with one, by --from and --to.",
                 next="capcli history transactions",
             )
-        whole = Span(booked.start, booked.end)
-        book = ledger(booked.rows, self._openings(booked.rows, whole, most_days))
+        book = ledger(booked.rows, self._openings(booked, most_days))
         points = curve(row for row, _ in book.rows)
-        found = StatsFound(
+        found = with_fields_of(
+            booked,
+            StatsFound,
             lines=lines(book, by),
             by=by,
-            start=booked.start,
-            end=booked.end,
             currency=currencies[0] if currencies else booked.currency,
-            opening_balance=booked.opening_balance,
-            closing_balance=booked.closing_balance,
             total=total(book),
             drawdown=_drawdown(points, booked),
             trades=() if short else book.trades,
@@ -129,18 +127,22 @@ class Statistics:
         )
         return Reply(found, self._history.broker.account_id)
 
-    def _openings(self, rows: Iterable[Transaction], span: Span, most_days: int) -> Mapping[str, Opening]:
+    def _openings(self, booked: BookingsOfSpan, most_days: int) -> Mapping[str, Opening]:
+        rows, span = booked.rows, Span(booked.start, booked.end)
         closes: dict[str, list[datetime]] = {}
         for row in rows:
             if row.type == "TRADE" and row.deal_id:
                 closes.setdefault(row.deal_id, []).append(row.at)
         deals = closed_deals(rows)
         sent = self._sent(deals)
-        found = {deal: _market_opening(*sent[deal]) for deal in deals if deal in sent}
+        found = {}
+        for deal in (deal for deal in deals if deal in sent):
+            attempt, order = sent[deal]
+            at = attempt.broker_time_at_send or attempt.sent_at or attempt.created_at
+            opening = Opening(side=order.request.side, opened_at=at, risk=_risk(attempt, order))
+            found[deal] = _with_order(opening, order)
         missing = {deal: closes[deal] for deal in deals if deal not in sent}
-        assert span.start is not None
-        assert span.end is not None
-        if missing and span.end - span.start <= timedelta(days=most_days):
+        if missing and booked.end - booked.start <= timedelta(days=most_days):
             activity = self._history.activity(span, _OPENED, most_days=most_days).data.activities
             found |= self._seen(missing, activity)
         return found
@@ -163,7 +165,12 @@ class Statistics:
         for row in activity:
             if row.deal_id in missing:
                 told.setdefault(row.deal_id, []).append(row)
-        opened = {deal: found for deal, rows in told.items() if (found := _opened(rows))}
+        opened = {}
+        for deal, rows in told.items():
+            first = min(rows, key=lambda row: row.at)
+            # A close deals the other way (API page 10.1).
+            if first.working_order_id or len({row.side for row in rows}) > 1:
+                opened[deal] = first
         orders = self._sent(row.working_order_id for row in opened.values() if row.working_order_id)
         changed = self._journal().changed_deals(self._env, self._history.broker.host, orders)
         openings = {deal: Opening(side=_side(rows, missing[deal])) for deal, rows in told.items()}
@@ -176,12 +183,6 @@ class Statistics:
                     _with_order(openings[deal], order), risk=order.risk if whole else None
                 )
         return openings
-
-
-def _market_opening(attempt: AttemptRecord, order: StoredOrder) -> Opening:
-    at = attempt.broker_time_at_send or attempt.sent_at or attempt.created_at
-    opening = Opening(side=order.request.side, opened_at=at)
-    return replace(_with_order(opening, order), risk=_risk(attempt, order))
 
 
 def _with_order(opening: Opening, order: StoredOrder) -> Opening:
@@ -197,14 +198,6 @@ def _risk(attempt: AttemptRecord, order: StoredOrder) -> Decimal | None:
     if sent is None or order.effect is None or not order.effect.opens:
         return order.risk
     return order.risk * sent.opens / order.effect.opens
-
-
-def _opened(rows: list[Activity]) -> Activity | None:
-    """Return the row of a deal's opening: a close deals the other way (API page 10.1)."""
-    first = min(rows, key=lambda row: row.at)
-    if first.working_order_id or len({row.side for row in rows}) > 1:
-        return first
-    return None
 
 
 def _side(rows: list[Activity], closes: list[datetime]) -> Side | None:

@@ -6,13 +6,13 @@ from decimal import Decimal, localcontext
 from typing import TypeVar
 
 from msgspec import Struct
-from msgspec.structs import replace
 
-from capcli.account.exposure import ExposureRow, exposure_rows
+from capcli.account.exposure import exposure_rows
 from capcli.context import Context
-from capcli.domain.account import Account, Activity, Position, Transaction, UnreadableRow, WorkingOrder
-from capcli.domain.attempt import AttemptRecord, AttemptState
+from capcli.domain.account import Account, Activity, UnreadableRow
+from capcli.domain.attempt import AttemptState
 from capcli.domain.bookings import realised
+from capcli.domain.fields import with_fields_of
 from capcli.domain.mandate import MandateState
 from capcli.domain.money import EXACT, cents, percent_of
 from capcli.domain.order import Kind
@@ -22,10 +22,11 @@ from capcli.marketdata.conversion import known_rates
 from capcli.reconcile.deal_account import active_account
 from capcli.reply import Reply
 from capcli.safety.mandate import MandateRow
-from capcli.trading.open_risk import Book, InFlightOrder, in_flight_orders, losses_in, total_at_stops
+from capcli.trading.open_risk import Book, in_flight_orders, losses_in, total_at_stops
 from capcli.trading.snapshot import broker_midnight, orders_today
 
 T = TypeVar("T")
+_ZERO = Decimal("0.00")
 
 
 class LimitLeft(Struct, frozen=True):
@@ -87,18 +88,6 @@ class StatusFound(Struct, frozen=True):
     problems: tuple[str, ...] = ()
 
 
-class _Seen(Struct, frozen=True):
-    """What was read for a status. `booked` and `sent_today` are None where they could not be read."""
-
-    account: Account
-    book: Book
-    total: ExposureRow
-    booked: Decimal | None
-    sent_today: int | None
-    risk: Decimal | None
-    most: tuple[str | None, Decimal | None]
-
-
 class Status:
     """Reads the account and the journal. Changes nothing."""
 
@@ -117,78 +106,94 @@ class Status:
         two for what is used of a mandate that is in force here.
         """
         context, broker, problems = self._context, self._context.broker, list[str]()
+
+        def now() -> datetime:
+            return broker.broker_time() or context.clock()
+
+        def todays_activity() -> tuple[Activity, ...]:
+            if context.policy.max_orders_per_day is None:
+                return ()
+            return broker.activity(broker_midnight(now()), now())
+
         positions, orders, accounts, bookings, activity = together(
             broker.list_positions,
             broker.list_orders,
             broker.accounts,
-            lambda: _tried(problems, self._bookings),
-            lambda: _tried(problems, self._activity),
+            lambda: _tried(problems, lambda: broker.transactions(broker_midnight(now()), None)),
+            lambda: _tried(problems, todays_activity),
         )
         account = active_account(accounts, broker.account_id or "")
         place = (context.env, broker.host, account.account_id)
-        unresolved = _tried(problems, lambda: context.journal.unresolved(*place)) or ()
-        book = Book(positions.rows, orders.rows, self._flights(problems, positions.rows, orders.rows, place))
-        total = exposure_rows(broker, account, positions)[-1]
+        journal, rows = context.journal, (positions.rows, orders.rows)
+        unresolved = _tried(problems, lambda: journal.unresolved(*place)) or ()
+        flights = _tried(problems, lambda: in_flight_orders(journal, place, *rows)) or ()
+        book, total = Book(*rows, flights), exposure_rows(broker, account, positions)[-1]
         bad = (*positions.unreadable, *orders.unreadable)
-        seen = _Seen(
-            account=account,
-            book=book,
-            total=total,
-            booked=None if bookings is None else cents(realised(bookings)),
-            sent_today=None if activity is None else orders_today(context, account.account_id, activity),
-            risk=None if bad else self._risk(book, account),
-            most=(None, None) if bad else self._most(book, account),
-        )
-        halt, margin = context.halt.read(), account.equity - account.available
-        found = StatusFound(
+        booked = None if bookings is None else cents(realised(bookings))
+        sent = None if activity is None else orders_today(context, account.account_id, activity)
+        limits = self._limits(account, book, booked, sent, readable=not bad)
+        margin = account.equity - account.available
+        halt = context.halt.read()
+        found = with_fields_of(
+            account,
+            StatusFound,
             account_name=account.name,
-            currency=account.currency,
-            equity=account.equity,
-            available=account.available,
             margin=margin,
             margin_pct=percent_of(margin, account.equity),
-            open_pl=account.open_pl,
-            realised_today=seen.booked,
+            realised_today=booked,
             loss_at_stops=total.loss_at_stops,
             loss_pct=total.loss_pct,
             without_stop=total.without_stop,
-            limits=tuple(_limits(context, seen)),
+            limits=tuple(limits),
             open_positions=len(positions.rows),
             working_orders=len(orders.rows),
             unreadable=bad,
             trading_allowed=context.policy.trading_allowed,
             halt=None if halt is None else halt.words,
-            unresolved=tuple(map(_unsettled, unresolved)),
+            unresolved=tuple(with_fields_of(one, Unsettled) for one in unresolved),
             approvals=_tried(problems, self._waiting) or 0,
             mandates=_tried(problems, self._in_force) or (),
             problems=tuple(dict.fromkeys(problems)),
         )
         return Reply(found, account.account_id)
 
-    def _bookings(self) -> tuple[Transaction, ...]:
-        return self._context.broker.transactions(broker_midnight(self._now()), None)
+    def _limits(
+        self, account: Account, book: Book, booked: Decimal | None, sent: int | None, *, readable: bool
+    ) -> Iterator[LimitLeft]:
+        """Yield the limits that are set, as the rules of a preview count them."""
+        policy, currency = self._context.policy, account.currency
+        lost = None if booked is None else -(booked + cents(min(account.open_pl, Decimal(0))))
+        riskiest, most = self._most(book, account) if readable else (None, None)
+        used = {
+            "CAP_MAX_ORDERS_PER_DAY": None if sent is None else Decimal(sent),
+            "CAP_MAX_OPEN_POSITIONS": Decimal(book.count(Kind.MARKET) + book.count(Kind.WORKING)),
+            "CAP_MAX_DAILY_LOSS": None if lost is None else max(lost, _ZERO),
+            "CAP_MAX_MARGIN_PCT": account.equity - account.available,
+            "CAP_MAX_TOTAL_RISK_PCT": self._risk(book, account) if readable else None,
+            "CAP_MAX_RISK_PCT": most,
+        }
 
-    def _activity(self) -> tuple[Activity, ...]:
-        if self._context.policy.max_orders_per_day is None:
-            return ()
-        return self._context.broker.activity(broker_midnight(self._now()), self._now())
+        def amount(percent: Decimal | None) -> Decimal | None:
+            return None if percent is None else cents(max(account.equity, Decimal(0)) * percent / 100)
+
+        for setting, limit, unit in (
+            ("CAP_MAX_ORDERS_PER_DAY", policy.max_orders_per_day, "orders"),
+            ("CAP_MAX_OPEN_POSITIONS", policy.max_open_positions, "positions"),
+            ("CAP_MAX_DAILY_LOSS", policy.max_daily_loss, currency),
+            ("CAP_MAX_MARGIN_PCT", amount(policy.max_margin_pct), currency),
+            ("CAP_MAX_TOTAL_RISK_PCT", amount(policy.max_total_risk_pct), currency),
+            ("CAP_MAX_RISK_PCT", amount(policy.max_risk_pct), currency),
+            ("CAP_MAX_POSITION_SIZE", policy.max_position_size, "size"),
+            ("CAP_MAX_WORKING_ORDER_SIZE", policy.max_working_order_size, "size"),
+        ):
+            if limit is not None:
+                whole, taken = Decimal(limit), used.get(setting)
+                left = None if taken is None else max(whole - taken, whole * 0)
+                where = riskiest if setting == "CAP_MAX_RISK_PCT" else None
+                yield LimitLeft(setting, whole, unit, taken, left, where)
 
     def _in_force(self) -> tuple[MandateRow, ...]:
         return tuple(row for row in self._mandates() if row.state is MandateState.ACTIVE)
-
-    def _now(self) -> datetime:
-        return self._context.broker.broker_time() or self._context.clock()
-
-    def _flights(
-        self,
-        problems: list[str],
-        positions: tuple[Position, ...],
-        orders: tuple[WorkingOrder, ...],
-        place: tuple[str, str, str],
-    ) -> tuple[InFlightOrder, ...]:
-        return (
-            _tried(problems, lambda: in_flight_orders(self._context.journal, place, positions, orders)) or ()
-        )
 
     def _risk(self, book: Book, account: Account) -> Decimal | None:
         """Return what all deals lose at their stops as CAP_MAX_TOTAL_RISK_PCT counts it; None: no bound."""
@@ -229,46 +234,3 @@ def _tried(problems: list[str], read: Callable[[], T]) -> T | None:
     except CapcliError as error:
         problems.append(error.message)
         return None
-
-
-def _unsettled(attempt: AttemptRecord) -> Unsettled:
-    return Unsettled(attempt.attempt_id, attempt.kind, attempt.state, attempt.created_at)
-
-
-def _limits(context: Context, seen: _Seen) -> Iterator[LimitLeft]:
-    """Yield the limits that are set, as the rules of a preview count them."""
-    policy, account, book = context.policy, seen.account, seen.book
-    if (most := policy.max_orders_per_day) is not None:
-        used = None if seen.sent_today is None else Decimal(seen.sent_today)
-        yield _left("CAP_MAX_ORDERS_PER_DAY", Decimal(most), "orders", used)
-    if (most := policy.max_open_positions) is not None:
-        used = Decimal(book.count(Kind.MARKET) + book.count(Kind.WORKING))
-        yield _left("CAP_MAX_OPEN_POSITIONS", Decimal(most), "positions", used)
-    if (loss := policy.max_daily_loss) is not None:
-        open_loss = cents(min(account.open_pl, Decimal(0)))
-        used = None if seen.booked is None else max(-(seen.booked + open_loss), Decimal("0.00"))
-        yield _left("CAP_MAX_DAILY_LOSS", loss, account.currency, used)
-    if (share := policy.max_margin_pct) is not None:
-        yield _left(
-            "CAP_MAX_MARGIN_PCT", _of(share, account), account.currency, account.equity - account.available
-        )
-    if (share := policy.max_total_risk_pct) is not None:
-        yield _left("CAP_MAX_TOTAL_RISK_PCT", _of(share, account), account.currency, seen.risk)
-    if (share := policy.max_risk_pct) is not None:
-        where, used = seen.most
-        yield replace(_left("CAP_MAX_RISK_PCT", _of(share, account), account.currency, used), where=where)
-    for setting, size in (
-        ("CAP_MAX_POSITION_SIZE", policy.max_position_size),
-        ("CAP_MAX_WORKING_ORDER_SIZE", policy.max_working_order_size),
-    ):
-        if size is not None:
-            yield LimitLeft(setting, size, "size")
-
-
-def _left(setting: str, limit: Decimal, unit: str, used: Decimal | None) -> LimitLeft:
-    left = None if used is None else max(limit - used, limit * 0)
-    return LimitLeft(setting, limit, unit, used, left)
-
-
-def _of(share: Decimal, account: Account) -> Decimal:
-    return cents(max(account.equity, Decimal(0)) * share / 100)
