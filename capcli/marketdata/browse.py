@@ -7,7 +7,8 @@ from msgspec import Struct
 
 from capcli import ids
 from capcli.domain.account import UnreadableRow
-from capcli.domain.market import MarketRow, MarketStatus, Node, Sentiment
+from capcli.domain.fields import with_fields_of
+from capcli.domain.market import MarketStatus, Node, Sentiment
 from capcli.errors import NodeUnknown, UsageError
 from capcli.ports import Broker
 from capcli.reply import Reply
@@ -62,7 +63,10 @@ class Browsing:
         """
         node_id = None if node is None else self._find(node)
         nodes, markets = self._broker.navigation(node_id, limit=limit)
-        rows = (*map(_node_row, nodes), *map(_market_row, markets))
+        rows = (
+            *(BrowseRow(one.node_id, None, one.name, None, None, None, None, None, None) for one in nodes),
+            *(with_fields_of(one, BrowseRow, node_id=None) for one in markets),
+        )
         return Reply(
             Browsed(node_id, rows, (*nodes.unreadable, *markets.unreadable)), self._broker.account_id
         )
@@ -71,7 +75,13 @@ class Browsing:
         cleaned = text.strip()
         if ids.is_node(cleaned):
             return cleaned
-        steps = _steps(cleaned)
+        steps = cleaned.split("/")
+        if len(cleaned) > _LONGEST_PATH or not cleaned.isprintable() or not all(map(_plain, steps)):
+            raise UsageError(
+                f"{ids.shown(cleaned)} is not a node: name its id, or names from the root with / between "
+                "them.",
+                next=_NEXT,
+            )
         found: str | None = None
         for step in steps:
             found = _matching(step, self._broker.navigation(found)[0]).node_id
@@ -94,16 +104,6 @@ class Browsing:
         return Reply(SentimentsFound(found, found.unreadable), self._broker.account_id)
 
 
-def _steps(path: str) -> list[str]:
-    steps = path.split("/")
-    if len(path) > _LONGEST_PATH or not path.isprintable() or any(not _plain(step) for step in steps):
-        raise UsageError(
-            f"{ids.shown(path)} is not a node: name its id, or names from the root with / between them.",
-            next=_NEXT,
-        )
-    return steps
-
-
 def _plain(name: str) -> str:
     """Return a name as it is compared; nothing is left of one that is all signs, such as `..`."""
     words = "".join(letter if letter.isalnum() else " " for letter in name.casefold().removesuffix(_GROUP))
@@ -123,21 +123,3 @@ def _matching(step: str, nodes: tuple[Node, ...]) -> Node:
         )
     there = ", ".join(node.name for node in nodes) or "nothing"
     raise NodeUnknown(f"No node is called {ids.shown(step)}; there: {there}.", next=_NEXT)
-
-
-def _node_row(node: Node) -> BrowseRow:
-    return BrowseRow(node.node_id, None, node.name, None, None, None, None, None, None)
-
-
-def _market_row(row: MarketRow) -> BrowseRow:
-    return BrowseRow(
-        node_id=None,
-        epic=row.epic,
-        name=row.name,
-        type=row.type,
-        status=row.status,
-        bid=row.bid,
-        offer=row.offer,
-        change_pct=row.change_pct,
-        at=row.at,
-    )

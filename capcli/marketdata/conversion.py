@@ -1,7 +1,9 @@
 """Exchange rates between an instrument's currency and the account's, from the broker's own markets."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from decimal import Context, Decimal
+from functools import partial
 
 from capcli.domain.account import Position
 from capcli.domain.market import Market
@@ -71,8 +73,10 @@ def _found(broker: Broker, names: Sequence[str], target: str) -> dict[str, Decim
     for name in foreign:
         if name in dollars and target in dollars:
             rates[name] = _READABLE.divide(dollars[name], dollars[target])
-        elif (direct := _direct(broker, name, target)) is not None:
-            rates[name] = _READABLE.plus(direct)
+        elif (market := _market(broker, name + target)) is not None:
+            rates[name] = _READABLE.plus(market.quote.mid)
+        elif (market := _market(broker, target + name)) is not None:
+            rates[name] = _READABLE.plus(EXACT.divide(Decimal(1), market.quote.mid))
     return rates
 
 
@@ -82,28 +86,24 @@ def _same(names: Sequence[str], target: str) -> dict[str, Decimal]:
 
 def _in_dollars(broker: Broker, names: Sequence[str]) -> dict[str, Decimal]:
     """Return what one of each currency costs in dollars, for those that have a pair with the dollar."""
-    epics = {_pair(name): name for name in names if name != _DOLLAR}
+    foreign = [name for name in names if name != _DOLLAR]
+    epics = {
+        f"{name}{_DOLLAR}" if name in _QUOTED_IN_DOLLARS else f"{_DOLLAR}{name}": name for name in foreign
+    }
     dollars = {_DOLLAR: Decimal(1)}
-    for market in _markets(broker, tuple(epics)):
+    found: Iterable[Market] | None = None
+    if len(epics) > 1:
+        # Together, since one that is unknown fails all of them.
+        with suppress(EpicUnknown):
+            found = broker.markets(tuple(epics))
+    if found is None:
+        read = together(*(partial(_market, broker, epic) for epic in epics))
+        found = [market for market in read if market is not None]
+    for market in found:
         name, mid = epics.get(market.epic, _DOLLAR), market.quote.mid
         if name != _DOLLAR:
             dollars[name] = mid if name in _QUOTED_IN_DOLLARS else EXACT.divide(Decimal(1), mid)
     return dollars
-
-
-def _pair(name: str) -> str:
-    return f"{name}{_DOLLAR}" if name in _QUOTED_IN_DOLLARS else f"{_DOLLAR}{name}"
-
-
-def _markets(broker: Broker, epics: tuple[str, ...]) -> Iterable[Market]:
-    """Return those of the markets that there are: together, since one that is unknown fails all of them."""
-    if len(epics) > 1:
-        try:
-            return broker.markets(epics)
-        except EpicUnknown:
-            pass
-    found = together(*(lambda epic=epic: _market(broker, epic) for epic in epics))
-    return [market for market in found if market is not None]
 
 
 def _market(broker: Broker, epic: str) -> Market | None:
@@ -111,10 +111,3 @@ def _market(broker: Broker, epic: str) -> Market | None:
         return broker.market(epic)
     except EpicUnknown:
         return None
-
-
-def _direct(broker: Broker, source: str, target: str) -> Decimal | None:
-    if (market := _market(broker, source + target)) is not None:
-        return market.quote.mid
-    market = _market(broker, target + source)
-    return None if market is None else EXACT.divide(Decimal(1), market.quote.mid)

@@ -3,7 +3,7 @@
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from queue import Empty, SimpleQueue
@@ -15,9 +15,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from capcli import ids
-from capcli.domain.account import UnreadableRow
-from capcli.domain.candle_days import Days, Judged, add, judge
+from capcli.domain.candle_days import add, judge
 from capcli.domain.candle_gaps import Gap
+from capcli.domain.fields import with_fields_of
 from capcli.domain.market import Candle, Resolution
 from capcli.errors import CapcliError, Interrupted, UnreadableAnswer, UsageError
 from capcli.ports import Broker, CandleTarget, Clock, Kept, Lane
@@ -28,12 +28,13 @@ _IN_FLIGHT = 8
 _AHEAD = 16
 # A candle that has just closed can appear or settle in REST some seconds later (API page 11).
 _SETTLED = timedelta(seconds=10)
-_SECOND = timedelta(seconds=1)
+_SECOND, _NOTHING = timedelta(seconds=1), timedelta(0)
 _KEEP_EVERY_S = 1.0
 # Windows delivers Ctrl-C to a waiting thread only between waits.
 _LOOK_S = 0.2
 _RATE_OVER = 100
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_PRICES = tuple(f"{side}_{price}" for side in ("bid", "ask") for price in ("open", "high", "low", "close"))
 _MIDNIGHT = datetime.min.time()
 
 _Page = tuple[Candle, ...] | BaseException
@@ -151,9 +152,22 @@ class Downloads:
             target.close()
         took = Decimal(str(round(self._monotonic() - began, 3)))
         judged = judge(done.days, order.resolution.span, market.hours, self._now())
-        return Reply(
-            _result(order, done, judged, resumed=kept is not None, took=took), self._broker.account_id
+        found = with_fields_of(
+            done,
+            Download,
+            epic=order.epic,
+            resolution=order.resolution,
+            file=order.target,
+            asked_from=done.start or order.start,
+            gaps=judged.gaps.count,
+            missing=judged.gaps.candles,
+            longest_gap=judged.gaps.longest,
+            days_unjudged=judged.days_unjudged,
+            forming_left_out=order.end is None or done.end < order.end,
+            resumed=kept is not None,
+            seconds=took,
         )
+        return Reply(found, self._broker.account_id)
 
     def _now(self) -> datetime:
         return self._broker.broker_time() or self._clock()
@@ -161,7 +175,9 @@ class Downloads:
     def _window(self, order: DownloadOrder, kept: Kept | None) -> tuple[datetime, datetime]:
         """Return the first and the last instant to ask for."""
         now = self._now()
-        start = (kept and kept.start) or _on_grid(order.start, order.resolution)
+        # Where the first candle at or after the start begins, as far as that is known.
+        off_grid = (_EPOCH - order.start) % order.resolution.span if _has_grid(order.resolution) else _NOTHING
+        start = (kept and kept.start) or order.start + off_grid
         # The last candle that has closed and settled; the one that is still forming is left out.
         closed = now - _SETTLED - order.resolution.span
         end = kept.end if kept else min(order.end or closed, closed)
@@ -232,20 +248,28 @@ class _Run:
         candles = tuple(one for one in candles if kept.last is None or one.time > kept.last)
         self._target.append(candles)
         add(self._days, (one.time for one in candles), self._order.resolution.span)
-        self._kept = _with_page(kept, candles, self._days)
-        self._tell()
-
-    def _save(self) -> None:
-        self._target.keep(self._kept)
-        self._saved = self._kept.pages
-
-    def _tell(self) -> None:
+        prices = (getattr(one, name) for one in candles for name in _PRICES)
+        self._kept = replace(
+            kept,
+            pages=kept.pages + 1,
+            rows=kept.rows + len(candles),
+            requests=kept.requests + 1,
+            first=kept.first or (candles[0].time if candles else None),
+            last=candles[-1].time if candles else kept.last,
+            days=self._days,
+            price_places=max(kept.price_places, *map(_places, prices), 0),
+            volume_places=max(kept.volume_places, *(_places(one.volume) for one in candles), 0),
+        )
         self._times.append(self._monotonic())
         took = self._times[-1] - self._times[0]
         rate = (len(self._times) - 1) / took if took > 0 else 0.0
         missing = len(self._windows) - self._kept.pages
         left = missing / rate if rate else None
         self._told(Progress(self._kept.rows, self._kept.pages, len(self._windows), rate, left))
+
+    def _save(self) -> None:
+        self._target.keep(self._kept)
+        self._saved = self._kept.pages
 
     @contextmanager
     def going_on(self) -> Iterator[None]:
@@ -298,17 +322,11 @@ class _Pages:
         early: dict[int, _Page] = {}
         for turn in range(len(self._todo)):
             while turn not in early:
-                number, found = self._wait()
-                early[number] = found
+                with suppress(Empty):
+                    number, found = self._found.get(timeout=_LOOK_S)
+                    early[number] = found
             yield early.pop(turn)
             self._room.put(None)
-
-    def _wait(self) -> tuple[int, _Page]:
-        while True:
-            try:
-                return self._found.get(timeout=_LOOK_S)
-            except Empty:
-                continue
 
     def _fetch(self) -> None:
         while True:
@@ -331,40 +349,14 @@ class _Pages:
             )
         except BaseException as error:  # noqa: BLE001  handed to the thread that writes
             return error
-        return _unread(found.unreadable[0]) if found.unreadable else found
-
-
-def _unread(row: UnreadableRow) -> UnreadableAnswer:
-    """A file is to be whole: a candle that was sent and is not in it would pass for a gap."""
-    return UnreadableAnswer(
-        f"The broker's candle of {row.words} cannot be read: {row.why}. What came before it is kept.",
-        next="capcli health --report",
-    )
-
-
-def _with_page(kept: Kept, candles: tuple[Candle, ...], days: Days) -> Kept:
-    return Kept(
-        end=kept.end,
-        start=kept.start,
-        pages=kept.pages + 1,
-        rows=kept.rows + len(candles),
-        requests=kept.requests + 1,
-        first=kept.first or (candles[0].time if candles else None),
-        last=candles[-1].time if candles else kept.last,
-        days=days,
-        price_places=max(kept.price_places, *map(_price_places, candles), 0),
-        volume_places=max(kept.volume_places, *(_places(candle.volume) for candle in candles), 0),
-    )
-
-
-def _price_places(candle: Candle) -> int:
-    return max(
-        _places(number)
-        for number in (
-            candle.bid_open, candle.bid_high, candle.bid_low, candle.bid_close,
-            candle.ask_open, candle.ask_high, candle.ask_low, candle.ask_close,
+        if not found.unreadable:
+            return found
+        # A file is to be whole: a candle that was sent and is not in it would pass for a gap.
+        row = found.unreadable[0]
+        return UnreadableAnswer(
+            f"The broker's candle of {row.words} cannot be read: {row.why}. What came before it is kept.",
+            next="capcli health --report",
         )
-    )  # fmt: skip
 
 
 def _places(number: Decimal | None) -> int:
@@ -375,33 +367,6 @@ def _has_grid(resolution: Resolution) -> bool:
     return resolution.span <= Resolution.HOUR.span
 
 
-def _on_grid(start: datetime, resolution: Resolution) -> datetime:
-    """Return where the first candle at or after an instant begins, as far as that is known."""
-    if not _has_grid(resolution):
-        return start
-    return start + (_EPOCH - start) % resolution.span
-
-
 def _typed(at: datetime) -> str:
     """Write an instant as `--from` and `--to` read it."""
     return f"{at:%Y-%m-%d}" if at.time() == _MIDNIGHT else f"{at:%Y-%m-%dT%H:%M:%S}"
-
-
-def _result(order: DownloadOrder, kept: Kept, judged: Judged, *, resumed: bool, took: Decimal) -> Download:
-    return Download(
-        epic=order.epic,
-        resolution=order.resolution,
-        file=order.target,
-        rows=kept.rows,
-        asked_from=kept.start or order.start,
-        first=kept.first,
-        last=kept.last,
-        requests=kept.requests,
-        gaps=judged.gaps.count,
-        missing=judged.gaps.candles,
-        longest_gap=judged.gaps.longest,
-        days_unjudged=judged.days_unjudged,
-        forming_left_out=order.end is None or kept.end < order.end,
-        resumed=resumed,
-        seconds=took,
-    )

@@ -1,11 +1,12 @@
 """The open positions on the stream: P&L from every tick, totals in the account's currency."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 from msgspec import Struct
 
 from capcli.domain.account import Position, UnreadableRow
+from capcli.domain.fields import with_fields_of
 from capcli.domain.market import Side
 from capcli.domain.money import EXACT, cents
 from capcli.domain.stream import MOST_EPICS, Gap, Quiet, Tick, Told
@@ -126,14 +127,10 @@ class Book:
         opened, closed = tuple(self._opened), tuple(self._closed)
         self._opened.clear()
         self._closed.clear()
-        return LiveBook(
-            rows, self._totals(rows), self._now_ms(), opened, closed, self._reread(), self._unreadable
-        )
-
-    def _reread(self) -> tuple[str, ...]:
         streamed = self._watch.markets if self._watch else {}
         epics = dict.fromkeys(position.epic for position in self._positions.values())
-        return tuple(epic for epic in epics if epic not in streamed)
+        reread = tuple(epic for epic in epics if epic not in streamed)
+        return LiveBook(rows, self._totals(rows), self._now_ms(), opened, closed, reread, self._unreadable)
 
     def close(self) -> None:
         if self._watch is not None:
@@ -147,32 +144,17 @@ class Book:
             move = price - position.level if position.side is Side.BUY else position.level - price
             # API page 14.3; lotSize plays no part.
             profit = move * position.size * position.contract_size
-        return LivePosition(
-            position.deal_id,
-            position.epic,
-            position.side,
-            position.size,
-            position.level,
-            price,
-            profit,
-            position.currency,
-        )
+        return with_fields_of(position, LivePosition, price=price, pl=profit)
 
-    def _totals(self, rows: Iterable[LivePosition]) -> LiveTotals:
-        target, sums = self._broker.account_currency, dict[str, Decimal]()
-        count = 0
-        for row in rows:
-            sums[row.currency] = sums.get(row.currency, Decimal(0)) + row.pl
-            count += 1
-        if self._unreadable:
-            return LiveTotals(target, None, count + len(self._unreadable))
+    def _totals(self, rows: Sequence[LivePosition]) -> LiveTotals:
+        target, count = self._broker.account_currency, len(rows) + len(self._unreadable)
         total = Decimal(0)
-        for currency, amount in sums.items():
-            rate = self._rate(currency)
-            if rate is None:
+        for row in rows:
+            rate = self._rate(row.currency)
+            if rate is None or self._unreadable:
                 return LiveTotals(target, None, count)
-            total += EXACT.multiply(amount, rate)
-        return LiveTotals(target, cents(total), count)
+            total += EXACT.multiply(row.pl, rate)
+        return LiveTotals(target, None if self._unreadable else cents(total), count)
 
     def _rate(self, currency: str) -> Decimal | None:
         if currency == self._broker.account_currency:
@@ -198,7 +180,8 @@ class Book:
         listed = self._broker.list_positions()
         found = {position.deal_id: position for position in listed.rows}
         self._read_at_ms = self._now_ms()
-        before, there = self._deals(), {*found, *(row.deal_id for row in listed.unreadable)}
+        before = {*self._positions, *(row.deal_id for row in self._unreadable)}
+        there = {*found, *(row.deal_id for row in listed.unreadable)}
         self._opened += [deal for deal in found if deal not in before]
         # A row without a deal id may be any of them.
         self._closed += [deal for deal in self._positions if deal not in there and None not in there]
@@ -212,9 +195,6 @@ class Book:
         for currency in {position.currency for position in found.values()} - set(self._rates):
             self._rates[currency] = self._legs(currency)
         self._follow()
-
-    def _deals(self) -> set[str | None]:
-        return {*self._positions, *(row.deal_id for row in self._unreadable)}
 
     def _follow(self) -> None:
         """Watch the markets of the book and of its exchange rates; above 40 the rest is read now and then."""

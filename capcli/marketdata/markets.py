@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from capcli import ids
 from capcli.domain.account import Rows, UnreadableRow
+from capcli.domain.fields import with_fields_of
 from capcli.domain.levels import OwnLevel
 from capcli.domain.market import Candle, MarketDetails, MarketRow, MarketStatus, Quote, Resolution
 from capcli.domain.market_names import epics_for
@@ -137,7 +138,19 @@ class Markets:
         Raises EpicUnknown, UsageError, and NoQuote where none has a price.
         """
         found = self._fetch(epics)
-        rows = tuple(_quote_row(one, one.quote) for one in found if isinstance(one.quote, Quote))
+        rows = tuple(
+            with_fields_of(
+                one,
+                QuoteRow,
+                bid=one.quote.bid,
+                offer=one.quote.offer,
+                spread=one.quote.spread,
+                market_status=one.quote.status,
+                at=one.quote.at,
+            )
+            for one in found
+            if isinstance(one.quote, Quote)
+        )
         if not rows:
             names = ", ".join(market.epic for market in found)
             raise NoQuote(
@@ -238,33 +251,5 @@ class Markets:
 
 def _summary(market: MarketDetails) -> MarketRow:
     quote = market.quote
-    return MarketRow(
-        epic=market.epic,
-        name=market.name,
-        type=market.type,
-        status=quote.status,
-        bid=quote.bid,
-        offer=quote.offer,
-        high=market.high,
-        low=market.low,
-        change=market.change,
-        change_pct=market.change_pct,
-        at=quote.at,
-    )
-
-
-def _quote_row(market: MarketDetails, quote: Quote) -> QuoteRow:
-    return QuoteRow(
-        epic=market.epic,
-        name=market.name,
-        bid=quote.bid,
-        offer=quote.offer,
-        spread=quote.spread,
-        high=market.high,
-        low=market.low,
-        change=market.change,
-        change_pct=market.change_pct,
-        currency=market.currency,
-        market_status=quote.status,
-        at=quote.at,
-    )
+    facts = {"status": quote.status, "bid": quote.bid, "offer": quote.offer, "at": quote.at}
+    return with_fields_of(market, MarketRow, **facts)

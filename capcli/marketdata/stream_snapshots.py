@@ -6,6 +6,7 @@ Between two looks nothing is heard, so what follows a cursor begins with a gap t
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -14,7 +15,8 @@ from msgspec import Struct
 
 from capcli import ids
 from capcli.domain.alerts import Level, Way
-from capcli.domain.market import Candle, Resolution
+from capcli.domain.fields import with_fields_of
+from capcli.domain.market import Resolution
 from capcli.domain.money import NotANumber, parse_decimal, plain
 from capcli.domain.stream import Bar, Gap, Quiet, Tick, Told
 from capcli.errors import UsageError
@@ -28,6 +30,10 @@ LONGEST_S = 43  # opening and ending included, so that a call stays below 45
 MOST_ROWS = 250  # an answer stays below 20 kB
 MOST_CANDLE_EPICS = 10
 _LOOK_S = 0.2
+_FORM = (
+    'alerts is an object of epics with levels above 0, such as {"GOLD": {"above": 2700, "below": 2600}}; '
+    'a level may be a list, and {"GOLD": 2700} waits for it from where the price is.'
+)
 Stopped = Callable[[], bool]
 
 
@@ -164,11 +170,12 @@ class Glimpses:
         seen += sum(type(event) is Tick for event in rest)
         late = throttle.pass_on(rest, self._now_ms() + int(every_s * 1000))
         kept += [event for event in late if isinstance(event, Tick)]
+        heard = {tick.epic for tick in kept}
         found = PricesSeen(
-            tuple(_price(tick) for tick in kept[-MOST_ROWS:]),
+            tuple(Price(one.epic, one.bid, one.offer, _instant(one.at_ms)) for one in kept[-MOST_ROWS:]),
             seen,
             Decimal(str(every_s)),
-            _silent(watch, kept),
+            {epic: watch.status[epic].value for epic in watch.markets if epic not in heard},
             tuple(missed),
             self._cursor("prices"),
         )
@@ -201,7 +208,9 @@ class Glimpses:
                 for event in told:
                     if isinstance(event, Tick):
                         prices[event.epic] = event.bid
-                        fired += [_reached(one.level, event) for one in alarms.look(event)]
+                        for one in (each.level for each in alarms.look(event)):
+                            at = _instant(event.at_ms)
+                            fired.append(Reached(one.epic, one.way, one.price, event.bid, at))
                 if not alarms.waiting or (auto_close and fired):
                     break
         finally:
@@ -275,13 +284,16 @@ class Glimpses:
         found: dict[tuple[str, datetime], ClosedBar] = {}
         try:
             for told in self._looks(stream.receive, ends, stopped):
-                found |= _bars(told, resolution)
+                bars = [one for one in told if isinstance(one, Bar) and one.side == "bid"]
+                for bar in (one for one in bars if one.resolution == resolution.value):
+                    opened = _instant(bar.at_ms)
+                    found[bar.epic, opened] = with_fields_of(bar, ClosedBar, time=opened)
         finally:
             stream.close()
         until = self._broker_ms()
         found |= self._read_closed(wanted, resolution, since, _instant(until))
-        bars = tuple(sorted(found.values(), key=lambda bar: (bar.time, bar.epic)))
-        shown = tuple(bar for bar in bars if bar.time + resolution.span > since)[-MOST_ROWS:]
+        every = sorted(found.values(), key=lambda bar: (bar.time, bar.epic))
+        shown = tuple(bar for bar in every if bar.time + resolution.span > since)[-MOST_ROWS:]
         reply = CandlesSeen(shown, self._cursor("candles", at=until))
         return Reply(reply, self._broker.account_id)
 
@@ -296,7 +308,8 @@ class Glimpses:
         for epic in epics:
             for candle in self._broker.candles(epic, resolution, start=start, end=until):
                 if since < candle.time + resolution.span <= until:
-                    rows[epic, candle.time] = _closed_bar(epic, candle)
+                    prices = (candle.bid_open, candle.bid_high, candle.bid_low, candle.bid_close)
+                    rows[epic, candle.time] = ClosedBar(epic, candle.time, *prices, candle.volume)
         return rows
 
     def _looks(
@@ -355,15 +368,6 @@ def _span(since_ms: int, until_ms: int) -> str:
     return "/".join(f"{_instant(ms):%Y-%m-%dT%H:%M:%S}Z" for ms in (since_ms, until_ms))
 
 
-def _price(tick: Tick) -> Price:
-    return Price(tick.epic, tick.bid, tick.offer, _instant(tick.at_ms))
-
-
-def _silent(watch: Watch, kept: Sequence[Tick]) -> dict[str, str]:
-    heard = {tick.epic for tick in kept}
-    return {epic: watch.status[epic].value for epic in watch.markets if epic not in heard}
-
-
 def _asked(alerts: Mapping[str, Any]) -> list[tuple[str, Way | None, Decimal]]:
     """Read the levels of each market. Raises UsageError that shows the form."""
     found: list[tuple[str, Way | None, Decimal]] = []
@@ -377,27 +381,16 @@ def _asked(alerts: Mapping[str, Any]) -> list[tuple[str, Way | None, Decimal]]:
         for way, value in pairs:
             found += [(epic, way, _number(one)) for one in (value if isinstance(value, list) else [value])]
     if not found:
-        raise _misread()
+        raise UsageError(_FORM)
     return found
 
 
 def _number(value: Any) -> Decimal:
-    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
-        raise _misread()
-    try:
-        number = parse_decimal(str(value))
-    except NotANumber:
-        raise _misread() from None
-    if number <= 0:
-        raise _misread()
-    return number
-
-
-def _misread() -> UsageError:
-    return UsageError(
-        'alerts is an object of epics with levels above 0, such as {"GOLD": {"above": 2700, "below": 2600}}; '
-        'a level may be a list, and {"GOLD": 2700} waits for it from where the price is.'
-    )
+    if isinstance(value, int | float | str | Decimal) and not isinstance(value, bool):
+        with suppress(NotANumber):
+            if (number := parse_decimal(str(value))) > 0:
+                return number
+    raise UsageError(_FORM)
 
 
 def _level(watch: Watch, ways: dict[str, str], epic: str, way: Way | None, price: Decimal) -> Level:
@@ -411,30 +404,3 @@ def _level(watch: Watch, ways: dict[str, str], epic: str, way: Way | None, price
             )
         way = Way(ways.setdefault(key, Way.ABOVE if first and first.bid < price else Way.BELOW))
     return Level(epic, way, price)
-
-
-def _reached(level: Level, tick: Tick) -> Reached:
-    return Reached(level.epic, level.way, level.price, tick.bid, _instant(tick.at_ms))
-
-
-def _bars(told: Sequence[Told | Quiet], resolution: Resolution) -> dict[tuple[str, datetime], ClosedBar]:
-    bids = [bar for bar in told if isinstance(bar, Bar) and bar.side == "bid"]
-    return {
-        (bar.epic, _instant(bar.at_ms)): ClosedBar(
-            bar.epic, _instant(bar.at_ms), bar.open, bar.high, bar.low, bar.close, bar.volume
-        )
-        for bar in bids
-        if bar.resolution == resolution.value
-    }
-
-
-def _closed_bar(epic: str, candle: Candle) -> ClosedBar:
-    return ClosedBar(
-        epic,
-        candle.time,
-        candle.bid_open,
-        candle.bid_high,
-        candle.bid_low,
-        candle.bid_close,
-        candle.volume,
-    )

@@ -117,15 +117,13 @@ class Watch:
     def _silences(self, now: int) -> list[Quiet]:
         silent = {epic for epic, seen in self._seen_ms.items() if now - seen >= QUIET_MS}
         if now - self._begun_ms < QUIET_MS:
-            silent |= {epic for epic, one in self.markets.items() if self._is_shut(epic, one)}
+            unheard = {epic for epic, seen in self._seen_ms.items() if seen == self._begun_ms}
+            silent |= {epic for epic, one in self.markets.items() if not one.is_open and epic in unheard}
         new, self._quiet = silent - self._quiet, silent
         if silent and (new or now >= self._ask_at_ms):
             changed = self._ask(silent, now)
             new |= changed
         return [Quiet(epic, self.status[epic].value, self._seen_ms[epic]) for epic in sorted(new)]
-
-    def _is_shut(self, epic: str, one: Watched) -> bool:
-        return not one.is_open and self._seen_ms[epic] == self._begun_ms
 
     def _ask(self, silent: set[str], now: int) -> set[str]:
         """Ask the broker whether silent markets are closed; return those whose status changed."""

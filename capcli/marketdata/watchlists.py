@@ -83,7 +83,14 @@ class Watchlists:
 
     def create(self, name: str, epics: tuple[str, ...] = (), *, confirmed: bool) -> Reply[WatchlistChange]:
         """Make a list of 1 to 20 characters. Raises NameTaken, UsageError, NotConfirmed, ChangeUnproved."""
-        name, wanted = _name(name), tuple(dict.fromkeys(map(ids.epic, epics)))
+        text, name = name, name.strip()
+        if not 1 <= len(name) <= _LONGEST_NAME or not name.isprintable():
+            raise UsageError(
+                f"A watchlist's name has 1 to {_LONGEST_NAME} characters; {ids.shown(text)} has {len(name)}. "
+                "Nothing was sent.",
+                next="capcli watchlists create --help",
+            )
+        wanted = tuple(dict.fromkeys(map(ids.epic, epics)))
         if len(wanted) > _MOST_EPICS:
             raise UsageError(f"Name at most {_MOST_EPICS} epics, not {len(wanted)}.")
         self._confirm(f"create {quote(name)}", confirmed=confirmed)
@@ -216,17 +223,6 @@ class Watchlists:
     ) -> Reply[WatchlistChange]:
         change = WatchlistChange(found.watchlist_id, found.name, epics, skipped, sentence)
         return Reply(change, self._broker.account_id)
-
-
-def _name(text: str) -> str:
-    name = text.strip()
-    if not 1 <= len(name) <= _LONGEST_NAME or not name.isprintable():
-        raise UsageError(
-            f"A watchlist's name has 1 to {_LONGEST_NAME} characters; {ids.shown(text)} has {len(name)}. "
-            "Nothing was sent.",
-            next="capcli watchlists create --help",
-        )
-    return name
 
 
 def _fixed(found: Watchlist, verb: str) -> BrokerRefused:
