@@ -54,9 +54,9 @@ def active_account(accounts: Rows[Account], account_id: str) -> Account:
     )
 
 
-def opened_on(context: "Context", deal_id: str) -> str | None:
-    """Return the account that the journal knows a deal of, if it can say so."""
-    return account_of(context.journal, context.env, context.broker.host, deal_id)
+def opened_on(context: "Context") -> Callable[[str], str | None]:
+    """Return what names the account that the journal knows a deal of."""
+    return partial(account_of, context.journal, context.env, context.broker.host)
 
 
 @contextmanager
@@ -73,6 +73,6 @@ def placing(context: "Context", deal_id: str, command: str) -> Iterator[None]:
             from capcli.reconcile.readback import require_account
 
             require_account(broker, broker.account_id, command)
-        name_account(error, broker, partial(opened_on, context), deal_id, command)
+        name_account(error, broker, opened_on(context), deal_id, command)
         error.message = f"{error.message} Nothing was sent."
         raise

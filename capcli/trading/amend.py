@@ -48,7 +48,7 @@ from capcli.safety.halt import refuse_while_halted
 from capcli.safety.trading_gate import require_confirmation, require_trading
 from capcli.trading.amend_plan import A, Amendable, D, Plan
 from capcli.trading.exit_orders import fitted, placed, require_all
-from capcli.trading.mutation import Mutation, Mutations
+from capcli.trading.mutation import Mutation, Mutations, unconfirmed
 from capcli.trading.open_risk import lost, result_at
 from capcli.trading.snapshot import check_input, order_rules, take_snapshot, with_day
 
@@ -283,16 +283,12 @@ class Amendments(Generic[D, A]):
     def _unknown(
         self, plan: Plan[D], attempt: AttemptRecord, why: str, seen: Target | None = None
     ) -> Reply[A]:
-        problem = Problem(
-            "AMEND_UNKNOWN",
+        message = (
             f"The amendment of {plan.deal_id} was sent, but is not confirmed ({why.rstrip('.')}). "
-            "Check it; amending again is safe.",
-            int(Exit.MAY_BE_LIVE),
-            next=f"capcli {self._deals.noun}s {plan.deal_id}",
-            retry_safe=True,
-            details={"attempt_id": attempt.attempt_id, "state": AttemptState.UNKNOWN.value},
-            assistant_error=False,
+            "Check it; amending again is safe."
         )
+        command = f"capcli {self._deals.noun}s {plan.deal_id}"
+        problem = unconfirmed("AMEND_UNKNOWN", message, command, attempt)
         return self.reply(plan, attempt, AttemptState.UNKNOWN, problem, seen or plan.before)
 
     def _nothing(self, plan: Plan[D]) -> Reply[A]:

@@ -17,7 +17,7 @@ from capcli.ports import Broker
 from capcli.reconcile.readback import Ended, filled_as
 from capcli.safety.approval_text import order_told
 from capcli.trading.amend_plan import Amendable, Plan
-from capcli.trading.cancel import find_order, was_filled
+from capcli.trading.cancel import find_order, no_order
 from capcli.trading.exit_orders import exits_told
 
 _HELP = "capcli orders amend --help"
@@ -90,7 +90,7 @@ class AmendableOrders(Amendable[WorkingOrder, OrderAmendment]):
 
     def gone(self, plan: Plan[WorkingOrder], broker: Broker) -> tuple[str, BrokerRefused]:
         if position := filled_as(broker, plan.deal_id):
-            return f"it was filled: {position.deal_id}", was_filled(plan.deal_id, position)
+            return f"it was filled: {position.deal_id}", no_order(plan.deal_id, position)
         error = DealUnknown(
             f"{plan.deal_id} is no longer waiting: it was filled, cancelled, or it expired. Look at the "
             "positions.",

@@ -18,7 +18,6 @@ from capcli.errors import (
     BrokerRefused,
     CapcliError,
     DealUnknown,
-    Exit,
     Problem,
     RateLimited,
     Unreachable,
@@ -30,7 +29,7 @@ from capcli.reply import Reply
 from capcli.safety.approval_text import order_told
 from capcli.safety.trading_gate import require_confirmation, require_way_out
 from capcli.trading.exit_text import cancel_lines
-from capcli.trading.mutation import AGREES_AFTER_S, Mutation, Mutations
+from capcli.trading.mutation import AGREES_AFTER_S, Mutation, Mutations, unconfirmed
 
 # A filled order is for a moment in neither list, and its activity may lag (API page 9.6).
 _FILL_LOOKS_S = (0.0, 0.5, 1.0, 2.0)
@@ -103,9 +102,6 @@ class Cancellations:
         """Return what a person is asked about the cancellation of an order."""
         return self._changer.asked(self._change(_Target(deal_id, order)), active_account_id(self._context))
 
-    def _would_open(self, target: _Target) -> tuple[str, ...]:
-        return cancel_lines(self._context.broker, (target.order,)) if target.order else ()
-
     def _target(self, deal_id: str) -> _Target:
         """Read the order. Its id is enough to cancel it; that it is not there takes two looks."""
         for last in (False, True):
@@ -119,13 +115,7 @@ class Cancellations:
             if not last:
                 self._changer.sleep(AGREES_AFTER_S)
         with placing(self._context, deal_id, f"capcli orders cancel {deal_id}"):
-            raise self._not_waiting(deal_id)
-
-    def _not_waiting(self, deal_id: str) -> BrokerRefused:
-        position = filled_as(self._context.broker, deal_id)
-        if position is not None:
-            return was_filled(deal_id, position)
-        return no_order(deal_id)
+            raise no_order(deal_id, filled_as(self._context.broker, deal_id))
 
     def _change(self, target: _Target) -> Mutation[Reply[Cancellation]]:
         broker, account_id = self._context.broker, active_account_id(self._context)
@@ -143,7 +133,7 @@ class Cancellations:
             conclude=lambda attempt, answer, read_back: self._conclude(target, attempt, answer, read_back),
             doubt=lambda attempt, why: self._unknown(target, attempt, why),
             shown=(f"Cancel {target.words}{'' if row else ', which cannot be read'}",),
-            more=lambda: self._would_open(target),
+            more=lambda: cancel_lines(broker, (row,)) if row else (),
         )
 
     def _conclude(
@@ -154,22 +144,20 @@ class Cancellations:
             return self._unknown(target, attempt, answer.detail or "it is not confirmed that it is gone")
         for pause in _FILL_LOOKS_S:
             self._changer.sleep(pause)
-            if self._is_confirmed(attempt, answer):
+            asked, reference = asked_of(attempt), answer.deal_reference
+            confirm = confirmed(self._context.broker, reference, asked) if reference else None
+            if confirm is not None and confirm.accepted:
                 return self._landed(target, attempt, answer, Evidence.CONFIRM)
-            if filled := filled_as(self._context.broker, target.deal_id):
-                raise self._filled(target, attempt, answer, filled)
+            if position := filled_as(self._context.broker, target.deal_id):
+                note = f"it was filled: {position.deal_id}"
+                self._changer.record(attempt, AttemptState.REJECTED, answer, note=note)
+                raise no_order(target.deal_id, position, attempt_id=attempt.attempt_id)
             if self._is_in_activity(attempt):
                 return self._landed(target, attempt, answer, Evidence.INFERRED)
         self._changer.record(attempt, AttemptState.UNKNOWN, answer)
         return self._unknown(
             target, attempt, "it is no longer waiting, and it is not known whether it was filled"
         )
-
-    def _is_confirmed(self, attempt: AttemptRecord, answer: Answer) -> bool:
-        if answer.deal_reference is None:
-            return False
-        confirm = confirmed(self._context.broker, answer.deal_reference, asked_of(attempt))
-        return confirm is not None and confirm.accepted
 
     def _is_in_activity(self, attempt: AttemptRecord) -> bool:
         now = self._context.broker.broker_time() or self._context.clock()
@@ -191,25 +179,14 @@ class Cancellations:
         sentence = f"Cancelled {target.words}; nothing of it was filled ({where})."
         return self._reply(target, attempt, AttemptState.LANDED, sentence)
 
-    def _filled(
-        self, target: _Target, attempt: AttemptRecord, answer: Answer, position: Position
-    ) -> BrokerRefused:
-        note = f"it was filled: {position.deal_id}"
-        self._changer.record(attempt, AttemptState.REJECTED, answer, note=note)
-        return was_filled(target.deal_id, position, attempt_id=attempt.attempt_id)
-
     def _unknown(self, target: _Target, attempt: AttemptRecord, why: str) -> Reply[Cancellation]:
-        problem = Problem(
-            "CANCEL_UNKNOWN",
+        message = (
             f"The cancellation of {target.deal_id} was sent, but is not confirmed ({why.rstrip('.')}). It"
-            f" may still be waiting, or have been filled; cancelling again is safe.",
-            int(Exit.MAY_BE_LIVE),
-            next=f"capcli orders cancel {target.deal_id} --confirm",
-            retry_safe=True,
-            details={"attempt_id": attempt.attempt_id, "state": AttemptState.UNKNOWN.value},
-            assistant_error=False,
+            " may still be waiting, or have been filled; cancelling again is safe."
         )
-        return self._reply(target, attempt, AttemptState.UNKNOWN, problem.message, problem)
+        command = f"capcli orders cancel {target.deal_id} --confirm"
+        problem = unconfirmed("CANCEL_UNKNOWN", message, command, attempt)
+        return self._reply(target, attempt, AttemptState.UNKNOWN, message, problem)
 
     def _reply(
         self,
@@ -242,24 +219,20 @@ def find_order(broker: Broker, deal_id: str) -> WorkingOrder:
     order = next((row for row in broker.orders() if row.deal_id == deal_id), None)
     if order is not None:
         return order
-    position = next((row for row in broker.positions() if row.working_order_id == deal_id), None)
-    if position is not None:
-        raise was_filled(deal_id, position)
-    raise no_order(deal_id)
-
-
-def no_order(deal_id: str) -> BrokerRefused:
-    """Return the error of an order that is no longer waiting, and of which no position is left."""
-    return DealUnknown(
-        f"No working order has the deal id {deal_id}, and no open position came from it: it was cancelled, "
-        "it expired, or it was filled and is closed again.",
-        next="capcli orders",
-        deal_id=deal_id,
+    raise no_order(
+        deal_id, next((row for row in broker.positions() if row.working_order_id == deal_id), None)
     )
 
 
-def was_filled(deal_id: str, position: Position, **details: str) -> BrokerRefused:
-    """Return the error of an order that is no longer waiting because it was filled."""
+def no_order(deal_id: str, position: Position | None, **details: str) -> BrokerRefused:
+    """Return the error of an order that is no longer waiting; `position` is what it became, if open."""
+    if position is None:
+        return DealUnknown(
+            f"No working order has the deal id {deal_id}, and no open position came from it: it was "
+            "cancelled, it expired, or it was filled and is closed again.",
+            next="capcli orders",
+            deal_id=deal_id,
+        )
     opened = f"{position.side.value} {short(position.size)} {position.epic} at {plain(position.level)}"
     return DealUnknown(
         f"{deal_id} is no longer waiting: it was filled. It is now the position {position.deal_id},"

@@ -70,31 +70,29 @@ class CancellationsOfAll:
         """
         sweep = self._sweep(epic)
         needed = self._confirmation_needed
-        run = sweep.go(
-            self._context, self._sleep, confirmed=confirmed, confirmation_needed=needed, person=person
-        )
+        run = sweep.go(confirmed=confirmed, confirmation_needed=needed, person=person)
         return _reply(run, self._context, sweep.command)
 
     def question(self, epic: str | None = None) -> str | Reply[AllCancellations]:
         """Return what a person is asked before all is cancelled, or the answer where nothing waits."""
         sweep, broker = self._sweep(epic), self._context.broker
-        rows, account_id = sweep.rows(self._sleep), broker.account_id or ""
+        rows, account_id = sweep.rows(), broker.account_id or ""
         if not rows:
             return _reply(Run(account_id, warnings=[*self._context.notices]), self._context, sweep.command)
         what = f"Cancel {counted(len(rows), 'working order')}"
-        read = [row.read for row in rows if row.read]
-        each = all_cancels_lines(read, (row.words for row in rows if row.read is None))
-        return request_text(what, (*each, *cancel_lines(broker, read)), self._context.env, account_id)
+        opened = cancel_lines(broker, [row.read for row in rows if row.read])
+        return request_text(what, (*all_cancels_lines(rows), *opened), self._context.env, account_id)
 
     def _sweep(self, epic: str | None) -> Sweep[WorkingOrder, Cancellation]:
         return Sweep(
+            context=self._context,
+            sleep=self._sleep,
             command="capcli orders cancel --all" + (f" --epic {epic}" if epic else ""),
             one="capcli orders cancel",
             action="The cancellation",
             noun="working order",
             verb="cancel",
             list_command="capcli orders",
-            broker=self._context.broker,
             read=self._context.broker.list_orders,
             words=order_told,
             asked=self._cancellations.asked,

@@ -1,9 +1,8 @@
 """Close a position: idempotent by deal id, proved by reading the book back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
-from functools import partial
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -22,12 +21,11 @@ from capcli.domain.stored_order import write_baseline
 from capcli.errors import (
     BrokerRefused,
     DealUnknown,
-    Exit,
     Problem,
     RateLimited,
     Unreachable,
 )
-from capcli.marketdata.conversion import known_rates, rates_for
+from capcli.marketdata.conversion import known_rates
 from capcli.reconcile.deal_account import name_account, opened_on, placing
 from capcli.reconcile.readback import Ended, ReadBack, asked_of, confirmed
 from capcli.reconcile.reconciler import is_open
@@ -35,7 +33,7 @@ from capcli.reply import Reply
 from capcli.safety.approval_text import opened_told
 from capcli.safety.trading_gate import require_confirmation, require_way_out
 from capcli.trading.exit_text import close_lines
-from capcli.trading.mutation import AGREES_AFTER_S, Mutation, Mutations, refusal
+from capcli.trading.mutation import AGREES_AFTER_S, Mutation, Mutations, refusal, unconfirmed
 
 _CONFIRM_LOOKS_S = (0.0, 0.2, 0.3, 0.5)
 _DONE, _GONE = 200, 404
@@ -154,35 +152,33 @@ class Closings:
         if target is None:
             return tuple(closings)
         rates = known_rates(self._context.broker, (row.currency or "" for row in foreign), target)
+        converted = {
+            row.deal_id: replace(
+                row, pl_account=cents(EXACT.multiply(row.pl, rates[row.currency])), pl_estimated=True
+            )
+            for row in foreign
+            if row.pl is not None and row.currency in rates
+        }
         where = self._context.where(account_id)
-        return tuple(_converted(row, rates, where) for row in closings)
+        told = {deal_id: replace(row, sentence=_sentence(row, where)) for deal_id, row in converted.items()}
+        return tuple(told.get(row.deal_id, row) for row in closings)
 
     def asked(self, deal_id: str, position: Position | None) -> Asked:
         """Return what a person is asked about the close of a position."""
         return self._changer.asked(self._change(_Target(deal_id, position)), active_account_id(self._context))
 
-    def _booked(self, target: _Target) -> tuple[str, ...]:
-        """Say what the close books, in account currency as far as the rate can be read."""
-        row, broker = target.position, self._context.broker
-        if row is None:
-            return ()
-        return close_lines(row, rates_for(broker, (row,)).get(row.currency), broker.account_currency)
-
     def _target(self, deal_id: str) -> _Target:
         """Read the position. Its id is enough to close it; that it is not there takes two looks."""
         with placing(self._context, deal_id, f"capcli close {deal_id}"):
-            return self._looked_for(deal_id)
-
-    def _looked_for(self, deal_id: str) -> _Target:
-        for last in (False, True):
-            try:
-                return _Target(deal_id, self._context.broker.position(deal_id))
-            except DealUnknown:
-                if last:
-                    raise
-                self._changer.sleep(AGREES_AFTER_S)
-            except (BrokerRefused, Unreachable, RateLimited):
-                break
+            for last in (False, True):
+                try:
+                    return _Target(deal_id, self._context.broker.position(deal_id))
+                except DealUnknown:
+                    if last:
+                        raise
+                    self._changer.sleep(AGREES_AFTER_S)
+                except (BrokerRefused, Unreachable, RateLimited):
+                    break
         return _Target(deal_id, None)
 
     def _change(self, target: _Target) -> Mutation[Reply[Closing]]:
@@ -202,7 +198,7 @@ class Closings:
             conclude=lambda attempt, answer, read_back: self._conclude(target, attempt, answer, read_back),
             doubt=lambda attempt, why: self._unknown(target, attempt, why),
             shown=(f"Close {told}",),
-            more=lambda: self._booked(target),
+            more=lambda: close_lines(broker, row) if row else (),
         )
 
     def _conclude(
@@ -217,8 +213,21 @@ class Closings:
             raise self._not_here(target, attempt, answer)
         if read_back is ReadBack.GONE and not never_seen:
             confirm = self._confirm(attempt, target, answer, accepted=True)
-            self._land(attempt, answer, confirm)
-            return self._closed(target, attempt, confirm, already=answer.status == _GONE)
+            # A process that slept through the quiet period may find its attempt settled by another.
+            held = self._changer.book.attempt(attempt.attempt_id) or attempt
+            if held.state is not AttemptState.LANDED:
+                self._changer.move(
+                    held,
+                    AttemptState.LANDED,
+                    http_status=answer.status,
+                    deal_reference=answer.deal_reference,
+                    deal_ids=(attempt.deal_id or "",),
+                    evidence=Evidence.CONFIRM if confirm else Evidence.INFERRED,
+                    protected=Protection.NOT_ASKED,
+                    level=confirm.level if confirm else None,
+                    size=confirm.size if confirm else None,
+                )
+            return self._reply(target, attempt, confirm, None, already=answer.status == _GONE)
         rejected = self._confirm(attempt, target, answer, accepted=False)
         if rejected is not None:
             said = replace(answer, error_code=rejected.reason or "no reason given")
@@ -236,14 +245,8 @@ class Closings:
             deal_id=target.deal_id,
             attempt_id=attempt.attempt_id,
         )
-        context = self._context
-        name_account(
-            unknown,
-            context.broker,
-            partial(opened_on, context),
-            target.deal_id,
-            f"capcli close {target.deal_id}",
-        )
+        context, command = self._context, f"capcli close {target.deal_id}"
+        name_account(unknown, context.broker, opened_on(context), target.deal_id, command)
         return unknown
 
     def _confirm(
@@ -258,42 +261,13 @@ class Closings:
                 return confirm
         return None
 
-    def _land(self, attempt: AttemptRecord, answer: Answer, confirm: Confirm | None) -> None:
-        # A process that slept through the quiet period may find its attempt settled by another.
-        held = self._changer.book.attempt(attempt.attempt_id) or attempt
-        if held.state is AttemptState.LANDED:
-            return
-        self._changer.move(
-            held,
-            AttemptState.LANDED,
-            http_status=answer.status,
-            deal_reference=answer.deal_reference,
-            deal_ids=(attempt.deal_id or "",),
-            evidence=Evidence.CONFIRM if confirm else Evidence.INFERRED,
-            protected=Protection.NOT_ASKED,
-            level=confirm.level if confirm else None,
-            size=confirm.size if confirm else None,
-        )
-
     def _unknown(self, target: _Target, attempt: AttemptRecord, why: str) -> Reply[Closing]:
-        problem = Problem(
-            "CLOSE_UNKNOWN",
+        message = (
             f"The close of {target.deal_id} was sent, but it is not confirmed that the position is gone"
-            f" ({why.rstrip('.')}). It may still be open; closing again is safe.",
-            int(Exit.MAY_BE_LIVE),
-            next=f"capcli positions {target.deal_id}",
-            retry_safe=True,
-            details={"attempt_id": attempt.attempt_id, "state": AttemptState.UNKNOWN.value},
-            assistant_error=False,
+            f" ({why.rstrip('.')}). It may still be open; closing again is safe."
         )
+        problem = unconfirmed("CLOSE_UNKNOWN", message, f"capcli positions {target.deal_id}", attempt)
         return self._reply(target, attempt, None, problem)
-
-    def _closed(
-        self, target: _Target, attempt: AttemptRecord, confirm: Confirm | None, *, already: bool
-    ) -> Reply[Closing]:
-        reply = self._reply(target, attempt, confirm, None, already=already)
-        where = self._context.where(attempt.account_id)
-        return replace(reply, data=replace(reply.data, sentence=_sentence(reply.data, where)))
 
     def _reply(
         self,
@@ -330,21 +304,20 @@ class Closings:
             next=problem.next if problem else "capcli accounts",
             warnings=(*self._context.notices, *self._changer.unrecorded(attempt)),
         )
+        if problem is None:
+            closing = replace(closing, sentence=_sentence(closing, self._context.where(attempt.account_id)))
         return Reply(closing, attempt.account_id, problem)
+
+
+def deal_told(position: Position) -> str:
+    """Name a position in a list."""
+    return f"{position.side.value} {short(position.size)} {position.epic}"
 
 
 def brokers_figure(confirm: Confirm | None, currency: str | None) -> Decimal | None:
     """Return the realised P&L in account currency where the broker's confirmation has it."""
     profit = confirm.profit if confirm else None
     return profit.amount if profit is not None and profit.currency == currency else None
-
-
-def _converted(row: Closing, rates: Mapping[str, Decimal], where: str) -> Closing:
-    rate = rates.get(row.currency or "")
-    if row.pl is None or row.pl_account is not None or rate is None:
-        return row
-    told = replace(row, pl_account=cents(EXACT.multiply(row.pl, rate)), pl_estimated=True)
-    return replace(told, sentence=_sentence(told, where))
 
 
 def _sentence(row: Closing, where: str) -> str:

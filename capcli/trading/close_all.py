@@ -9,10 +9,9 @@ from msgspec.structs import replace
 from capcli.context import Context
 from capcli.domain.account import Position
 from capcli.domain.market import Side
-from capcli.domain.money import short
 from capcli.reply import Reply
 from capcli.safety.approval_text import request_text
-from capcli.trading.close import Closing, Closings, total_of
+from capcli.trading.close import Closing, Closings, deal_told, total_of
 from capcli.trading.exit_text import all_closes_lines
 from capcli.trading.sweep import Run, Sweep, Swept
 
@@ -85,9 +84,7 @@ class ClosingsOfAll:
         """
         sweep = self._sweep()
         needed = self._confirmation_needed
-        run = sweep.go(
-            self._context, self._sleep, confirmed=confirmed, confirmation_needed=needed, person=person
-        )
+        run = sweep.go(confirmed=confirmed, confirmation_needed=needed, person=person)
         # The rates are read once, when all are closed.
         closings = [one.data for one in run.done if one.data is not None]
         told = iter(self._closings.in_account_currency(closings, run.account_id))
@@ -97,32 +94,27 @@ class ClosingsOfAll:
     def question(self) -> str | Reply[AllClosings]:
         """Return what a person is asked before all is closed, or the answer where nothing is open."""
         sweep, broker = self._sweep(), self._context.broker
-        rows, account_id = sweep.rows(self._sleep), broker.account_id or ""
+        rows, account_id = sweep.rows(), broker.account_id or ""
         if not rows:
             return _reply(Run(account_id, warnings=[*self._context.notices]), self._context, sweep.command)
         what = "Close the only position" if len(rows) == 1 else f"Close all {len(rows)} positions"
-        read = [row.read for row in rows if row.read]
-        lines = all_closes_lines(broker, read, (row.words for row in rows if row.read is None))
-        return request_text(what, lines, self._context.env, account_id)
+        return request_text(what, all_closes_lines(broker, rows), self._context.env, account_id)
 
     def _sweep(self) -> Sweep[Position, Closing]:
         return Sweep(
+            context=self._context,
+            sleep=self._sleep,
             command="capcli close --all",
             one="capcli close",
             action="Closing all",
             noun="position",
             verb="close",
             list_command="capcli positions",
-            broker=self._context.broker,
             read=self._context.broker.list_positions,
-            words=_words,
+            words=deal_told,
             asked=self._closings.asked,
             send=self._closings.send,
         )
-
-
-def _words(position: Position) -> str:
-    return f"{position.side.value} {short(position.size)} {position.epic}"
 
 
 def _result(one: Swept[Position, Closing]) -> CloseResult:

@@ -19,16 +19,17 @@ from capcli.fanout import together
 from capcli.marketdata.conversion import known_rates, rates_for
 from capcli.ports import Broker
 from capcli.reconcile.deal_account import active_account
-from capcli.safety.approval_text import order_told
 from capcli.trading.open_risk import lost, result_at
+from capcli.trading.sweep import Row
 
 T = TypeVar("T")
 
 
-def close_lines(position: Position, rate: Decimal | None, currency: str | None) -> tuple[str, ...]:
-    """Say what closing a position now books; `rate`: units of the account's `currency` for one of its own."""
-    lines = [f"Realises about {_booked(position, rate, currency)}"]
-    return (*lines, *_closed_markets((position,)))
+def close_lines(broker: Broker, position: Position) -> tuple[str, ...]:
+    """Say what closing a position now books, in account currency as far as the rate can be read."""
+    rate = rates_for(broker, (position,)).get(position.currency)
+    booked = _booked(position, rate, broker.account_currency)
+    return (f"Realises about {booked}", *_closed_markets((position,)))
 
 
 def _booked(position: Position, rate: Decimal | None, currency: str | None) -> str:
@@ -38,16 +39,14 @@ def _booked(position: Position, rate: Decimal | None, currency: str | None) -> s
     return f"{result(position.upl * rate, currency)} ({own})"
 
 
-def all_closes_lines(broker: Broker, positions: Sequence[Position], unread: Iterable[str]) -> Iterator[str]:
-    """Say each close with what it books, then the sum of all that can be told in account currency.
-
-    `unread` names the positions that cannot be read.
-    """
+def all_closes_lines(broker: Broker, rows: Sequence[Row[Position]]) -> Iterator[str]:
+    """Say each close with what it books, then the sum of all that can be told in account currency."""
+    positions = [row.read for row in rows if row.read]
     rates, currency = rates_for(broker, positions), broker.account_currency
     for row in positions:
         named = f"{row.side.value} {short(row.size)} {row.epic} opened at {plain(row.level)}"
         yield f"  close {named}, about {_booked(row, rates.get(row.currency), currency)}"
-    yield from (f"  close {words}, which cannot be read" for words in unread)
+    yield from (f"  close {row.words}, which cannot be read" for row in rows if row.read is None)
     known = [row.upl * rates[row.currency] for row in positions if row.currency in rates]
     if known and len(positions) > 1:
         without = len(positions) - len(known)
@@ -66,17 +65,16 @@ def _closed_markets(positions: Iterable[Position]) -> Iterator[str]:
 
 def part_lines(case: CheckInput) -> Iterator[str]:
     """Say what closing part of a position books, and what stays open of it with which stop."""
-    deals = case.effect.deals if case.effect else ()
-    for deal in deals:
+    for deal in case.effect.deals if case.effect else ():
         yield f"Realises about {result(deal.realised, case.account.currency)}"
         stop = "without a stop" if deal.stop_level is None else f"with its stop {plain(deal.stop_level)}"
         yield f"Leaves {short(deal.left)} open, {stop}"
 
 
-def all_cancels_lines(orders: Iterable[WorkingOrder], unread: Iterable[str]) -> Iterator[str]:
-    """Say each cancellation; `unread` names the orders that cannot be read."""
-    yield from (f"  cancel {order_told(order)}" for order in orders)
-    yield from (f"  cancel {words}, which cannot be read" for words in unread)
+def all_cancels_lines(rows: Iterable[Row[WorkingOrder]]) -> Iterator[str]:
+    """Say each cancellation."""
+    for row in rows:
+        yield f"  cancel {row.words}{'' if row.read else ', which cannot be read'}"
 
 
 def cancel_lines(broker: Broker, orders: Sequence[WorkingOrder]) -> tuple[str, ...]:
@@ -103,17 +101,11 @@ def cancel_lines(broker: Broker, orders: Sequence[WorkingOrder]) -> tuple[str, .
         margins += [] if margin is None else [margin]
     if len(margins) < len(orders):
         return ()
-    return (_would(sum(margins, Decimal(0)), losses, account.currency),)
-
-
-def _would(margin: Decimal, losses: Sequence[Decimal | None], currency: str) -> str:
     bounded = [loss for loss in losses if loss is not None]
-    loss = (
-        f"the loss at the stop is {money(sum(bounded, Decimal(0)), currency)}"
-        if len(bounded) == len(losses)
-        else "the loss is unlimited"
-    )
-    return f"If filled, the margin is {money(margin, currency)} and {loss}"
+    told = f"the loss at the stop is {money(sum(bounded, Decimal(0)), account.currency)}"
+    if len(bounded) < len(losses):
+        told = "the loss is unlimited"
+    return (f"If filled, the margin is {money(sum(margins, Decimal(0)), account.currency)} and {told}",)
 
 
 def _tried(read: Callable[[], T]) -> T | None:

@@ -16,9 +16,11 @@ from capcli.errors import (
     BrokerRefused,
     Busy,
     CapcliError,
+    Exit,
     Interrupted,
     JournalUnreadable,
     PreviewExpired,
+    Problem,
 )
 from capcli.ports import AttemptBook, Ids, Request
 from capcli.reconcile.readback import ReadBack
@@ -257,6 +259,19 @@ class Mutations:
             return now
         self.sleep(AGREES_AFTER_S)
         return change.look()
+
+
+def unconfirmed(code: str, message: str, command: str, attempt: AttemptRecord) -> Problem:
+    """Return the problem of a change that was sent and was not seen to be made; repeating it is safe."""
+    return Problem(
+        code,
+        message,
+        int(Exit.MAY_BE_LIVE),
+        next=command,
+        retry_safe=True,
+        details={"attempt_id": attempt.attempt_id, "state": AttemptState.UNKNOWN.value},
+        assistant_error=False,
+    )
 
 
 _AMENDS = frozenset({Kind.AMEND, Kind.WORKING_UPDATE})

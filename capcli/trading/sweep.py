@@ -1,6 +1,6 @@
 """Close or cancel row by row, each by its own request: what fails is reported and does not stop the rest."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
@@ -17,10 +17,8 @@ from capcli.errors import (
     Interrupted,
     Problem,
     RowUnreadable,
-    UnreadableAnswer,
     WouldSend,
 )
-from capcli.ports import Broker
 from capcli.reconcile.readback import require_account
 from capcli.reply import Reply
 from capcli.safety.trading_gate import permit_way_out, require_confirmation, require_way_out
@@ -41,7 +39,7 @@ class Done(Protocol):
     def warnings(self) -> tuple[str, ...]: ...
 
 
-R = TypeVar("R", Position, WorkingOrder)
+R = TypeVar("R", bound=Position | WorkingOrder)
 D = TypeVar("D", bound=Done)
 
 
@@ -51,6 +49,15 @@ class Row(Struct, Generic[R], frozen=True):
     deal_id: str | None
     read: R | None
     words: str
+
+
+def rows_of(found: Listed[R], noun: str, words: Callable[[R], str], epic: str | None = None) -> list[Row[R]]:
+    """Return the rows of a list, of one market where `epic` names it; what cannot be read is a `noun`."""
+    return [Row(row.deal_id, row, words(row)) for row in found.rows if epic in {None, row.epic}] + [
+        Row(bad.deal_id, None, f"the {noun} {bad.words}")
+        for bad in found.unreadable
+        if epic in {None, bad.epic}
+    ]
 
 
 class Swept(Struct, Generic[R, D], frozen=True):
@@ -129,28 +136,21 @@ class Sweep(Generic[R, D]):
     `noun` and `verb` name what is done ("position", "close"); `words` names a row, `send` closes or cancels.
     """
 
+    context: Context
+    sleep: Callable[[float], None]
     command: str
     one: str
     action: str
     noun: str
     verb: str
     list_command: str
-    broker: Broker
     read: Callable[[], Listed[R]]
     words: Callable[[R], str]
     asked: Callable[[str, R | None], Asked]
     send: Callable[..., Reply[D]]
     epic: str | None = None
 
-    def go(
-        self,
-        context: Context,
-        sleep: Callable[[float], None],
-        *,
-        confirmed: bool,
-        confirmation_needed: bool,
-        person: bool,
-    ) -> Run[R, D]:
+    def go(self, *, confirmed: bool, confirmation_needed: bool, person: bool) -> Run[R, D]:
         """Send a request for each row, one after the other, and look again.
 
         `person`: one at a terminal has just typed so. Called back, the request that is under way finishes and
@@ -158,59 +158,51 @@ class Sweep(Generic[R, D]):
         Raises NotConfirmed, ApprovalRequired (one code for all), ApprovalDenied, TradingOff, LiveLocked,
         WouldSend on a dry run, and what reading the list raises.
         """
-        require_way_out(context.policy, self.action, self.command, person=person)
+        context, policy = self.context, self.context.policy
+        require_way_out(policy, self.action, self.command, person=person)
         sure = confirmed or person
-        require_confirmation(context.policy, confirmed=sure, needed=confirmation_needed, command=self.command)
-        rows = self.rows(sleep)
+        require_confirmation(policy, confirmed=sure, needed=confirmation_needed, command=self.command)
+        rows = self.rows()
         account_id = context.broker.account_id
         asked = [self.asked(row.deal_id, row.read) for row in rows if row.deal_id]
         if context.dry_run and asked:
-            requests = [(one.method, one.path, one.body) for one in asked]
-            raise WouldSend(*requests, account_id=account_id)
-        permit_way_out(context.approvals, asked, context.policy, self.command, person=person)
+            raise WouldSend(*((one.method, one.path, one.body) for one in asked), account_id=account_id)
+        permit_way_out(context.approvals, asked, policy, self.command, person=person)
         run: Run[R, D] = Run(account_id, warnings=[*context.notices])
-        self._through(rows, run, sleep, person=person)
-        return run
-
-    def _through(
-        self, rows: Sequence[Row[R]], run: Run[R, D], sleep: Callable[[float], None], *, person: bool
-    ) -> None:
-        """Go through what is there, and what a stale list had left out."""
+        # Through what is there, then through what a stale list had left out.
         for _ in range(_ROUNDS):
             for row in rows:
                 if row.deal_id not in run.tried:
                     run.done.append(self._send(row, run, person=person))
             if not rows or run.was_interrupted:
-                return
+                break
             try:
-                rows = self.rows(sleep)
+                rows = self.rows()
             except CapcliError as error:
                 run.warnings.append(f"The {self.noun}s could not be read again: {error.message}")
-                return
+                break
             if not {row.deal_id for row in rows} - run.tried:
-                return
+                break
+        return run
 
-    def rows(self, sleep: Callable[[float], None]) -> list[Row[R]]:
+    def rows(self) -> list[Row[R]]:
         """Read what is there; that nothing is takes two looks, and the broker's word on whose they were."""
-        found = self.read()
+        found, broker = self.read(), self.context.broker
         if found.is_empty:
-            sleep(AGREES_AFTER_S)
+            self.sleep(AGREES_AFTER_S)
             found = self.read()
         if found.is_empty:
-            require_account(self.broker, self.broker.account_id, self.command)
-        rows = [Row(row.deal_id, row, self.words(row)) for row in found.rows if self._is_meant(row.epic)]
-        return rows + [
-            Row(bad.deal_id, None, f"the {self.noun} {bad.words}")
-            for bad in found.unreadable
-            if self._is_meant(bad.epic)
-        ]
-
-    def _is_meant(self, epic: str | None) -> bool:
-        return self.epic in {None, epic}
+            require_account(broker, broker.account_id, self.command)
+        return rows_of(found, self.noun, self.words, self.epic)
 
     def _send(self, row: Row[R], run: Run[R, D], *, person: bool) -> Swept[R, D]:
         if row.deal_id is None:
-            return Swept(row, problem=self._nameless().problem())
+            nameless = RowUnreadable(
+                f"The broker sends a {self.noun} without a deal id, so it cannot be named to {self.verb} it. "
+                f"{self.verb.capitalize()} it in the broker's own app.",
+                next=self.list_command,
+            )
+            return Swept(row, problem=nameless.problem())
         try:
             reply = self.send(row.deal_id, confirmed=True, person=person)
         except DealUnknown as gone:
@@ -223,10 +215,3 @@ class Sweep(Generic[R, D]):
             return Swept(row, problem=error.problem())
         run.warnings += reply.data.warnings
         return Swept(row, reply.data, reply.problem)
-
-    def _nameless(self) -> UnreadableAnswer:
-        return RowUnreadable(
-            f"The broker sends a {self.noun} without a deal id, so it cannot be named to {self.verb} it. "
-            f"{self.verb.capitalize()} it in the broker's own app.",
-            next=self.list_command,
-        )
