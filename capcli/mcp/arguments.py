@@ -6,13 +6,12 @@ list as JSON text or as one text, null for an argument that may be left out (dro
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
 from functools import partial
 from re import fullmatch
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final, NamedTuple, TypeVar
 
 from pydantic_core import core_schema
 
@@ -24,6 +23,7 @@ from capcli.domain.order import ExitForm, ExitOrder
 from capcli.domain.times import FIRST_YEAR, LAST_YEAR, plausible
 from capcli.errors import UsageError
 
+J = TypeVar("J", list[Any], dict[str, Any])
 K = TypeVar("K", bound=Enum)
 
 MOST_ROWS: Final = 1000
@@ -36,8 +36,7 @@ _ID = r"[0-9A-Za-z][0-9A-Za-z_\-]{0,63}"
 _ASSET_CLASSES = ("CURRENCIES", "INDICES", "COMMODITIES", "SHARES", "CRYPTOCURRENCIES")
 
 
-@dataclass(frozen=True)
-class Argument:
+class Argument(NamedTuple):
     """One argument: `read` returns its value or raises ValueError with what it must be."""
 
     read: Callable[[Any], Any]
@@ -49,16 +48,8 @@ class Argument:
     def __get_pydantic_json_schema__(self, _core: Any, _handler: Any) -> dict[str, Any]:
         return dict(self.schema)
 
-    def about(self, text: str) -> "Argument":
-        """Return this argument with another description."""
-        return replace(self, schema={**self.schema, "description": text})
 
-
-def _argument(read: Callable[[Any], Any], kind: str, about: str, **schema: Any) -> Argument:
-    return Argument(read, {"type": kind, "description": about, **schema})
-
-
-def _decimal(value: Any) -> Decimal:
+def read_number(value: Any) -> Decimal:
     """Read a JSON number or text without losing digits; 0.1 arrives as a float and means 0.1."""
     if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
         raise ValueError("must be a number")  # noqa: TRY004  pydantic wants a ValueError
@@ -70,35 +61,35 @@ def _decimal(value: Any) -> Decimal:
         raise ValueError("must be a number such as 24.5") from None
 
 
-def _positive(value: Any, most: Decimal = _MOST) -> Decimal:
-    number = _decimal(value)
+def read_positive(value: Any, most: Decimal = _MOST) -> Decimal:
+    number = read_number(value)
     if not 0 < number <= most:
         raise ValueError(f"must be above 0 and at most {most:f}")
     return number
 
 
 def _signed(value: Any) -> Decimal:
-    number = _decimal(value)
+    number = read_number(value)
     if abs(number) > _MOST:
         raise ValueError(f"must be from -{_MOST:f} to {_MOST:f}")
     return number
 
 
 def _seconds(value: Any) -> float:
-    number = _decimal(value)
+    number = read_number(value)
     if not 0 <= number <= _MOST:
         raise ValueError("must be a number of seconds, 0 or more")
     return float(number)
 
 
-def _whole(value: Any, least: int, most: int) -> int:
-    number = _decimal(value)
+def read_whole(value: Any, least: int, most: int) -> int:
+    number = read_number(value)
     if number != int(number) or not least <= number <= most:
         raise ValueError(f"must be a whole number from {least} to {most}")
     return int(number)
 
 
-def _flag(value: Any) -> bool:
+def read_flag(value: Any) -> bool:
     word = value.strip().lower() if isinstance(value, str) else value
     if word in ("true", "1", "yes", "on") or (word in (True, 1) and isinstance(word, int)):
         return True
@@ -116,13 +107,13 @@ def _yes(value: Any) -> bool:
     raise ValueError("must be true or false; nothing else confirms")
 
 
-def _text(value: Any, pattern: str, must: str) -> str:
+def _matching(value: Any, pattern: str, must: str) -> str:
     if not isinstance(value, str) or fullmatch(pattern, value) is None:
         raise ValueError(f"must be {must}")
     return value
 
 
-def _short_text(value: Any, most: int) -> str:
+def read_text(value: Any, most: int) -> str:
     if not isinstance(value, str) or len(value) > most:
         raise ValueError(f"must be text of at most {most} characters")
     return value
@@ -134,42 +125,37 @@ def _note(value: Any) -> str:
     return "".join(letter if letter.isprintable() else " " for letter in text[:200])
 
 
-def _order_note(value: Any) -> str | None:
+def _own_words(value: Any, read: Callable[[str], str | None], must: str) -> str | None:
     if not isinstance(value, str):
-        raise ValueError("must be text")  # noqa: TRY004  as above
-    return read_note(value)
+        raise ValueError(f"must be {must}")  # noqa: TRY004  as above
+    return read(value)
 
 
-def _order_tag(value: Any) -> str | None:
-    if not isinstance(value, str):
-        raise ValueError("must be one word such as breakout")  # noqa: TRY004  as above
-    return read_tag(value)
+def _parsed(value: Any, kind: type[J], must: str) -> J:
+    """Return a list or object, which may stand as JSON text."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            value = None
+    if not isinstance(value, kind):
+        raise ValueError(f"must be {must}")  # noqa: TRY004  as above
+    return value
 
 
 def _listed(value: Any) -> list[Any]:
     """Read a list, a list as JSON text, or one text with commas or blanks between."""
-    if isinstance(value, str):
-        if value.lstrip().startswith("["):
-            try:
-                value = json.loads(value)
-            except (ValueError, RecursionError):
-                raise ValueError('must be a list such as ["GOLD", "EURUSD"]') from None
-        else:
-            value = value.replace(",", " ").split()
-    if not isinstance(value, list):
-        raise ValueError('must be a list such as ["GOLD", "EURUSD"]')  # noqa: TRY004  as above
-    return value
+    if isinstance(value, str) and not value.lstrip().startswith("["):
+        return value.replace(",", " ").split()
+    return _parsed(value, list, 'a list such as ["GOLD", "EURUSD"]')
 
 
-_EPIC = "an epic such as GOLD, as cap_market_search returns it"
+def read_epic(value: Any) -> str:
+    return _matching(value, EPIC_PATTERN.strip("^$"), "an epic such as GOLD, as cap_market_search returns it")
 
 
-def _epic(value: Any) -> str:
-    return _text(value, EPIC_PATTERN.strip("^$"), _EPIC)
-
-
-def _epics(value: Any, most: int) -> list[str]:
-    found = [_epic(one) for one in _listed(value)]
+def read_epics(value: Any, most: int) -> list[str]:
+    found = [read_epic(one) for one in _listed(value)]
     if not 1 <= len(found) <= most:
         raise ValueError(f"must name 1 to {most} epics")
     return found
@@ -182,23 +168,14 @@ def _names(value: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _object(value: Any) -> dict[str, Any]:
-    if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except (ValueError, RecursionError):
-            raise ValueError("must be a JSON object") from None
-    if not isinstance(value, dict):
-        raise ValueError("must be a JSON object")  # noqa: TRY004  as above
-    return value
+def read_object(value: Any) -> dict[str, Any]:
+    return _parsed(value, dict, "a JSON object")
 
 
 def _leverages(value: Any) -> dict[str, Decimal]:
-    return {
-        _text(name, r"[A-Z_]{1,40}", 'an object of asset classes such as {"SHARES": 5}'): _positive(number)
-        for name, number in _object(value).items()
-        if number is not None
-    }
+    must = 'an object of asset classes such as {"SHARES": 5}'
+    given = {name: number for name, number in read_object(value).items() if number is not None}
+    return {_matching(name, r"[A-Z_]{1,40}", must): read_positive(number) for name, number in given.items()}
 
 
 def _instant(value: Any) -> datetime:
@@ -211,7 +188,7 @@ def _instant(value: Any) -> datetime:
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
-def _one_of(value: Any, kind: type[K]) -> K:
+def read_choice(value: Any, kind: type[K]) -> K:
     word = value.strip().upper() if isinstance(value, str) else value
     try:
         return kind(word)
@@ -230,12 +207,24 @@ def _or(words: Iterable[str]) -> str:
     return f"{', '.join(others)} or {last}"
 
 
+def read_preview_id(value: Any) -> str:
+    return _matching(value, r"-*[pP]_[0-9A-Za-z]{12}-*", "p_ and 12 letters or digits, from a preview")
+
+
+def _argument(read: Callable[[Any], Any], kind: str, about: str, **schema: Any) -> Argument:
+    return Argument(read, {"type": kind, "description": about, **schema})
+
+
 def _choice(kind: type[Enum], about: str) -> Argument:
-    return _argument(partial(_one_of, kind=kind), "string", about, enum=[one.value for one in kind])
+    return _argument(partial(read_choice, kind=kind), "string", about, enum=[one.value for one in kind])
+
+
+def _one_of(words: tuple[str, ...], about: str) -> Argument:
+    return _argument(partial(_word, allowed=words), "string", about, enum=[*words])
 
 
 def _number(about: str) -> Argument:
-    return _argument(_positive, "number", about)
+    return _argument(read_positive, "number", about)
 
 
 def _yes_or_no(about: str) -> Argument:
@@ -243,29 +232,30 @@ def _yes_or_no(about: str) -> Argument:
 
 
 def _switch(about: str) -> Argument:
-    return _argument(_flag, "boolean", about)
+    return _argument(read_flag, "boolean", about)
 
 
-def _id(about: str) -> Argument:
-    return _argument(lambda value: _text(value, _ID, "an id as a tool returned it"), "string", about)
+def _pattern(about: str, pattern: str = _ID, must: str = "an id as a tool returned it") -> Argument:
+    return _argument(partial(_matching, pattern=pattern, must=must), "string", about)
 
 
 def _words(about: str, most: int = 100) -> Argument:
-    return _argument(partial(_short_text, most=most), "string", about)
+    return _argument(partial(read_text, most=most), "string", about)
 
 
 def _count(about: str, most: int = MOST_ROWS, least: int = 1) -> Argument:
-    return _argument(partial(_whole, least=least, most=most), "integer", about, minimum=least, maximum=most)
+    read = partial(read_whole, least=least, most=most)
+    return _argument(read, "integer", about, minimum=least, maximum=most)
 
 
 def _epic_list(about: str, most: int) -> Argument:
     items = {"type": "string"}
-    return _argument(partial(_epics, most=most), "array", about, items=items, maxItems=most)
+    return _argument(partial(read_epics, most=most), "array", about, items=items, maxItems=most)
 
 
 # Markets
-Epic = Annotated[str, _argument(_epic, "string", "Market, case-sensitive, e.g. GOLD")]
-MaybeEpic = Annotated[str | None, _argument(_epic, "string", "Only this market, e.g. GOLD")]
+Epic = Annotated[str, _argument(read_epic, "string", "Market, case-sensitive, e.g. GOLD")]
+MaybeEpic = Annotated[str | None, _argument(read_epic, "string", "Only this market, e.g. GOLD")]
 Epics = Annotated[list[str], _epic_list('Markets, e.g. ["GOLD","EURUSD"]', _MOST_EPICS)]
 MaybeEpics = Annotated[list[str] | None, _epic_list("These markets, instead of a search", _MOST_EPICS)]
 StreamEpics = Annotated[list[str], _epic_list('Markets, e.g. ["GOLD","EURUSD"]', 40)]
@@ -276,10 +266,10 @@ Candles = Annotated[int, _count("Most candles to return")]
 Width = Annotated[Resolution, _choice(Resolution, "Length of a candle")]
 NodeId = Annotated[
     str,
-    _argument(
-        lambda value: _text(value, r"[0-9A-Za-z][0-9A-Za-z_.\- ]{0,119}", "a node_id of the tree"),
-        "string",
+    _pattern(
         "node_id or name, e.g. commodities",
+        r"[0-9A-Za-z][0-9A-Za-z_.\- ]{0,119}",
+        "a node_id of the tree",
     ),
 ]
 # Spans, ids, lists
@@ -287,47 +277,20 @@ _TIME = "Time, UTC unless it has an offset, e.g. 2026-01-31T14:00:00Z"
 FromDate = Annotated[datetime | None, _argument(_instant, "string", f"Start (default: the newest). {_TIME}")]
 ToDate = Annotated[datetime | None, _argument(_instant, "string", "End, like from_date; default now")]
 Kind = Annotated[str | None, _words("Only this type, e.g. TRADE, SWAP, DEPOSIT")]
-Grouping = Annotated[
-    str,
-    _argument(
-        partial(_word, allowed=("market", "day", "month")),
-        "string",
-        "One line for each",
-        enum=["market", "day", "month"],
-    ),
-]
+Grouping = Annotated[str, _one_of(("market", "day", "month"), "One line for each")]
 StatsBy = Annotated[
     str,
-    _argument(
-        partial(_word, allowed=("market", "tag", "side", "hour", "client")),
-        "string",
-        "One line for each; hour: of opening, UTC",
-        enum=["market", "tag", "side", "hour", "client"],
-    ),
+    _one_of(("market", "tag", "side", "hour", "client"), "One line for each; hour: of opening, UTC"),
 ]
-DealId = Annotated[str, _id("deal_id, whole, as a list returned it")]
-MaybeDealId = Annotated[str | None, _id("deal_id, whole, as a list returned it")]
-AccountId = Annotated[str, _id("account_id, as cap_account_list returned it")]
-MaybeAccountId = Annotated[str | None, _id("Account to use, from cap_account_list")]
-Reference = Annotated[str, _id("deal_reference of what was sent")]
+DealId = Annotated[str, _pattern("deal_id, whole, as a list returned it")]
+MaybeDealId = Annotated[str | None, _pattern("deal_id, whole, as a list returned it")]
+AccountId = Annotated[str, _pattern("account_id, as cap_account_list returned it")]
+MaybeAccountId = Annotated[str | None, _pattern("Account to use, from cap_account_list")]
+Reference = Annotated[str, _pattern("deal_reference of what was sent")]
 AttemptId = Annotated[str | None, _words("a_... of one attempt; all unless given")]
-PreviewId = Annotated[
-    str,
-    _argument(
-        lambda value: _text(
-            value, r"-*[pP]_[0-9A-Za-z]{12}-*", "p_ and 12 letters or digits, from a preview"
-        ),
-        "string",
-        "p_..., as the preview returned it",
-    ),
-]
+PreviewId = Annotated[str, _argument(read_preview_id, "string", "p_..., as the preview returned it")]
 ListId = Annotated[
-    str,
-    _argument(
-        lambda value: _text(value, r"[^/\\%?#]{1,60}", "the id or name of a watchlist"),
-        "string",
-        "Id or name of the list",
-    ),
+    str, _pattern("Id or name of the list", r"[^/\\%?#]{1,60}", "the id or name of a watchlist")
 ]
 ListName = Annotated[str, _words("1 to 20 characters")]
 Last = Annotated[int, _count("How many, newest first")]
@@ -356,18 +319,12 @@ GoodTill = Annotated[
     _argument(_instant, "string", "When it expires, UTC unless it has an offset; never unless given"),
 ]
 InForce = Annotated[
-    str | None,
-    _argument(
-        partial(_word, allowed=(_ENDLESS, "GOOD_TILL_DATE")),
-        "string",
-        "GOOD_TILL_CANCELLED removes the expiry",
-        enum=[_ENDLESS, "GOOD_TILL_DATE"],
-    ),
+    str | None, _one_of((_ENDLESS, "GOOD_TILL_DATE"), "GOOD_TILL_CANCELLED removes the expiry")
 ]
 RiskPercent = Annotated[
     Decimal,
     _argument(
-        partial(_positive, most=Decimal(100)),
+        partial(read_positive, most=Decimal(100)),
         "number",
         "Percent of equity lost at the stop, e.g. 0.5",
         minimum=0,
@@ -375,9 +332,21 @@ RiskPercent = Annotated[
     ),
 ]
 OrderNote = Annotated[
-    str | None, _argument(_order_note, "string", "Why, in a line of 200; kept here, never sent")
+    str | None,
+    _argument(
+        partial(_own_words, read=read_note, must="text"),
+        "string",
+        "Why, in a line of 200; kept here, never sent",
+    ),
 ]
-OrderTag = Annotated[str | None, _argument(_order_tag, "string", "A word to count trades by, e.g. breakout")]
+OrderTag = Annotated[
+    str | None,
+    _argument(
+        partial(_own_words, read=read_tag, must="one word such as breakout"),
+        "string",
+        "A word to count trades by, e.g. breakout",
+    ),
+]
 # Sending
 Confirm = Annotated[bool, _yes_or_no("true only after the user's yes to this")]
 Again = Annotated[bool, _yes_or_no("Send the same once more within a minute")]
@@ -402,13 +371,13 @@ Reason = Annotated[str, _argument(_note, "string", "A note for the user")]
 # Streams
 Alerts = Annotated[
     dict[str, Any],
-    _argument(_object, "object", 'Bids to wait for, e.g. {"GOLD": {"above": 2700, "below": [2600]}}'),
+    _argument(read_object, "object", 'Bids to wait for, e.g. {"GOLD": {"above": 2700, "below": [2600]}}'),
 ]
 Duration = Annotated[float, _argument(_seconds, "number", "Seconds; 45 at most")]
 Interval = Annotated[float, _argument(_seconds, "number", "Seconds between two rows of a market")]
 EndAtFirst = Annotated[bool, _switch("End at the first alert")]
 # Answers
-_CURSOR = partial(_short_text, most=_LONGEST_CURSOR)
+_CURSOR = partial(read_text, most=_LONGEST_CURSOR)
 Cursor = Annotated[str | None, _argument(_CURSOR, "string", "cursor of the last answer, to go on")]
 EventCursor = Annotated[str | None, _argument(_CURSOR, "string", "cursor of an event: what came after it")]
 Fields = Annotated[

@@ -4,21 +4,34 @@ What was typed into a prompt stands in its text as quoted data. Nothing here ask
 """
 
 import json
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from decimal import Decimal
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from fastmcp import FastMCP
 from fastmcp.exceptions import PromptError
 from fastmcp.prompts import FunctionPrompt
 
-from capcli.domain.market import Resolution, Side, is_epic
-from capcli.domain.money import parse_decimal, plain
+from capcli.domain.market import Resolution, Side
+from capcli.domain.money import plain
+from capcli.mcp.arguments import (
+    read_choice,
+    read_epic,
+    read_epics,
+    read_flag,
+    read_object,
+    read_positive,
+    read_preview_id,
+    read_text,
+    read_whole,
+)
+
+T = TypeVar("T")
 
 _LONGEST = 2000
 _MOST_EPICS = 40
-_PREVIEW_ID = re.compile(r"-*[pP]_[0-9A-Za-z]{12}-*")
+_NONE = ("", "null", "None")
 # Over MCP every argument of a prompt is text; annotated as more than that, its description is a schema.
 _ABOUT = {
     "watchlist_id": "Id or name; empty to choose one",
@@ -47,12 +60,9 @@ _ASK = (
 )
 
 
-def market_scan(
-    watchlist_id: str = "",
-    timeframe: str = "HOUR",
-    lookback_periods: str = "24",
-) -> str:
-    width, last = _width(timeframe), _whole("lookback_periods", lookback_periods or "24", 2, 1000)
+def market_scan(watchlist_id: str = "", timeframe: str = "HOUR", lookback_periods: str = "24") -> str:
+    width = _read("timeframe", partial(read_choice, kind=Resolution), timeframe, "HOUR")
+    last = _read("lookback_periods", partial(read_whole, least=2, most=1000), lookback_periods, "24")
     chosen = _text("watchlist_id", watchlist_id)
     start = (
         f"Read the watchlist {_quoted(chosen)} with cap_watchlists_get."
@@ -78,8 +88,9 @@ def trade_proposal(
     thesis: str = "",
     risk_percent: str = "1",
 ) -> str:
-    name, side = _epic(epic), _side(direction)
-    risk = plain(_number("risk_percent", risk_percent or "1", Decimal(100)))
+    name = _read("epic", read_epic, epic)
+    side = _read("direction", partial(read_choice, kind=Side), direction, "BUY").value
+    risk = _number("risk_percent", risk_percent, "1")
     why = _text("thesis", thesis)
     return _page(
         f"Work out a trade: {side} {name} with {risk} % of equity at risk.",
@@ -95,12 +106,8 @@ def trade_proposal(
     )
 
 
-def execute_trade(
-    preview_id: str = "",
-) -> str:
-    known = preview_id.strip()
-    if known and not _PREVIEW_ID.fullmatch(known):
-        raise _wrong("preview_id", "p_ and 12 letters and digits, as a preview returns it")
+def execute_trade(preview_id: str = "") -> str:
+    known = _read("preview_id", read_preview_id, preview_id) if preview_id.strip() else ""
     named = f"the preview {known}" if known else "a preview"
     return _page(
         f"Execute {named}, once, after the user has confirmed it.",
@@ -134,13 +141,10 @@ def position_review() -> str:
     )
 
 
-def live_price_monitor(
-    epics: str = "",
-    duration_minutes: str = "5",
-    threshold_percent: str = "1",
-) -> str:
-    names, minutes = _epics(epics), _minutes(duration_minutes)
-    percent = plain(_number("threshold_percent", threshold_percent or "1", Decimal(100)))
+def live_price_monitor(epics: str = "", duration_minutes: str = "5", threshold_percent: str = "1") -> str:
+    none = epics.strip() in (*_NONE, "[]")
+    names = () if none else _read("epics", partial(read_epics, most=_MOST_EPICS), epics)
+    minutes, percent = _minutes(duration_minutes), _number("threshold_percent", threshold_percent, "1")
     start = (
         f"The markets: {', '.join(names)}."
         if names
@@ -157,12 +161,9 @@ def live_price_monitor(
     )
 
 
-def real_time_alerts(
-    alert_config: str = "",
-    duration_minutes: str = "5",
-    auto_stop: str = "true",
-) -> str:
-    alerts, minutes, ends = _alerts(alert_config), _minutes(duration_minutes), _flag("auto_stop", auto_stop)
+def real_time_alerts(alert_config: str = "", duration_minutes: str = "5", auto_stop: str = "true") -> str:
+    alerts = {} if alert_config.strip() in _NONE else _read("alert_config", _alerts, alert_config)
+    minutes, ends = _minutes(duration_minutes), _read("auto_stop", read_flag, auto_stop, "true")
     start = (
         f"The levels, as data: {json.dumps(alerts)}."
         if alerts
@@ -179,12 +180,9 @@ def real_time_alerts(
     )
 
 
-def live_portfolio_monitor(
-    duration_minutes: str = "5",
-    alert_pnl_threshold: str = "100",
-) -> str:
+def live_portfolio_monitor(duration_minutes: str = "5", alert_pnl_threshold: str = "100") -> str:
     minutes = _minutes(duration_minutes)
-    amount = plain(_number("alert_pnl_threshold", alert_pnl_threshold or "100", Decimal(10**12)))
+    amount = _number("alert_pnl_threshold", alert_pnl_threshold, "100", 10**12)
     return _page(
         f"Watch the P&L of the open positions for {minutes} minutes.",
         "Show the positions first: cap_trade_positions_list.",
@@ -208,99 +206,42 @@ def _stream(call: str, minutes: str) -> str:
     )
 
 
-def _wrong(name: str, allowed: str) -> PromptError:
-    return PromptError(f"USAGE: {name} must be {allowed}. Nothing was sent.")
+def _read(name: str, read: Callable[[str], T], text: str, usual: str = "") -> T:
+    try:
+        return read(text.strip() or usual)
+    except ValueError as error:
+        raise PromptError(f"USAGE: {name} {error}. Nothing was sent.") from None
+
+
+def _text(name: str, text: str) -> str:
+    return _read(name, partial(read_text, most=_LONGEST), text)
+
+
+def _number(name: str, text: str, usual: str, most: int = 100) -> str:
+    return plain(_read(name, partial(read_positive, most=Decimal(most)), text, usual))
+
+
+def _minutes(text: str) -> str:
+    return _number("duration_minutes", text, "5", 24 * 60)
 
 
 def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=True)
 
 
-def _text(name: str, text: str) -> str:
-    if len(text) > _LONGEST:
-        raise _wrong(name, f"at most {_LONGEST} characters")
-    return text.strip()
-
-
-def _epic(text: str) -> str:
-    if not is_epic(text.strip()):
-        raise _wrong("epic", "an epic such as GOLD, as cap_market_search returns it")
-    return text.strip()
-
-
-def _epics(text: str) -> tuple[str, ...]:
-    text = _text("epics", text)
-    names = _read_json("epics", text) if text.startswith("[") else text.split(",")
-    found = tuple(_epic(str(name)) for name in names or () if str(name).strip())
-    if len(found) > _MOST_EPICS:
-        raise _wrong("epics", f"at most {_MOST_EPICS} epics")
-    return () if text in {"null", "None"} else found
-
-
-def _side(text: str) -> str:
-    try:
-        return Side(text.strip().upper() or "BUY").value
-    except ValueError:
-        raise _wrong("direction", "BUY or SELL") from None
-
-
-def _width(text: str) -> Resolution:
-    try:
-        return Resolution(text.strip() or "HOUR")
-    except ValueError:
-        raise _wrong("timeframe", f"one of {', '.join(Resolution)}") from None
-
-
-def _number(name: str, text: str, most: Decimal) -> Decimal:
-    try:
-        number = parse_decimal(text.strip())
-    except ValueError:
-        number = Decimal(0)
-    if not 0 < number <= most:
-        raise _wrong(name, f"a number above 0, at most {plain(most)}")
-    return number
-
-
-def _minutes(text: str) -> str:
-    return plain(_number("duration_minutes", text or "5", Decimal(24 * 60)))
-
-
-def _whole(name: str, text: str, low: int, high: int) -> int:
-    if not text.strip().isdecimal() or not low <= int(text.strip()[:9]) <= high:
-        raise _wrong(name, f"a whole number from {low} to {high}")
-    return int(text)
-
-
-def _flag(name: str, text: str) -> bool:
-    word = text.strip().lower() or "true"
-    if word not in {"true", "false"}:
-        raise _wrong(name, "true or false")
-    return word == "true"
-
-
 def _alerts(text: str) -> dict[str, Any]:
-    text = _text("alert_config", text)
-    if text in {"", "null"}:
-        return {}
-    found = _read_json("alert_config", text)
-    if not isinstance(found, Mapping) or not all(_is_level(level) for level in found.values()):
-        raise _wrong("alert_config", 'a JSON object such as {"GOLD": 2700} or {"GOLD": {"above": 2700}}')
-    return {_epic(str(name)): level for name, level in found.items()}
+    levels = read_object(text)
+    if not all(map(_is_level, levels.values())):
+        raise ValueError('must be a JSON object such as {"GOLD": 2700} or {"GOLD": {"above": 2700}}')
+    return {read_epic(name.strip()): level for name, level in levels.items()}
 
 
 def _is_level(level: Any) -> bool:
-    if isinstance(level, Mapping):
+    if isinstance(level, dict):
         return set(level) <= {"above", "below"} and all(_is_level(each) for each in level.values())
     if isinstance(level, list):
         return all(isinstance(each, int | float) for each in level)
     return isinstance(level, int | float) and not isinstance(level, bool)
-
-
-def _read_json(name: str, text: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        raise _wrong(name, "valid JSON") from None
 
 
 # A prompt that walks through tools which are not offered would only lead into refusals.
@@ -319,11 +260,7 @@ def add_prompts(server: FastMCP[Any], names: frozenset[str]) -> None:
     """Offer the prompts whose tools are offered."""
     for write, about, needs in _PROMPTS:
         if needs in names:
-            server.add_prompt(_prompt(write, about))
-
-
-def _prompt(write: Callable[..., str], about: str) -> FunctionPrompt:
-    prompt = FunctionPrompt.from_function(write, description=about)
-    for argument in prompt.arguments or ():
-        argument.description = _ABOUT[argument.name]
-    return prompt
+            prompt = FunctionPrompt.from_function(write, description=about)
+            for argument in prompt.arguments or ():
+                argument.description = _ABOUT[argument.name]
+            server.add_prompt(prompt)
