@@ -4,7 +4,7 @@ from fastmcp.tools import ToolResult
 
 from capcli.account.accounts import AccountsFound
 from capcli.account.preferences import PreferencesSet, PreferencesShown, ToppedUp, Wanted
-from capcli.mcp.arguments import Amount, Confirm, Hedging, Leverages
+from capcli.mcp import arguments as args
 from capcli.mcp.tool_runner import ToolRunner, under_way
 from capcli.mcp.toolset import ADDS, READS, TRADES, Toolset
 
@@ -40,7 +40,10 @@ def cap_account_preferences_get(runner: ToolRunner) -> ToolResult:
     warns=True,
 )
 def cap_account_preferences_set(
-    runner: ToolRunner, hedging_mode: Hedging = None, leverages: Leverages = None, confirm: Confirm = False
+    runner: ToolRunner,
+    hedging_mode: args.Hedging = None,
+    leverages: args.Leverages = None,
+    confirm: args.Confirm = False,
 ) -> ToolResult:
     return runner.send(
         lambda app: app.account_changes.prefer(Wanted(hedging_mode, leverages or {}), confirmed=confirm),
@@ -49,14 +52,11 @@ def cap_account_preferences_set(
 
 
 @toolset.tool(
-    "Top up practice money",
-    "Add practice money, not on live.",
-    ToppedUp,
-    ADDS,
-    "accounts topup",
-    warns=True,
+    "Top up practice money", "Add practice money, not on live.", ToppedUp, ADDS, "accounts topup", warns=True
 )
-def cap_account_demo_topup(runner: ToolRunner, amount: Amount, confirm: Confirm = False) -> ToolResult:
+def cap_account_demo_topup(
+    runner: ToolRunner, amount: args.Amount, confirm: args.Confirm = False
+) -> ToolResult:
     return runner.send(
         lambda app: app.account_changes.top_up(amount, confirmed=confirm),
         lambda _: under_way("The top-up", "accounts", _CHECK),

@@ -21,7 +21,7 @@ _EVERY = "*"
 
 
 class Listing(Struct, frozen=True):
-    """How the rows of a result are told: their usual fields, and whether as one table of columns and rows.
+    """How the rows of a result are given: their usual fields, and whether as one table of columns and rows.
 
     `identity` are the fields that tell one row from another while the list changes; all of them if empty.
     `by` is the field of a row that is its cursor, where the use case itself begins behind one.
@@ -55,70 +55,59 @@ class Listing(Struct, frozen=True):
     def cut(self, document: dict[str, Any]) -> dict[str, Any]:
         """Return the document with the rows that were asked for. Raises UsageError for a lost cursor."""
         rows = document[self.key]
+        marks = [row[self.by] for row in rows] if self.by else self._marks(rows)
+        start = 0 if self.cursor is None or self.by else _place_after(self.cursor, marks)
         names = self.usual if not self.fields else () if self.fields == (_EVERY,) else self.fields
-        places = self._places(rows)
-        start = self._start(places)
-        told = [narrowed(row, names) if names else row for row in rows[start:]]
-        table = names or field_names(self.kind)
-        written = [self._row(row, table) for row in told]
-        rest = {**document, self.key: {"columns": [*table], "rows": []} if self.in_columns else []}
-        shown = written[: self._count(rest, written)]
-        after: dict[str, Any] = {self.key: {"columns": [*table], "rows": shown} if self.in_columns else shown}
-        if len(shown) < len(written):
-            end = start + len(shown)
-            after |= {"cursor": places[end - 1], "left": len(rows) - end}
-        return {**document, **after}
+        columns = [*(names or field_names(self.kind))]
+        if self.in_columns:
+            written: list[Any] = [[value_at(row, name) for name in columns] for row in rows[start:]]
+        else:
+            written = [without_absent(narrowed(row, names) if names else row) for row in rows[start:]]
 
-    def _row(self, row: dict[str, Any], table: Sequence[str]) -> Any:
-        if not self.in_columns:
-            return without_absent(row)
-        return [value_at(row, name) for name in table]
+        def listed(some: list[Any]) -> Any:
+            return {"columns": columns, "rows": some} if self.in_columns else some
 
-    def _count(self, rest: dict[str, Any], rows: list[Any]) -> int:
-        """Return how many rows fit: as many as were asked for, else what the budget leaves room for."""
-        if self.most is not None:
-            return self.most
-        left = BUDGET - _RESERVED - len(encode(without_absent(rest)))
-        for count, row in enumerate(rows):
-            left -= len(encode(row)) + 1
-            if left < 0:
-                return max(count, 1)
-        return len(rows)
+        most = self.most
+        if most is None:
+            empty = without_absent({**document, self.key: listed([])})
+            most = _fitting(written, BUDGET - _RESERVED - len(encode(empty)))
+        found = {**document, self.key: listed(written[:most])}
+        if most < len(written):
+            found |= {"cursor": marks[start + most - 1], "left": len(written) - most}
+        return found
 
-    def _start(self, places: list[str]) -> int:
-        if self.cursor is None or self.by:
-            return 0
-        if self.cursor not in places:
-            _check_form(self.cursor)
-            raise UsageError(
-                "cursor: the row it stands for is no longer in the list. Call again without cursor."
-            )
-        return places.index(self.cursor) + 1
-
-    def _places(self, rows: Sequence[dict[str, Any]]) -> list[str]:
+    def _marks(self, rows: Sequence[dict[str, Any]]) -> list[str]:
         """Name the place after each row by the row itself, and by how many like it come before."""
-        if self.by:
-            return [row[self.by] for row in rows]
-        seen: Counter[bytes] = Counter()
-        places = []
+        before: Counter[bytes] = Counter()
+        marks = []
         for row in rows:
-            digest = sha256(self._identity(row)).digest()[:12]
-            mark = digest + bytes([min(seen[digest], 255)])
-            seen[digest] += 1
-            places.append(urlsafe_b64encode(mark).decode().rstrip("="))
-        return places
-
-    def _identity(self, row: dict[str, Any]) -> bytes:
-        return encode([row[name] for name in self.identity] or row)
+            digest = sha256(encode([row[name] for name in self.identity] or row)).digest()[:12]
+            mark = digest + bytes([min(before[digest], 255)])
+            before[digest] += 1
+            marks.append(urlsafe_b64encode(mark).decode().rstrip("="))
+        return marks
 
 
-def _check_form(cursor: str) -> None:
+def _fitting(rows: list[Any], left: int) -> int:
+    """Return how many rows fit into so many bytes, one at least."""
+    for count, row in enumerate(rows):
+        left -= len(encode(row)) + 1
+        if left < 0:
+            return max(count, 1)
+    return len(rows)
+
+
+def _place_after(cursor: str, marks: list[str]) -> int:
+    """Return how many rows come before the one behind a cursor. Raises UsageError where it is not there."""
+    if cursor in marks:
+        return marks.index(cursor) + 1
     try:
-        sound = len(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))) == _MARK_BYTES
+        known = len(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))) == _MARK_BYTES
     except ValueError:
-        sound = False
-    if not sound:
-        raise UsageError("The cursor is not one that this call returned. Leave it out to start again.")
+        known = False
+    if known:
+        raise UsageError("cursor: the row it stands for is no longer in the list. Call again without cursor.")
+    raise UsageError("The cursor is not one that this call returned. Leave it out to start again.")
 
 
 def without_absent(value: Any) -> Any:

@@ -40,50 +40,47 @@ class Completions:
             typed = typed if name == "auto_stop" else typed.upper()
             return [word for word in _WORDS[name] if word.startswith(typed)]
         if name == "epic":
-            return list(await self._epics(typed))
+            return await self._epics(typed)
         if name == "epics":
             before, comma, last = typed.rpartition(",")
             return [f"{before}{comma}{epic}" for epic in await self._epics(last)]
-        return list(await self._watchlists(typed)) if name == "watchlist_id" else []
+        if name != "watchlist_id":
+            return []
+        names = await self._found(
+            "watchlists", lambda app: (row.name for row in app.watchlists.list().data.watchlists)
+        )
+        return [name for name in names if name.lower().startswith(typed.strip().lower())][:_SHOWN]
 
-    async def _epics(self, typed: str) -> tuple[str, ...]:
+    async def _epics(self, typed: str) -> list[str]:
         term = typed.strip()
         if not _SHORTEST <= len(term) <= _LONGEST:
-            return ()
-        found = await self._found(f"epic {term.upper()}", lambda app: _searched(app, term))
+            return []
+        found = await self._found(
+            f"epic {term.upper()}",
+            lambda app: (row.epic for row in app.markets.search(term).data.markets if is_epic(row.epic)),
+        )
         # What begins with the typed text goes first; a name such as "bitcoin" finds BTCUSD.
-        return tuple(sorted(found, key=lambda epic: not epic.upper().startswith(term.upper())))[:_SHOWN]
+        return sorted(found, key=lambda epic: not epic.upper().startswith(term.upper()))[:_SHOWN]
 
-    async def _watchlists(self, typed: str) -> tuple[str, ...]:
-        found = await self._found("watchlists", _list_names)
-        return tuple(name for name in found if name.lower().startswith(typed.strip().lower()))[:_SHOWN]
-
-    async def _found(self, key: str, look: Callable[[App], Iterable[str]]) -> tuple[str, ...]:
+    async def _found(self, key: str, find: Callable[[App], Iterable[str]]) -> tuple[str, ...]:
         kept = self._kept.get(key)
         if kept is not None and self._monotonic() - kept[0] < _KEPT_S:
             return kept[1]
+
+        def read() -> tuple[str, ...] | None:
+            try:
+                with suppress(CapcliError):
+                    return tuple(find(self._runner.app()))
+            except Exception as error:  # noqa: BLE001 - a completion is a courtesy
+                log_bug(error)
+            return None
+
         found: tuple[str, ...] | None = None
         with move_on_after(_PATIENCE_S):
-            found = await run_sync(lambda: self._looked(look), abandon_on_cancel=True)
+            found = await run_sync(read, abandon_on_cancel=True)
         if found is None:
             return ()
         if len(self._kept) >= _MOST_KEPT:
             self._kept.clear()
         self._kept[key] = (self._monotonic(), found)
         return found
-
-    def _looked(self, look: Callable[[App], Iterable[str]]) -> tuple[str, ...] | None:
-        try:
-            with suppress(CapcliError):
-                return tuple(look(self._runner.app()))
-        except Exception as error:  # noqa: BLE001 - a completion is a courtesy
-            log_bug(error)
-        return None
-
-
-def _searched(app: App, term: str) -> Iterable[str]:
-    return (row.epic for row in app.markets.search(term).data.markets if is_epic(row.epic))
-
-
-def _list_names(app: App) -> Iterable[str]:
-    return (row.name for row in app.watchlists.list().data.watchlists)

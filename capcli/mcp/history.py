@@ -5,7 +5,7 @@ from fastmcp.tools import ToolResult
 from capcli.account.events import EventsFound
 from capcli.account.history import ActivityFound, Report, Span, TransactionsFound, Wanted
 from capcli.account.statistics import StatsFound
-from capcli.mcp.arguments import Cursor, EventCursor, Fields, FromDate, Grouping, Kind, Max, StatsBy, ToDate
+from capcli.mcp import arguments as args
 from capcli.mcp.compact import Listing
 from capcli.mcp.progress import windows_reporter
 from capcli.mcp.tool_runner import ToolRunner
@@ -45,11 +45,11 @@ _MOST_DAYS = 90
 )
 def cap_account_history_activity(  # noqa: PLR0917 - ours come after the official ones
     runner: ToolRunner,
-    from_date: FromDate = None,
-    to_date: ToDate = None,
-    fields: Fields = (),
-    max: Max = None,  # noqa: A002 - as cap_market_prices names it
-    cursor: Cursor = None,
+    from_date: args.FromDate = None,
+    to_date: args.ToDate = None,
+    fields: args.Fields = (),
+    max: args.Max = None,  # noqa: A002 - as cap_market_prices names it
+    cursor: args.Cursor = None,
 ) -> ToolResult:
     span, report = Span(from_date, to_date), windows_reporter()
     return runner.answer(
@@ -68,12 +68,12 @@ def cap_account_history_activity(  # noqa: PLR0917 - ours come after the officia
 )
 def cap_account_history_transactions(  # noqa: PLR0917 - ours come after the official ones
     runner: ToolRunner,
-    from_date: FromDate = None,
-    to_date: ToDate = None,
-    type: Kind = None,  # noqa: A002 - the official server's name
-    fields: Fields = (),
-    max: Max = None,  # noqa: A002 - as cap_market_prices names it
-    cursor: Cursor = None,
+    from_date: args.FromDate = None,
+    to_date: args.ToDate = None,
+    type: args.Kind = None,  # noqa: A002 - the official server's name
+    fields: args.Fields = (),
+    max: args.Max = None,  # noqa: A002 - as cap_market_prices names it
+    cursor: args.Cursor = None,
 ) -> ToolResult:
     span, report = Span(from_date, to_date), windows_reporter()
     wanted = Wanted(types=(type,) if type else ())
@@ -93,9 +93,9 @@ def cap_account_history_transactions(  # noqa: PLR0917 - ours come after the off
 )
 def cap_events(
     runner: ToolRunner,
-    cursor: EventCursor = None,
-    fields: Fields = (),
-    max: Max = None,  # noqa: A002 - as cap_market_prices names it
+    cursor: args.EventCursor = None,
+    fields: args.Fields = (),
+    max: args.Max = None,  # noqa: A002 - as cap_market_prices names it
 ) -> ToolResult:
     return runner.answer(lambda app: app.events.recent(since=cursor), _EVENTS.asked(fields, max, cursor))
 
@@ -110,10 +110,10 @@ def cap_events(
 )
 def cap_account_history_report(
     runner: ToolRunner,
-    from_date: FromDate = None,
-    to_date: ToDate = None,
-    by: Grouping = "market",
-    cursor: Cursor = None,
+    from_date: args.FromDate = None,
+    to_date: args.ToDate = None,
+    by: args.Grouping = "market",
+    cursor: args.Cursor = None,
 ) -> ToolResult:
     span, report = Span(from_date, to_date), windows_reporter()
     return runner.answer(
@@ -131,12 +131,12 @@ def cap_account_history_report(
 )
 def cap_history_stats(  # noqa: PLR0917 - as the tools above
     runner: ToolRunner,
-    from_date: FromDate = None,
-    to_date: ToDate = None,
-    by: StatsBy = "market",
-    fields: Fields = (),
-    max: Max = None,  # noqa: A002 - as cap_market_prices names it
-    cursor: Cursor = None,
+    from_date: args.FromDate = None,
+    to_date: args.ToDate = None,
+    by: args.StatsBy = "market",
+    fields: args.Fields = (),
+    max: args.Max = None,  # noqa: A002 - as cap_market_prices names it
+    cursor: args.Cursor = None,
 ) -> ToolResult:
     span, report = Span(from_date, to_date), windows_reporter()
     return runner.answer(

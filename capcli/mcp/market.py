@@ -5,20 +5,7 @@ from fastmcp.tools import ToolResult
 from capcli.domain.market import Resolution
 from capcli.marketdata.browse import Browsed, SentimentsFound
 from capcli.marketdata.markets import CandlesFound, MarketsFound, MarketShown, QuotesFound, ServerTime
-from capcli.mcp.arguments import (
-    Candles,
-    Cursor,
-    Epic,
-    Epics,
-    Fields,
-    Found,
-    FromDate,
-    MaybeEpics,
-    NodeId,
-    Term,
-    ToDate,
-    Width,
-)
+from capcli.mcp import arguments as args
 from capcli.mcp.compact import Listing
 from capcli.mcp.tool_runner import ToolRunner
 from capcli.mcp.toolset import READS, Toolset
@@ -47,11 +34,11 @@ _NODES = Listing(Browsed)
 )
 def cap_market_search(  # noqa: PLR0917 - ours come after the official ones
     runner: ToolRunner,
-    search_term: Term = None,
-    epics: MaybeEpics = None,
-    limit: Found = 50,
-    fields: Fields = (),
-    cursor: Cursor = None,
+    search_term: args.Term = None,
+    epics: args.MaybeEpics = None,
+    limit: args.Found = 50,
+    fields: args.Fields = (),
+    cursor: args.Cursor = None,
 ) -> ToolResult:
     return runner.answer(
         lambda app: (
@@ -64,24 +51,24 @@ def cap_market_search(  # noqa: PLR0917 - ours come after the official ones
 @toolset.tool(
     "Market details", "A market's rules, hours, fees and quote.", MarketShown, READS, "markets show"
 )
-def cap_market_get(runner: ToolRunner, epic: Epic) -> ToolResult:
+def cap_market_get(runner: ToolRunner, epic: args.Epic) -> ToolResult:
     return runner.answer(lambda app: app.markets.show(epic))
 
 
 @toolset.tool("Quotes", "Live prices.", QuotesFound, READS, "quote", rows=_QUOTES)
-def cap_market_quote(runner: ToolRunner, epics: Epics) -> ToolResult:
+def cap_market_quote(runner: ToolRunner, epics: args.Epics) -> ToolResult:
     return runner.answer(lambda app: app.markets.quote(tuple(epics)), _QUOTES)
 
 
 @toolset.tool("Candles", "Candles, oldest first, in UTC.", CandlesFound, READS, "prices", rows=_CANDLES)
 def cap_market_prices(  # noqa: PLR0917 - ours come after the official ones
     runner: ToolRunner,
-    epic: Epic,
-    resolution: Width = Resolution.MINUTE_15,
-    max: Candles = 200,  # noqa: A002 - the official server's name
-    from_date: FromDate = None,
-    to_date: ToDate = None,
-    fields: Fields = (),
+    epic: args.Epic,
+    resolution: args.Width = Resolution.MINUTE_15,
+    max: args.Candles = 200,  # noqa: A002 - the official server's name
+    from_date: args.FromDate = None,
+    to_date: args.ToDate = None,
+    fields: args.Fields = (),
 ) -> ToolResult:
     return runner.answer(
         lambda app: app.markets.prices(epic, resolution, last=max, start=from_date, end=to_date),
@@ -97,18 +84,16 @@ def cap_market_navigation_root(runner: ToolRunner) -> ToolResult:
 @toolset.tool(
     "Market tree node", "Nodes and markets under a node.", Browsed, READS, "markets browse", rows=_NODES
 )
-def cap_market_navigation_node(runner: ToolRunner, node_id: NodeId, cursor: Cursor = None) -> ToolResult:
+def cap_market_navigation_node(
+    runner: ToolRunner, node_id: args.NodeId, cursor: args.Cursor = None
+) -> ToolResult:
     return runner.answer(lambda app: app.browsing.browse(node_id), _NODES.asked(cursor=cursor))
 
 
 @toolset.tool(
-    "Client sentiment",
-    "Percent of clients long and short.",
-    SentimentsFound,
-    READS,
-    "markets sentiment",
+    "Client sentiment", "Percent of clients long and short.", SentimentsFound, READS, "markets sentiment"
 )
-def cap_market_sentiment(runner: ToolRunner, market_id: Epic) -> ToolResult:
+def cap_market_sentiment(runner: ToolRunner, market_id: args.Epic) -> ToolResult:
     return runner.answer(lambda app: app.browsing.sentiment((market_id,)))
 
 

@@ -39,8 +39,9 @@ class ShortRefusals(Middleware):
                 return self._refusal(f"{name} {_WITHHELD}", "TOOL_WITHHELD")
             return self._refusal(f"there is no tool {name[:_LONGEST_NAME]!a}", "TOOL_UNKNOWN")
         except ValidationError as error:
-            cause = error.__cause__
-            faults = _faults(cause) if isinstance(cause, PydanticError) else [str(error)]
+            cause, faults = error.__cause__, [str(error)]
+            if isinstance(cause, PydanticError):
+                faults = [_fault(item) for item in cause.errors(include_url=False, include_input=False)]
             return self._refusal("; ".join(faults[:_SHOWN]))
         except Exception as error:  # noqa: BLE001  the last place where a call still gets a result
             log_bug(error.__cause__ or error)
@@ -50,10 +51,6 @@ class ShortRefusals(Middleware):
         return self._runner.failed(
             Problem(code, f"{why}. Nothing was sent.", int(Exit.USAGE), retry_safe=True)
         )
-
-
-def _faults(error: PydanticError) -> list[str]:
-    return [_fault(item) for item in error.errors(include_url=False, include_input=False)]
 
 
 def _fault(item: Any) -> str:

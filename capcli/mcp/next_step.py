@@ -11,12 +11,16 @@ _ELSEWHERE = frozenset({"--env", "--profile", "--account", "--timeout"})
 
 
 class _Call(Struct, frozen=True):
-    """A tool, the arguments that stand for the command's words, and those that stand for its options."""
+    """A tool, the argument that stands for the command's word, and those that stand for its options.
+
+    `with_argument`: where this argument is given it is another tool.
+    """
 
     tool: str
-    words: tuple[str, ...] = ()
+    word: str = ""
     options: Mapping[str, str] = field(default_factory=dict)
     is_list: bool = False
+    with_argument: tuple[str, str] = ("", "")
 
 
 _EXITS = {
@@ -41,47 +45,52 @@ _ORDER = {
 _CALLS: Mapping[str, _Call] = {
     "accounts": _Call("cap_account_list"),
     "accounts preferences": _Call("cap_account_preferences_get"),
-    "accounts use": _Call("cap_session_switch_account", ("account_id",)),
+    "accounts use": _Call("cap_session_switch_account", "account_id"),
     "approve": _Call("cap_approvals_list"),
-    "close": _Call("cap_trade_positions_close", ("deal_id",), {"--size": "size"}),
-    "events": _Call("cap_events", (), {"--since": "cursor"}),
-    "execute": _Call("cap_trade_execute_position", ("preview_id",), {"--again": "again"}),
+    "close": _Call("cap_trade_positions_close", "deal_id", {"--size": "size"}),
+    "events": _Call("cap_events", "", {"--since": "cursor"}),
+    "execute": _Call("cap_trade_execute_position", "preview_id", {"--again": "again"}),
     "exposure": _Call("cap_trade_exposure"),
     "flatten": _Call("cap_trade_flatten"),
     "halt": _Call("cap_halt"),
     "health": _Call("cap_health"),
     "history activity": _Call("cap_account_history_activity"),
-    "history executions": _Call("cap_trade_executions", (), {"--last": "last"}),
+    "history executions": _Call("cap_trade_executions", "", {"--last": "last"}),
     "history report": _Call("cap_account_history_report"),
-    "history stats": _Call("cap_history_stats", (), {"--by": "by"}),
+    "history stats": _Call("cap_history_stats", "", {"--by": "by"}),
     "history transactions": _Call("cap_account_history_transactions"),
     "login --status": _Call("cap_session_status"),
-    "markets browse": _Call("cap_market_navigation_node", ("node_id",)),
-    "markets search": _Call("cap_market_search", ("search_term",)),
-    "markets show": _Call("cap_market_get", ("epic",)),
-    "markets sentiment": _Call("cap_market_sentiment", ("market_id",)),
+    "markets browse": _Call(
+        "cap_market_navigation_root", "node_id", with_argument=("node_id", "cap_market_navigation_node")
+    ),
+    "markets search": _Call("cap_market_search", "search_term"),
+    "markets show": _Call("cap_market_get", "epic"),
+    "markets sentiment": _Call("cap_market_sentiment", "market_id"),
     "mandate list": _Call("cap_mandates_list"),
     "orders": _Call("cap_trade_orders_list"),
-    "orders amend": _Call(
-        "cap_trade_preview_working_order_update", ("deal_id",), {**_ORDER, "--at": "level"}
+    "orders amend": _Call("cap_trade_preview_working_order_update", "deal_id", _ORDER),
+    "orders cancel": _Call("cap_trade_orders_cancel", "deal_id", {"--all": "all_orders", "--epic": "epic"}),
+    "positions": _Call(
+        "cap_trade_positions_list", "deal_id", with_argument=("deal_id", "cap_trade_positions_get")
     ),
-    "orders cancel": _Call(
-        "cap_trade_orders_cancel", ("deal_id",), {"--all": "all_orders", "--epic": "epic"}
-    ),
-    "positions": _Call("cap_trade_positions_list", ("deal_id",)),
     "positions amend": _Call(
         "cap_trade_positions_amend",
-        ("deal_id",),
+        "deal_id",
         {**_EXITS, "--no-stop": "remove_stop", "--no-limit": "remove_profit"},
     ),
-    "preview": _Call("cap_trade_preview_position", ("epic",), _ORDER),
-    "prices": _Call("cap_market_prices", ("epic",), {"--last": "max", "--resolution": "resolution"}),
-    "propose": _Call("cap_trade_propose", ("epic",), {"--risk": "risk_percent", **_EXITS, **_KEPT}),
-    "quote": _Call("cap_market_quote", ("epics",), is_list=True),
-    "reconcile": _Call("cap_trade_reconcile", ("attempt_id",)),
+    "preview": _Call(
+        "cap_trade_preview_position",
+        "epic",
+        _ORDER,
+        with_argument=("level", "cap_trade_preview_working_order"),
+    ),
+    "prices": _Call("cap_market_prices", "epic", {"--last": "max", "--resolution": "resolution"}),
+    "propose": _Call("cap_trade_propose", "epic", {"--risk": "risk_percent", **_EXITS, **_KEPT}),
+    "quote": _Call("cap_market_quote", "epics", is_list=True),
+    "reconcile": _Call("cap_trade_reconcile", "attempt_id"),
     "watchlists": _Call("cap_watchlists_list"),
-    "watchlists delete": _Call("cap_watchlists_delete", ("watchlist_id",)),
-    "watchlists show": _Call("cap_watchlists_get", ("watchlist_id",)),
+    "watchlists delete": _Call("cap_watchlists_delete", "watchlist_id"),
+    "watchlists show": _Call("cap_watchlists_get", "watchlist_id"),
 }
 _FLAGS = frozenset({"--trailing", "--guaranteed", "--no-stop", "--no-limit", "--again", "--all"})
 
@@ -101,7 +110,7 @@ def next_step(
     except ValueError:
         return command
     if words[:1] != ["capcli"]:
-        return ask_user(command) if _is_shell(words) else command
+        return ask_user(command) if words[:1] in (["unset"], ["chmod"], ["python"]) else command
     found = _call(words[1:])
     if found is not None and kind == "WORKING":
         found = found.replace("cap_trade_execute_position", "cap_trade_execute_working_order", 1)
@@ -115,18 +124,11 @@ def ask_user(command: str | None) -> str | None:
     return None if command is None else f"ask the user to run `{command}` in a terminal"
 
 
-def _is_shell(words: list[str]) -> bool:
-    return words[:1] in (["unset"], ["chmod"], ["python"])
-
-
 def _call(words: list[str]) -> str | None:
-    if _ELSEWHERE & set(words):
+    size = next((size for size in (2, 1) if " ".join(words[:size]) in _CALLS), 0)
+    if not size or _ELSEWHERE & set(words):
         return None
-    rest = list(words)
-    size = next((size for size in (2, 1) if " ".join(rest[:size]) in _CALLS), 0)
-    if not size:
-        return None
-    call, rest = _CALLS[" ".join(rest[:size])], rest[size:]
+    call, rest = _CALLS[" ".join(words[:size])], words[size:]
     named: dict[str, str] = {}
     while rest:
         word = rest.pop(0)
@@ -140,24 +142,16 @@ def _call(words: list[str]) -> str | None:
             named[call.options[word]] = rest.pop(0).removesuffix("%")
         elif word in _NO_VALUE:
             continue
-        elif not word.startswith("-") and call.words:
-            key = call.words[0]
-            named[key] = f"{named[key]},{word}" if call.is_list and key in named else word
+        elif not word.startswith("-") and call.word:
+            several = call.is_list and call.word in named
+            named[call.word] = f"{named[call.word]},{word}" if several else word
         else:
             return None
-    return " ".join([_tool(call.tool, named), *(f"{name}={join([text])}" for name, text in named.items())])
-
-
-def _tool(tool: str, named: dict[str, str]) -> str:
-    if tool == "cap_trade_preview_position":
-        if "epic" in named:
-            named.setdefault("direction", "BUY")
-        return "cap_trade_preview_working_order" if "level" in named else tool
-    if tool == "cap_trade_positions_list" and "deal_id" in named:
-        return "cap_trade_positions_get"
-    if tool == "cap_market_navigation_node" and not named:
-        return "cap_market_navigation_root"
-    return tool
+    if call.options is _ORDER and "epic" in named:
+        named.setdefault("direction", "BUY")
+    argument, other = call.with_argument
+    arguments = [f"{name}={join([text])}" for name, text in named.items()]
+    return " ".join([other if argument in named else call.tool, *arguments])
 
 
 def translated(value: Any, offered: frozenset[str] | None = None) -> Any:

@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import ContextVar
-from typing import Any
 
 from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
 from fastmcp.tools import ToolResult
@@ -43,19 +42,18 @@ class Progress(Middleware):
         context: MiddlewareContext[CallToolRequestParams],
         call_next: CallNext[CallToolRequestParams, ToolResult],
     ) -> ToolResult:
-        state = _State()
-        before = _UNDER_WAY.set(state)
-        beat = asyncio.create_task(self._beat(context.fastmcp_context, state))
+        client, state, started = context.fastmcp_context, _State(), time.monotonic()
+
+        async def beat() -> None:
+            # A client that is gone needs no progress.
+            with suppress(Exception):
+                while client is not None:
+                    await asyncio.sleep(self._every_s)
+                    await client.report_progress(round(time.monotonic() - started, 1), message=state.text)
+
+        before, beating = _UNDER_WAY.set(state), asyncio.create_task(beat())
         try:
             return await call_next(context)
         finally:
-            beat.cancel()
+            beating.cancel()
             _UNDER_WAY.reset(before)
-
-    async def _beat(self, client: Any, state: _State) -> None:
-        started = time.monotonic()
-        # A client that is gone needs no progress.
-        with suppress(Exception):
-            while client is not None:
-                await asyncio.sleep(self._every_s)
-                await client.report_progress(round(time.monotonic() - started, 1), message=state.text)

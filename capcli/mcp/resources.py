@@ -12,40 +12,6 @@ from capcli.mcp.setup import setup_of
 from capcli.mcp.tool_runner import ToolRunner
 from capcli.render.envelope import encode, error_document, plain
 
-_JSON = "application/json"
-
-
-class Resources:
-    def __init__(self, runner: ToolRunner) -> None:
-        self._runner = runner
-
-    def status(self) -> str:
-        return self._read(_status)
-
-    def risk_policy(self) -> str:
-        return self._read(_risk_policy)
-
-    def allowed_epics(self) -> str:
-        return self._read(_allowed_epics)
-
-    def setup(self) -> str:
-        return self._read(lambda app: {**setup_of(app), "tools_in_all": self._runner.tools_in_all})
-
-    def market(self, epic: str) -> str:
-        return self._read(lambda app: plain(app.markets.show(epic).data))
-
-    def _read(self, look: Callable[[App], dict[str, Any]]) -> str:
-        try:
-            app = self._runner.app()
-            document = {"env": app.env, **look(app)}
-        except CapcliError as error:
-            document = {"env": None, "error": error_document(error.problem())}
-        return encode(plain(document)).decode()
-
-
-def _status(app: App) -> dict[str, Any]:
-    return {**plain(app.accounts.held().data), "trading_allowed": app.settings.allow_trading}
-
 
 def _risk_policy(app: App) -> dict[str, Any]:
     settings, unlike = app.settings, {"allowed_epics", "max_drift_pct"}
@@ -61,24 +27,47 @@ def _risk_policy(app: App) -> dict[str, Any]:
     }
 
 
-def _allowed_epics(app: App) -> dict[str, Any]:
-    allowed = app.settings.allowed_epics
-    return {"all": allowed is None, "epics": sorted(allowed or ())}
-
-
 def add_resources(server: FastMCP[Any], runner: ToolRunner) -> None:
     """Offer the resources of the broker's own server, and the set-up of this one."""
-    look = Resources(runner)
-    for name, read, about in (
-        ("status", look.status, "Environment, session and account"),
-        ("risk-policy", look.risk_policy, "Limits that every order is held to; null means no limit"),
-        ("allowed-epics", look.allowed_epics, "Markets that may be traded"),
-        ("setup", look.setup, "State folder, settings that are set, and keychain, as health compares them"),
-    ):
-        server.resource(f"cap://{name}", name=name, description=about, mime_type=_JSON)(read)
-    server.resource(
-        "cap://market-cache/{epic}",
-        name="market-cache",
-        description="A market's rules, hours and fees, as cap_market_get tells them now",
-        mime_type=_JSON,
-    )(look.market)
+
+    def read(look: Callable[[App], dict[str, Any]]) -> str:
+        try:
+            app = runner.app()
+            document = {"env": app.env, **look(app)}
+        except CapcliError as error:
+            document = {"env": None, "error": error_document(error.problem())}
+        return encode(plain(document)).decode()
+
+    def resource(name: str, about: str, argument: str = "") -> Callable[[Callable[..., str]], Any]:
+        uri = f"cap://{name}{argument}"
+        return server.resource(uri, name=name, description=about, mime_type="application/json")
+
+    @resource("status", "Environment, session and account")
+    def status() -> str:
+        return read(
+            lambda app: {
+                **plain(app.accounts.held().data),
+                "trading_allowed": app.settings.allow_trading,
+            }
+        )
+
+    @resource("risk-policy", "Limits that every order is held to; null means no limit")
+    def risk_policy() -> str:
+        return read(_risk_policy)
+
+    @resource("allowed-epics", "Markets that may be traded")
+    def allowed_epics() -> str:
+        return read(
+            lambda app: {
+                "all": app.settings.allowed_epics is None,
+                "epics": sorted(app.settings.allowed_epics or ()),
+            }
+        )
+
+    @resource("setup", "State folder, settings that are set, and keychain, as health compares them")
+    def setup() -> str:
+        return read(lambda app: {**setup_of(app), "tools_in_all": runner.tools_in_all})
+
+    @resource("market-cache", "A market's rules, hours and fees, as cap_market_get tells them now", "/{epic}")
+    def market(epic: str) -> str:
+        return read(lambda app: plain(app.markets.show(epic).data))

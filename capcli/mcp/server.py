@@ -7,8 +7,9 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from capcli import __version__
@@ -121,14 +122,13 @@ def build_server(runner: "ToolRunner", offer: "ToolFilter | None" = None) -> "Fa
 
 @asynccontextmanager
 async def _warmed(_: "FastMCP[Any]") -> AsyncIterator[None]:
+    def warm() -> None:
+        import key_value.aio.adapters.pydantic
+        import key_value.aio.stores.memory  # noqa: F401
+
     # The first tools/list imports these (240 ms); a client asks for it right after the start.
-    threading.Thread(target=_warm, daemon=True).start()
+    threading.Thread(target=warm, daemon=True).start()
     yield
-
-
-def _warm() -> None:
-    import key_value.aio.adapters.pydantic
-    import key_value.aio.stores.memory  # noqa: F401
 
 
 def main(options: Options, verbose: int = 0, *, toolsets: str | None = None, read_only: bool = False) -> int:
@@ -136,81 +136,63 @@ def main(options: Options, verbose: int = 0, *, toolsets: str | None = None, rea
 
     Raises UsageError for a toolset that does not exist.
     """
-    server, runner = _loaded(options, verbose, toolsets, read_only=read_only)
-    threading.excepthook = _tell_of_crash
+    # Collecting while modules are loaded finds nothing and costs an eighth of the start; what is loaded
+    # stays, so later collections need not look at it.
+    gc.disable()
+    try:
+        server, runner = _loaded(options, verbose, toolsets, read_only=read_only)
+    finally:
+        gc.freeze()
+        gc.enable()
+    threading.excepthook = _log_crash
     _leave_cleanly_on_signals(runner)
     _leave_when_unread(runner)
-    if sys.stdin is not None and sys.stdin.isatty():
-        sys.stderr.write(_introduction(server, runner))
     import anyio
 
+    if sys.stdin is not None and sys.stdin.isatty():
+        env = runner.env or "unknown (settings are wrong; cap_health says why)"
+        sys.stderr.write(
+            f"capcli MCP server, env {env}, {len(anyio.run(server.list_tools))} tools. It speaks MCP over"
+            " stdin and stdout: an AI client starts it, you need not. Stop it with Ctrl-C.\n"
+        )
     try:
-        anyio.run(_serve, server)
+        anyio.run(partial(server.run_stdio_async, show_banner=False))
     except* BrokenPipeError:
-        # The client died without closing its end first.
-        _point_stdout_nowhere()
+        # The client died without closing its end first. Python flushes stdout once more at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     runner.flights.finish(runner.flights.patience_s)
     runner.close()
     return 0
 
 
-def _loaded(
-    options: Options, verbose: int, toolsets: str | None, *, read_only: bool
-) -> "tuple[FastMCP[Any], ToolRunner]":
-    # Collecting while modules are loaded finds nothing and costs an eighth of the start; what is loaded
-    # stays, so later collections need not look at it.
-    gc.disable()
-    try:
-        from capcli.mcp.tool_filter import read_tool_filter
-        from capcli.mcp.tool_runner import ToolRunner
-
-        redaction = Redaction(os.environ)
-        runner: ToolRunner
-        caller = Caller(on_secret=redaction.learn, reads_only=read_only, client=lambda: runner.client)
-
-        def build(way_out: str | None = None) -> App:
-            return _built(options, verbose, redaction, caller, way_out)
-
-        runner = ToolRunner(build, build_way_out=build)
-        server = build_server(runner, read_tool_filter(toolsets, read_only=read_only))
-        listen(sys.stderr, louder("WARNING", verbose), redaction)
-    finally:
-        gc.freeze()
-        gc.enable()
-    return server, runner
-
-
-def _tell_of_crash(crash: threading.ExceptHookArgs) -> None:
-    """Say where a thread stopped. Python's own hook would print what was on the wire, too."""
+def _log_crash(crash: threading.ExceptHookArgs) -> None:
+    # Python's own hook would print what was on the wire, too.
     from capcli.mcp.tool_runner import log_bug
 
     if crash.exc_value is not None:
         log_bug(crash.exc_value)
 
 
-def _built(
-    options: Options, verbose: int, redaction: Redaction, caller: Caller, way_out: str | None = None
-) -> App:
-    """Read the settings. Only then it is known how much to log."""
-    app = App.build(options, environ=filled_in(os.environ), caller=caller, way_out=way_out)
-    listen(sys.stderr, louder(app.settings.log_level, verbose), redaction)
-    return app
+def _loaded(
+    options: Options, verbose: int, toolsets: str | None, *, read_only: bool
+) -> "tuple[FastMCP[Any], ToolRunner]":
+    from capcli.mcp.tool_filter import read_tool_filter
+    from capcli.mcp.tool_runner import ToolRunner
 
+    redaction = Redaction(os.environ)
+    runner: ToolRunner
+    caller = Caller(on_secret=redaction.learn, reads_only=read_only, client=lambda: runner.client)
 
-async def _serve(server: "FastMCP[Any]") -> None:
-    await server.run_stdio_async(show_banner=False)
+    def build(way_out: str | None = None) -> App:
+        app = App.build(options, environ=filled_in(os.environ), caller=caller, way_out=way_out)
+        # Only now it is known how much to log.
+        listen(sys.stderr, louder(app.settings.log_level, verbose), redaction)
+        return app
 
-
-def _point_stdout_nowhere() -> None:
-    # Python flushes stdout once more at the end.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-
-
-def _leave_cleanly_on_signals(runner: "ToolRunner") -> None:
-    """Let an order under way finish and its reply go out; a second signal leaves at once."""
-    leave = _Leaving(runner.flights.finish, runner.close)
-    for name in ("SIGINT", "SIGTERM"):
-        signal.signal(getattr(signal, name), leave)
+    runner = ToolRunner(build, build_way_out=build)
+    server = build_server(runner, read_tool_filter(toolsets, read_only=read_only))
+    listen(sys.stderr, louder("WARNING", verbose), redaction)
+    return server, runner
 
 
 def _leave_when_unread(runner: "ToolRunner") -> None:
@@ -231,35 +213,27 @@ def _leave_when_unread(runner: "ToolRunner") -> None:
     threading.Thread(target=leave, daemon=True).start()
 
 
-class _Leaving:
-    """A signal handler that ends the process: the thread that reads stdin cannot be interrupted."""
+def _leave_cleanly_on_signals(runner: "ToolRunner") -> None:
+    """Let an order under way finish and its reply go out; a second signal leaves at once.
 
-    def __init__(self, finish: Callable[[float], bool], close: Callable[[], None]) -> None:
-        self._finish = finish
-        self._close = close
-        self._begun = False
+    The process has to be ended: the thread that reads stdin cannot be interrupted.
+    """
+    has_begun = False
 
-    def __call__(self, *_: object) -> None:
-        if self._begun:
-            os._exit(0)
-        self._begun = True
-        threading.Thread(target=self._leave, daemon=True).start()
-
-    def _leave(self) -> None:
+    def leave() -> None:
         try:
-            if self._finish(_LAST_CALL_S):
+            if runner.flights.finish(_LAST_CALL_S):
                 time.sleep(_REPLY_S)
-            self._close()
+            runner.close()
         finally:
             os._exit(0)
 
+    def on_signal(*_: object) -> None:
+        nonlocal has_begun
+        if has_begun:
+            os._exit(0)
+        has_begun = True
+        threading.Thread(target=leave, daemon=True).start()
 
-def _introduction(server: "FastMCP[Any]", runner: "ToolRunner") -> str:
-    import anyio
-
-    tools = anyio.run(server.list_tools)
-    return (
-        f"capcli MCP server, env {runner.env or 'unknown (settings are wrong; cap_health says why)'}, "
-        f"{len(tools)} tools. It speaks MCP over stdin and stdout: an AI client starts it, you need not. "
-        "Stop it with Ctrl-C.\n"
-    )
+    for name in ("SIGINT", "SIGTERM"):
+        signal.signal(getattr(signal, name), on_signal)

@@ -5,7 +5,7 @@ from fastmcp.tools import ToolResult
 from capcli.account.accounts import LoggedOut, Pong, SessionShown
 from capcli.app import App
 from capcli.health.service import HealthReport, settings_failed
-from capcli.mcp.arguments import AccountId, Force, MaybeAccountId, Reason
+from capcli.mcp import arguments as args
 from capcli.mcp.tool_runner import ToolRunner
 from capcli.mcp.toolset import KEEPS, READS, SETS, Toolset
 from capcli.reply import Reply
@@ -17,12 +17,7 @@ toolset = Toolset("session")
 
 
 @toolset.tool(
-    "Session status",
-    "Session state, without a request.",
-    SessionShown,
-    READS,
-    "login --status",
-    warns=True,
+    "Session status", "Session state, without a request.", SessionShown, READS, "login --status", warns=True
 )
 def cap_session_status(runner: ToolRunner) -> ToolResult:
     none = SessionShown(False, "", None, None, None, None, "")
@@ -31,7 +26,7 @@ def cap_session_status(runner: ToolRunner) -> ToolResult:
 
 @toolset.tool("Log in", "Log in with the stored credentials.", SessionShown, SETS, "login", notes_paper=True)
 def cap_session_login(
-    runner: ToolRunner, force: Force = False, account_id: MaybeAccountId = None
+    runner: ToolRunner, force: args.Force = False, account_id: args.MaybeAccountId = None
 ) -> ToolResult:
     def login(app: App) -> Reply[SessionShown]:
         shown = app.accounts.login(force=force)
@@ -51,7 +46,7 @@ def cap_session_logout(runner: ToolRunner) -> ToolResult:
 
 
 @toolset.tool("Switch account", "Switch the active account.", SessionShown, SETS, "accounts use")
-def cap_session_switch_account(runner: ToolRunner, account_id: AccountId) -> ToolResult:
+def cap_session_switch_account(runner: ToolRunner, account_id: args.AccountId) -> ToolResult:
     return runner.answer(lambda app: app.accounts.use(account_id))
 
 
@@ -62,27 +57,19 @@ def cap_session_switch_account(runner: ToolRunner, account_id: AccountId) -> Too
     KEEPS,
     "halt",
 )
-def cap_halt(runner: ToolRunner, reason: Reason = "") -> ToolResult:
+def cap_halt(runner: ToolRunner, reason: args.Reason = "") -> ToolResult:
     return runner.halt(reason, by="cap_halt")
 
 
 @toolset.tool(
-    "Waiting approvals",
-    "Requests waiting for a person's approval.",
-    ApprovalsFound,
-    READS,
-    "approve",
+    "Waiting approvals", "Requests waiting for a person's approval.", ApprovalsFound, READS, "approve"
 )
 def cap_approvals_list(runner: ToolRunner) -> ToolResult:
     return runner.answer(lambda app: app.approvals.waiting())
 
 
 @toolset.tool(
-    "Mandates",
-    "What clients may send unasked, and what is used of it.",
-    MandatesFound,
-    READS,
-    "mandate list",
+    "Mandates", "What clients may send unasked, and what is used of it.", MandatesFound, READS, "mandate list"
 )
 def cap_mandates_list(runner: ToolRunner) -> ToolResult:
     return runner.answer(lambda app: app.mandates.list())

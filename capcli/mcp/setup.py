@@ -19,18 +19,17 @@ def setup_of(app: "App") -> dict[str, Any]:
 
     `keychain` is "ok", the code of its error, or null where no credentials are read from it.
     """
-    rows = app.settings.rows
     settings = {
-        row.name: row.value for row in rows if row.name in _COMPARED and not row.source.startswith("default")
+        row.name: row.value
+        for row in app.settings.rows
+        if row.name in _COMPARED and not row.source.startswith("default")
     }
-    return {"state_folder": str(app.folders.state), "settings": settings, "keychain": _keychain(app)}
-
-
-def _keychain(app: "App") -> str | None:
+    keychain: str | None = "ok"
     try:
         if app.env == "paper" or not app.credentials.in_keychain:
-            return None
-        app.check_keychain()
+            keychain = None
+        else:
+            app.check_keychain()
     except CapcliError as error:
-        return error.code
-    return "ok"
+        keychain = error.code
+    return {"state_folder": str(app.folders.state), "settings": settings, "keychain": keychain}

@@ -4,7 +4,7 @@ from fastmcp.tools import ToolResult
 
 from capcli.domain.market import Resolution
 from capcli.marketdata.stream_snapshots import MOST_ROWS, AlertsSeen, CandlesSeen, PortfolioSeen, PricesSeen
-from capcli.mcp.arguments import Alerts, Cursor, Duration, EndAtFirst, FewEpics, Interval, StreamEpics, Width
+from capcli.mcp import arguments as args
 from capcli.mcp.compact import Listing
 from capcli.mcp.tool_runner import ToolRunner
 from capcli.mcp.toolset import READS, Toolset
@@ -18,10 +18,10 @@ _BOOK = Listing(PortfolioSeen, in_columns=True, most=MOST_ROWS)
 @toolset.tool("Live prices", "Live ticks, at most 45 s.", PricesSeen, READS, "watch", rows=_TICKS)
 async def cap_stream_prices(
     runner: ToolRunner,
-    epics: StreamEpics,
-    duration_s: Duration = 300.0,
-    update_interval_s: Interval = 1.0,
-    cursor: Cursor = None,
+    epics: args.StreamEpics,
+    duration_s: args.Duration = 300.0,
+    update_interval_s: args.Interval = 1.0,
+    cursor: args.Cursor = None,
 ) -> ToolResult:
     return await runner.listen(
         lambda app, stopped: app.glimpses.prices(
@@ -34,10 +34,10 @@ async def cap_stream_prices(
 @toolset.tool("Price alerts", 'Wait for bids, e.g. {"GOLD": {"above": 2700}}.', AlertsSeen, READS, "alert")
 async def cap_stream_alerts(
     runner: ToolRunner,
-    alerts: Alerts,
-    duration_s: Duration = 300.0,
-    auto_close: EndAtFirst = False,
-    cursor: Cursor = None,
+    alerts: args.Alerts,
+    duration_s: args.Duration = 300.0,
+    auto_close: args.EndAtFirst = False,
+    cursor: args.Cursor = None,
 ) -> ToolResult:
     return await runner.listen(
         lambda app, stopped: app.glimpses.alerts(
@@ -49,9 +49,9 @@ async def cap_stream_alerts(
 @toolset.tool("Live P&L", "Live P&L.", PortfolioSeen, READS, "watch", rows=_BOOK)
 async def cap_stream_portfolio(
     runner: ToolRunner,
-    duration_s: Duration = 300.0,
-    update_interval_s: Interval = 5.0,
-    cursor: Cursor = None,
+    duration_s: args.Duration = 300.0,
+    update_interval_s: args.Interval = 5.0,
+    cursor: args.Cursor = None,
 ) -> ToolResult:
     return await runner.listen(
         lambda app, stopped: app.glimpses.portfolio(
@@ -64,10 +64,10 @@ async def cap_stream_portfolio(
 @toolset.tool("Live candles", "Bars as they close, none left out", CandlesSeen, READS, rows=_BARS)
 async def cap_stream_candles(
     runner: ToolRunner,
-    epics: FewEpics,
-    resolution: Width = Resolution.MINUTE,
-    duration_s: Duration = 300.0,
-    cursor: Cursor = None,
+    epics: args.FewEpics,
+    resolution: args.Width = Resolution.MINUTE,
+    duration_s: args.Duration = 300.0,
+    cursor: args.Cursor = None,
 ) -> ToolResult:
     return await runner.listen(
         lambda app, stopped: app.glimpses.candles(

@@ -4,19 +4,7 @@ from fastmcp.tools import ToolResult
 
 from capcli.app import App
 from capcli.domain.bracket import Change
-from capcli.mcp.arguments import (
-    Confirm,
-    DealId,
-    Guaranteed,
-    ProfitDistance,
-    ProfitLevel,
-    RemoveProfit,
-    RemoveStop,
-    StopDistance,
-    StopLevel,
-    Trailing,
-    exit_order,
-)
+from capcli.mcp import arguments as args
 from capcli.mcp.tool_runner import ToolRunner, under_way
 from capcli.mcp.toolset import TRADES, Toolset
 from capcli.reply import Reply
@@ -35,21 +23,21 @@ toolset = Toolset("trading-execute")
 )
 def cap_trade_positions_amend(  # noqa: PLR0917 - named as the preview tools name them
     runner: ToolRunner,
-    deal_id: DealId,
-    stop_level: StopLevel = None,
-    stop_distance: StopDistance = None,
-    profit_level: ProfitLevel = None,
-    profit_distance: ProfitDistance = None,
-    remove_stop: RemoveStop = False,
-    remove_profit: RemoveProfit = False,
-    guaranteed_stop: Guaranteed = False,
-    trailing_stop: Trailing = False,
-    confirm: Confirm = False,
+    deal_id: args.DealId,
+    stop_level: args.StopLevel = None,
+    stop_distance: args.StopDistance = None,
+    profit_level: args.ProfitLevel = None,
+    profit_distance: args.ProfitDistance = None,
+    remove_stop: args.RemoveStop = False,
+    remove_profit: args.RemoveProfit = False,
+    guaranteed_stop: args.Guaranteed = False,
+    trailing_stop: args.Trailing = False,
+    confirm: args.Confirm = False,
 ) -> ToolResult:
     def amend(app: App) -> Reply[Amendment]:
         change = Change(
-            stop=exit_order("stop", stop_level, stop_distance, None),
-            limit=exit_order("profit", profit_level, profit_distance, None),
+            stop=args.exit_order("stop", stop_level, stop_distance, None),
+            limit=args.exit_order("profit", profit_level, profit_distance, None),
             no_stop=remove_stop,
             no_limit=remove_profit,
             trailing=trailing_stop,

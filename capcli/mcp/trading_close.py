@@ -10,17 +10,7 @@ from fastmcp.tools import ToolResult
 
 from capcli.app import App, halt_all_the_same
 from capcli.errors import ConfigError, UsageError
-from capcli.mcp.arguments import (
-    Again,
-    All,
-    Confirm,
-    DealId,
-    MaybeDealId,
-    MaybeEpic,
-    MaybeSize,
-    Timeout,
-    WaitForConfirm,
-)
+from capcli.mcp import arguments as args
 from capcli.mcp.tool_runner import ToolRunner, confirm_wait_s, under_way
 from capcli.mcp.toolset import TRADES, Toolset
 from capcli.reply import Reply
@@ -37,22 +27,16 @@ toolset = Toolset("trading-execute")
 # timeout_s say; they are the official server's arguments. One of a part is an order, whose confirm can be
 # waited for.
 @toolset.tool(
-    "Close position",
-    "Close a position, or size of it.",
-    Closing,
-    TRADES,
-    "close",
-    warns=True,
-    also=Reduction,
+    "Close position", "Close a position, or size of it.", Closing, TRADES, "close", warns=True, also=Reduction
 )
 def cap_trade_positions_close(  # noqa: PLR0917 - ours come after the official ones
     runner: ToolRunner,
-    deal_id: DealId,
-    confirm: Confirm = False,
-    wait_for_confirm: WaitForConfirm = True,
-    timeout_s: Timeout = 15.0,
-    size: MaybeSize = None,
-    again: Again = False,
+    deal_id: args.DealId,
+    confirm: args.Confirm = False,
+    wait_for_confirm: args.WaitForConfirm = True,
+    timeout_s: args.Timeout = 15.0,
+    size: args.MaybeSize = None,
+    again: args.Again = False,
 ) -> ToolResult:
     if size is None:
         return runner.send(
@@ -90,12 +74,12 @@ def cap_trade_positions_close(  # noqa: PLR0917 - ours come after the official o
 )
 def cap_trade_orders_cancel(  # noqa: PLR0917 - ours come after the official ones
     runner: ToolRunner,
-    deal_id: MaybeDealId = None,
-    confirm: Confirm = False,
-    wait_for_confirm: WaitForConfirm = True,  # noqa: ARG001
-    timeout_s: Timeout = 15.0,  # noqa: ARG001
-    all_orders: All = False,
-    epic: MaybeEpic = None,
+    deal_id: args.MaybeDealId = None,
+    confirm: args.Confirm = False,
+    wait_for_confirm: args.WaitForConfirm = True,  # noqa: ARG001
+    timeout_s: args.Timeout = 15.0,  # noqa: ARG001
+    all_orders: args.All = False,
+    epic: args.MaybeEpic = None,
 ) -> ToolResult:
     if all_orders and deal_id is None:
         only = "" if epic is None else f" --epic {quote(epic)}"
@@ -118,7 +102,7 @@ def cap_trade_orders_cancel(  # noqa: PLR0917 - ours come after the official one
 
 
 @toolset.tool("Flatten everything", "Halt, cancel all, close all.", Flattening, TRADES, "flatten", warns=True)
-def cap_trade_flatten(runner: ToolRunner, confirm: Confirm = False) -> ToolResult:
+def cap_trade_flatten(runner: ToolRunner, confirm: args.Confirm = False) -> ToolResult:
     done: list[Flattened] = []
 
     def halt_alone(error: ConfigError) -> None:

@@ -1,12 +1,14 @@
 """Tools that send a previewed order or change, once. Each needs its own confirm=true."""
 
+from typing import Any
+
 from fastmcp.tools import ToolResult
 from msgspec.structs import replace
 
 from capcli.app import App
 from capcli.domain.order import Kind
 from capcli.errors import Busy, UnderWay
-from capcli.mcp.arguments import Again, Confirm, EnsureStop, PreviewId, Timeout, WaitForConfirm
+from capcli.mcp import arguments as args
 from capcli.mcp.tool_runner import ToolRunner, confirm_wait_s, under_way
 from capcli.mcp.toolset import TRADES, Toolset
 from capcli.reconcile.outcomes import Execution
@@ -21,53 +23,46 @@ toolset = Toolset("trading-execute")
 )
 def cap_trade_execute_position(  # noqa: PLR0917 - ours come after the official ones
     runner: ToolRunner,
-    preview_id: PreviewId,
-    confirm: Confirm = False,
-    wait_for_confirm: WaitForConfirm = True,
-    timeout_s: Timeout = 15.0,
-    again: Again = False,
-    ensure_stop: EnsureStop = False,
+    preview_id: args.PreviewId,
+    confirm: args.Confirm = False,
+    wait_for_confirm: args.WaitForConfirm = True,
+    timeout_s: args.Timeout = 15.0,
+    again: args.Again = False,
+    ensure_stop: args.EnsureStop = False,
 ) -> ToolResult:
-    return runner.send(
-        lambda app: app.protected_executions.execute(
-            preview_id,
-            confirmed=confirm,
-            again=again,
-            kind=Kind.MARKET,
-            wait_s=confirm_wait_s(timeout_s, wanted=wait_for_confirm),
-            ensure_stop=ensure_stop,
-        ),
-        lambda app: _so_far(app, preview_id, Kind.MARKET),
+    wait_s = confirm_wait_s(timeout_s, wanted=wait_for_confirm)
+    return _execute(
+        runner,
+        Kind.MARKET,
+        preview_id,
+        confirmed=confirm,
+        again=again,
+        wait_s=wait_s,
+        ensure_stop=ensure_stop,
     )
 
 
 @toolset.tool(
-    "Execute working order",
-    "Send a previewed working order, once.",
-    Execution,
-    TRADES,
-    "execute",
-    warns=True,
+    "Execute working order", "Send a previewed working order, once.", Execution, TRADES, "execute", warns=True
 )
 def cap_trade_execute_working_order(  # noqa: PLR0917 - as above
     runner: ToolRunner,
-    preview_id: PreviewId,
-    confirm: Confirm = False,
-    wait_for_confirm: WaitForConfirm = True,
-    timeout_s: Timeout = 15.0,
-    again: Again = False,
-    ensure_stop: EnsureStop = False,
+    preview_id: args.PreviewId,
+    confirm: args.Confirm = False,
+    wait_for_confirm: args.WaitForConfirm = True,
+    timeout_s: args.Timeout = 15.0,
+    again: args.Again = False,
+    ensure_stop: args.EnsureStop = False,
 ) -> ToolResult:
-    return runner.send(
-        lambda app: app.protected_executions.execute(
-            preview_id,
-            confirmed=confirm,
-            again=again,
-            kind=Kind.WORKING,
-            wait_s=confirm_wait_s(timeout_s, wanted=wait_for_confirm),
-            ensure_stop=ensure_stop,
-        ),
-        lambda app: _so_far(app, preview_id, Kind.WORKING),
+    wait_s = confirm_wait_s(timeout_s, wanted=wait_for_confirm)
+    return _execute(
+        runner,
+        Kind.WORKING,
+        preview_id,
+        confirmed=confirm,
+        again=again,
+        wait_s=wait_s,
+        ensure_stop=ensure_stop,
     )
 
 
@@ -82,10 +77,10 @@ def cap_trade_execute_working_order(  # noqa: PLR0917 - as above
 )
 def cap_trade_execute_working_order_update(
     runner: ToolRunner,
-    preview_id: PreviewId,
-    confirm: Confirm = False,
-    wait_for_confirm: WaitForConfirm = True,  # noqa: ARG001
-    timeout_s: Timeout = 15.0,  # noqa: ARG001
+    preview_id: args.PreviewId,
+    confirm: args.Confirm = False,
+    wait_for_confirm: args.WaitForConfirm = True,  # noqa: ARG001
+    timeout_s: args.Timeout = 15.0,  # noqa: ARG001
 ) -> ToolResult:
     return runner.send(
         lambda app: app.order_updates.execute(preview_id, confirmed=confirm),
@@ -97,17 +92,20 @@ def cap_trade_execute_working_order_update(
     )
 
 
-def _so_far(app: App, preview_id: str, kind: Kind) -> Reply[Execution]:
-    """Return the state of an order that is still under way: no failure, so nobody retries it as one."""
-    try:
-        reply = app.executions.so_far(preview_id, replayed=False)
-    except Busy as busy:
-        raise UnderWay(
-            f"{preview_id} is still being worked on and may be sent at any moment. Ask again with the same "
-            "preview_id: it is sent once.",
-            next=f"capcli execute {preview_id}",
-            kind=kind.value,
-        ).about(busy.account_id, **busy.data) from None
-    if reply.problem is None or not reply.data.state.unresolved:
-        return reply
-    return replace(reply, problem=replace(reply.problem, assistant_error=False))
+def _execute(runner: ToolRunner, kind: Kind, preview_id: str, **options: Any) -> ToolResult:
+    def so_far(app: App) -> Reply[Execution]:
+        """Return the state of an order that is still under way: no failure, so nobody retries it as one."""
+        try:
+            reply = app.executions.so_far(preview_id, replayed=False)
+        except Busy as busy:
+            raise UnderWay(
+                f"{preview_id} is still being worked on and may be sent at any moment. Ask again with the"
+                " same preview_id: it is sent once.",
+                next=f"capcli execute {preview_id}",
+                kind=kind.value,
+            ).about(busy.account_id, **busy.data) from None
+        if reply.problem is None or not reply.data.state.unresolved:
+            return reply
+        return replace(reply, problem=replace(reply.problem, assistant_error=False))
+
+    return runner.send(lambda app: app.protected_executions.execute(preview_id, kind=kind, **options), so_far)

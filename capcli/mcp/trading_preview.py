@@ -8,33 +8,7 @@ from capcli.app import App
 from capcli.domain.bracket import Change
 from capcli.domain.order import OrderRequest, Trigger
 from capcli.domain.risk import Risk
-from capcli.mcp.arguments import (
-    DealId,
-    Direction,
-    Epic,
-    GoodTill,
-    Guaranteed,
-    InForce,
-    Level,
-    MaybeDirection,
-    MaybeGuaranteed,
-    MaybeLevel,
-    MaybeTrailing,
-    OrderNote,
-    OrderTag,
-    ProfitAmount,
-    ProfitDistance,
-    ProfitLevel,
-    RiskPercent,
-    Size,
-    StopAmount,
-    StopDistance,
-    StopLevel,
-    Trailing,
-    TriggerType,
-    exit_order,
-    until_cancelled,
-)
+from capcli.mcp import arguments as args
 from capcli.mcp.tool_runner import ToolRunner
 from capcli.mcp.toolset import PREVIEWS, Toolset
 from capcli.reply import Reply
@@ -46,27 +20,23 @@ toolset = Toolset("trading-preview")
 
 
 @toolset.tool(
-    "Preview market order",
-    "Preview a market order; stores a preview_id.",
-    Preview,
-    PREVIEWS,
-    "preview",
+    "Preview market order", "Preview a market order; stores a preview_id.", Preview, PREVIEWS, "preview"
 )
 def cap_trade_preview_position(  # noqa: PLR0917 - the official server's arguments
     runner: ToolRunner,
-    epic: Epic,
-    direction: Direction,
-    size: Size,
-    guaranteed_stop: Guaranteed = False,
-    trailing_stop: Trailing = False,
-    stop_level: StopLevel = None,
-    stop_distance: StopDistance = None,
-    stop_amount: StopAmount = None,
-    profit_level: ProfitLevel = None,
-    profit_distance: ProfitDistance = None,
-    profit_amount: ProfitAmount = None,
-    note: OrderNote = None,
-    tag: OrderTag = None,
+    epic: args.Epic,
+    direction: args.Direction,
+    size: args.Size,
+    guaranteed_stop: args.Guaranteed = False,
+    trailing_stop: args.Trailing = False,
+    stop_level: args.StopLevel = None,
+    stop_distance: args.StopDistance = None,
+    stop_amount: args.StopAmount = None,
+    profit_level: args.ProfitLevel = None,
+    profit_distance: args.ProfitDistance = None,
+    profit_amount: args.ProfitAmount = None,
+    note: args.OrderNote = None,
+    tag: args.OrderTag = None,
 ) -> ToolResult:
     return runner.answer(
         lambda app: app.previews.preview(
@@ -74,8 +44,8 @@ def cap_trade_preview_position(  # noqa: PLR0917 - the official server's argumen
                 epic=epic,
                 side=direction,
                 size=size,
-                stop=exit_order("stop", stop_level, stop_distance, stop_amount),
-                limit=exit_order("profit", profit_level, profit_distance, profit_amount),
+                stop=args.exit_order("stop", stop_level, stop_distance, stop_amount),
+                limit=args.exit_order("profit", profit_level, profit_distance, profit_amount),
                 trailing=trailing_stop,
                 guaranteed=guaranteed_stop,
                 note=note,
@@ -94,22 +64,22 @@ def cap_trade_preview_position(  # noqa: PLR0917 - the official server's argumen
 )
 def cap_trade_preview_working_order(  # noqa: PLR0917 - the official server's arguments
     runner: ToolRunner,
-    epic: Epic,
-    direction: Direction,
-    type: TriggerType,  # noqa: A002 - the official server's name
-    level: Level,
-    size: Size,
-    guaranteed_stop: Guaranteed = False,
-    trailing_stop: Trailing = False,
-    stop_level: StopLevel = None,
-    stop_distance: StopDistance = None,
-    stop_amount: StopAmount = None,
-    profit_level: ProfitLevel = None,
-    profit_distance: ProfitDistance = None,
-    profit_amount: ProfitAmount = None,
-    good_till_date: GoodTill = None,
-    note: OrderNote = None,
-    tag: OrderTag = None,
+    epic: args.Epic,
+    direction: args.Direction,
+    type: args.TriggerType,  # noqa: A002 - the official server's name
+    level: args.Level,
+    size: args.Size,
+    guaranteed_stop: args.Guaranteed = False,
+    trailing_stop: args.Trailing = False,
+    stop_level: args.StopLevel = None,
+    stop_distance: args.StopDistance = None,
+    stop_amount: args.StopAmount = None,
+    profit_level: args.ProfitLevel = None,
+    profit_distance: args.ProfitDistance = None,
+    profit_amount: args.ProfitAmount = None,
+    good_till_date: args.GoodTill = None,
+    note: args.OrderNote = None,
+    tag: args.OrderTag = None,
 ) -> ToolResult:
     return runner.answer(
         lambda app: app.previews.preview(
@@ -117,8 +87,8 @@ def cap_trade_preview_working_order(  # noqa: PLR0917 - the official server's ar
                 epic=epic,
                 side=direction,
                 size=size,
-                stop=exit_order("stop", stop_level, stop_distance, stop_amount),
-                limit=exit_order("profit", profit_level, profit_distance, profit_amount),
+                stop=args.exit_order("stop", stop_level, stop_distance, stop_amount),
+                limit=args.exit_order("profit", profit_level, profit_distance, profit_amount),
                 trailing=trailing_stop,
                 guaranteed=guaranteed_stop,
                 trigger=Trigger(level, type, good_till_date),
@@ -130,36 +100,32 @@ def cap_trade_preview_working_order(  # noqa: PLR0917 - the official server's ar
 
 
 @toolset.tool(
-    "Preview order change",
-    "Preview a change of a working order.",
-    OrderUpdate,
-    PREVIEWS,
-    "orders amend",
+    "Preview order change", "Preview a change of a working order.", OrderUpdate, PREVIEWS, "orders amend"
 )
 def cap_trade_preview_working_order_update(  # noqa: PLR0917 - the official server's arguments
     runner: ToolRunner,
-    deal_id: DealId,
-    level: MaybeLevel = None,
-    stop_level: StopLevel = None,
-    stop_distance: StopDistance = None,
-    stop_amount: StopAmount = None,
-    profit_level: ProfitLevel = None,
-    profit_distance: ProfitDistance = None,
-    profit_amount: ProfitAmount = None,
-    good_till_date: GoodTill = None,
-    time_in_force: InForce = None,
-    guaranteed_stop: MaybeGuaranteed = None,
-    trailing_stop: MaybeTrailing = None,
+    deal_id: args.DealId,
+    level: args.MaybeLevel = None,
+    stop_level: args.StopLevel = None,
+    stop_distance: args.StopDistance = None,
+    stop_amount: args.StopAmount = None,
+    profit_level: args.ProfitLevel = None,
+    profit_distance: args.ProfitDistance = None,
+    profit_amount: args.ProfitAmount = None,
+    good_till_date: args.GoodTill = None,
+    time_in_force: args.InForce = None,
+    guaranteed_stop: args.MaybeGuaranteed = None,
+    trailing_stop: args.MaybeTrailing = None,
 ) -> ToolResult:
     def preview(app: App) -> Reply[OrderUpdate]:
         change = Change(
-            stop=exit_order("stop", stop_level, stop_distance, stop_amount),
-            limit=exit_order("profit", profit_level, profit_distance, profit_amount),
+            stop=args.exit_order("stop", stop_level, stop_distance, stop_amount),
+            limit=args.exit_order("profit", profit_level, profit_distance, profit_amount),
             trailing=bool(trailing_stop),
             guaranteed=bool(guaranteed_stop),
             level=level,
             good_till=good_till_date,
-            no_expiry=until_cancelled(time_in_force, good_till_date),
+            no_expiry=args.until_cancelled(time_in_force, good_till_date),
         )
         dropped = Dropped(trailing=trailing_stop is False, guaranteed=guaranteed_stop is False)
         return app.order_updates.preview(deal_id, change, dropped)
@@ -177,20 +143,20 @@ def cap_trade_preview_working_order_update(  # noqa: PLR0917 - the official serv
 )
 def cap_trade_propose(  # noqa: PLR0917 - each optional, all named by clients
     runner: ToolRunner,
-    epic: Epic,
-    risk_percent: RiskPercent = Decimal(1),
-    direction: MaybeDirection = None,
-    stop_level: StopLevel = None,
-    stop_distance: StopDistance = None,
-    note: OrderNote = None,
-    tag: OrderTag = None,
+    epic: args.Epic,
+    risk_percent: args.RiskPercent = Decimal(1),
+    direction: args.MaybeDirection = None,
+    stop_level: args.StopLevel = None,
+    stop_distance: args.StopDistance = None,
+    note: args.OrderNote = None,
+    tag: args.OrderTag = None,
 ) -> ToolResult:
     return runner.answer(
         lambda app: app.proposals.propose(
             epic,
             Risk(risk_percent),
             side=direction,
-            stop=exit_order("stop", stop_level, stop_distance, None),
+            stop=args.exit_order("stop", stop_level, stop_distance, None),
             note=note,
             tag=tag,
         )

@@ -6,17 +6,7 @@ from capcli.account.executions import ExecutionsFound
 from capcli.account.exposure import ExposureFound
 from capcli.account.portfolio import OrdersFound, PositionsFound
 from capcli.account.status import StatusFound
-from capcli.mcp.arguments import (
-    AttemptId,
-    Cursor,
-    DealId,
-    Fields,
-    Last,
-    Max,
-    PollInterval,
-    Reference,
-    Timeout,
-)
+from capcli.mcp import arguments as args
 from capcli.mcp.compact import Listing
 from capcli.mcp.in_flight_calls import LONGEST_S
 from capcli.mcp.tool_runner import ToolRunner
@@ -71,24 +61,24 @@ _EXECUTIONS = Listing(
 )
 def cap_trade_positions_list(
     runner: ToolRunner,
-    fields: Fields = (),
-    max: Max = None,  # noqa: A002 - as cap_market_prices names it
-    cursor: Cursor = None,
+    fields: args.Fields = (),
+    max: args.Max = None,  # noqa: A002 - as cap_market_prices names it
+    cursor: args.Cursor = None,
 ) -> ToolResult:
     return runner.answer(lambda app: app.portfolio.positions(), _POSITIONS.asked(fields, max, cursor))
 
 
 @toolset.tool("Open position", "One open position.", PositionsFound, READS, "positions DEAL")
-def cap_trade_positions_get(runner: ToolRunner, deal_id: DealId) -> ToolResult:
+def cap_trade_positions_get(runner: ToolRunner, deal_id: args.DealId) -> ToolResult:
     return runner.answer(lambda app: app.portfolio.positions(deal_id))
 
 
 @toolset.tool("Working orders", "Working orders.", OrdersFound, READS, "orders", rows=_ORDERS)
 def cap_trade_orders_list(
     runner: ToolRunner,
-    fields: Fields = (),
-    max: Max = None,  # noqa: A002 - as cap_market_prices names it
-    cursor: Cursor = None,
+    fields: args.Fields = (),
+    max: args.Max = None,  # noqa: A002 - as cap_market_prices names it
+    cursor: args.Cursor = None,
 ) -> ToolResult:
     return runner.answer(lambda app: app.portfolio.orders(), _ORDERS.asked(fields, max, cursor))
 
@@ -108,12 +98,14 @@ def cap_trade_status(runner: ToolRunner) -> ToolResult:
     "exposure",
     rows=_EXPOSURE,
 )
-def cap_trade_exposure(runner: ToolRunner, fields: Fields = (), cursor: Cursor = None) -> ToolResult:
+def cap_trade_exposure(
+    runner: ToolRunner, fields: args.Fields = (), cursor: args.Cursor = None
+) -> ToolResult:
     return runner.answer(lambda app: app.exposures.show(), _EXPOSURE.asked(fields, None, cursor))
 
 
 @toolset.tool("Deal confirmation", "The broker's confirmation of a request", ConfirmShown, READS)
-def cap_trade_confirm_get(runner: ToolRunner, deal_reference: Reference) -> ToolResult:
+def cap_trade_confirm_get(runner: ToolRunner, deal_reference: args.Reference) -> ToolResult:
     return runner.answer(lambda app: app.confirms.get(deal_reference))
 
 
@@ -122,22 +114,22 @@ def cap_trade_confirm_get(runner: ToolRunner, deal_reference: Reference) -> Tool
 )
 def cap_trade_confirm_wait(
     runner: ToolRunner,
-    deal_reference: Reference,
-    timeout_s: Timeout = 15.0,
-    poll_interval_ms: PollInterval = 500,
+    deal_reference: args.Reference,
+    timeout_s: args.Timeout = 15.0,
+    poll_interval_ms: args.PollInterval = 500,
 ) -> ToolResult:
     wait_s, pause_s = min(timeout_s, _LONGEST_WAIT_S), poll_interval_ms / 1000
     return runner.answer(lambda app: app.confirms.wait(deal_reference, wait_s=wait_s, pause_s=pause_s))
 
 
 @toolset.tool("Reconcile lost orders", "Settle lost orders.", Reconciliation, KEEPS, "reconcile", warns=True)
-def cap_trade_reconcile(runner: ToolRunner, attempt_id: AttemptId = None) -> ToolResult:
+def cap_trade_reconcile(runner: ToolRunner, attempt_id: args.AttemptId = None) -> ToolResult:
     return runner.answer(lambda app: app.reconciliations.reconcile(attempt_id))
 
 
 @toolset.tool("Sent orders", "What was sent.", ExecutionsFound, READS, "history executions", rows=_EXECUTIONS)
 def cap_trade_executions(
-    runner: ToolRunner, last: Last = 20, fields: Fields = (), cursor: Cursor = None
+    runner: ToolRunner, last: args.Last = 20, fields: args.Fields = (), cursor: args.Cursor = None
 ) -> ToolResult:
     rows = _EXECUTIONS.asked(fields, None, cursor)
     return runner.answer(lambda app: app.executions_log.latest(last), rows)

@@ -3,7 +3,7 @@
 from fastmcp.tools import ToolResult
 
 from capcli.marketdata.watchlists import WatchlistChange, WatchlistsFound, WatchlistShown
-from capcli.mcp.arguments import Confirm, Epic, ListId, ListName
+from capcli.mcp import arguments as args
 from capcli.mcp.tool_runner import ToolRunner
 from capcli.mcp.toolset import DELETES, READS, SETS, Toolset
 
@@ -16,29 +16,33 @@ def cap_watchlists_list(runner: ToolRunner) -> ToolResult:
 
 
 @toolset.tool("Watchlist", "A watchlist's markets, by id or name.", WatchlistShown, READS, "watchlists show")
-def cap_watchlists_get(runner: ToolRunner, watchlist_id: ListId) -> ToolResult:
+def cap_watchlists_get(runner: ToolRunner, watchlist_id: args.ListId) -> ToolResult:
     return runner.answer(lambda app: app.watchlists.show(watchlist_id))
 
 
 @toolset.tool("Create watchlist", "Make a watchlist.", WatchlistChange, SETS, "watchlists create")
-def cap_watchlists_create(runner: ToolRunner, name: ListName, confirm: Confirm = False) -> ToolResult:
+def cap_watchlists_create(
+    runner: ToolRunner, name: args.ListName, confirm: args.Confirm = False
+) -> ToolResult:
     return runner.answer(lambda app: app.watchlists.create(name, confirmed=confirm))
 
 
 @toolset.tool("Add to watchlist", "Add a market.", WatchlistChange, SETS, "watchlists add")
 def cap_watchlists_add_market(
-    runner: ToolRunner, watchlist_id: ListId, epic: Epic, confirm: Confirm = False
+    runner: ToolRunner, watchlist_id: args.ListId, epic: args.Epic, confirm: args.Confirm = False
 ) -> ToolResult:
     return runner.answer(lambda app: app.watchlists.add(watchlist_id, epic, confirmed=confirm))
 
 
 @toolset.tool("Remove from watchlist", "Remove a market.", WatchlistChange, SETS, "watchlists remove")
 def cap_watchlists_remove_market(
-    runner: ToolRunner, watchlist_id: ListId, epic: Epic, confirm: Confirm = False
+    runner: ToolRunner, watchlist_id: args.ListId, epic: args.Epic, confirm: args.Confirm = False
 ) -> ToolResult:
     return runner.answer(lambda app: app.watchlists.remove(watchlist_id, epic, confirmed=confirm))
 
 
 @toolset.tool("Delete watchlist", "Delete a watchlist.", WatchlistChange, DELETES, "watchlists delete")
-def cap_watchlists_delete(runner: ToolRunner, watchlist_id: ListId, confirm: Confirm = False) -> ToolResult:
+def cap_watchlists_delete(
+    runner: ToolRunner, watchlist_id: args.ListId, confirm: args.Confirm = False
+) -> ToolResult:
     return runner.answer(lambda app: app.watchlists.delete(watchlist_id, confirmed=confirm))
