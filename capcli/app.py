@@ -48,9 +48,9 @@ if TYPE_CHECKING:
     from capcli.credentials.source import CredentialSource
     from capcli.domain.account import Listed, Position, WorkingOrder
     from capcli.domain.approval import Asked
+    from capcli.domain.check_input import Policy
     from capcli.domain.going_live import Gate
     from capcli.domain.mandate import Opening, Outside, Spend, Tightening
-    from capcli.domain.policy import Policy
     from capcli.health.recording import Exchange
     from capcli.health.service import Health
     from capcli.marketdata.browse import Browsing
@@ -989,8 +989,8 @@ class App:
         return self._policy()
 
     def _policy(self) -> "Policy":
+        from capcli.domain.check_input import Policy
         from capcli.domain.fields import with_fields_of
-        from capcli.domain.policy import Policy
 
         gate, allowed = self.live_gate, self.settings.allow_trading
         return with_fields_of(

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from capcli.domain.account import Account, Position, Preferences, Transaction, WorkingOrder
+from capcli.domain.check_input import Policy
 from capcli.domain.market import Market, OrderRules
-from capcli.domain.policy import Policy
 from capcli.errors import CapcliError, WouldSend
 from capcli.ports import Broker, Clock, HaltSwitch, Journal
 

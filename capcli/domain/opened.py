@@ -4,21 +4,21 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
+from capcli.domain.check_input import CheckInput
 from capcli.domain.money import cents, percent_of
 from capcli.domain.order import Kind
-from capcli.domain.policy import CheckInput
 from capcli.domain.sizing import ExitFigures, Figures
 
 
-def opened_figures(case: CheckInput) -> Figures:
+def opened_figures(check: CheckInput) -> Figures:
     """Return the figures with margin, stop, limit and overnight fee of what the order opens.
 
     The rest of it closes deals that are open, and sets nothing aside.
     """
-    effect, whole = case.effect, case.figures
-    if effect is None or not effect.closes or case.request.kind is Kind.WORKING:
+    effect, whole = check.effect, check.figures
+    if effect is None or not effect.closes or check.request.kind is Kind.WORKING:
         return whole
-    after = None if effect.margin_after is None else case.account.equity - effect.margin_after
+    after = None if effect.margin_after is None else check.account.equity - effect.margin_after
     if not effect.opens:
         nothing = Decimal("0.00")
         return replace(
@@ -30,13 +30,13 @@ def opened_figures(case: CheckInput) -> Figures:
             reward_to_risk=None,
             overnight=None,
         )
-    share = case.opened_share
+    share = check.opened_share
     return replace(
         whole,
         margin=None if whole.margin is None else cents(whole.margin * share),
         available_after=after,
-        stop=_part(whole.stop, share, case.account.equity),
-        limit=_part(whole.limit, share, case.account.equity),
+        stop=_part(whole.stop, share, check.account.equity),
+        limit=_part(whole.limit, share, check.account.equity),
         overnight=whole.overnight and replace(whole.overnight, amount=cents(whole.overnight.amount * share)),
     )
 

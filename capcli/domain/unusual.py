@@ -1,17 +1,18 @@
 """What is legal about an order but unusual: warnings beside the checks, which refuse nothing. Pure."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal, localcontext
 from enum import StrEnum
 
 from msgspec import Struct
 
+from capcli.domain.check_input import CheckInput
 from capcli.domain.market import MarketStatus
 from capcli.domain.money import EXACT, percent_of, plain, short
 from capcli.domain.numbers import money, percent
 from capcli.domain.order import Kind
-from capcli.domain.policy import CheckInput, opening_told
+from capcli.domain.policy import next_opening
 
 _OLD = timedelta(seconds=60)
 _RISK_PCT, _NOTIONAL_TIMES, _MARGIN_PCT, _FAR_PCT = Decimal(10), Decimal(5), Decimal(50), Decimal(50)
@@ -42,97 +43,97 @@ class Caution(Struct, frozen=True):
 
 
 class CautionInput(Struct, frozen=True):
-    """What a warning looks at: the case, how far the market moves in an average day, and the broker's time.
+    """What a warning looks at: the order, how far the market moves in an average day, and the broker's time.
 
     `day_range` (price units) is None where it was not measured.
     """
 
-    case: CheckInput
+    check: CheckInput
     day_range: Decimal | None
     now: datetime
 
     @property
     def opens(self) -> bool:
-        effect = self.case.effect
-        return effect is None or effect.opens > 0 or self.case.request.kind is Kind.WORKING
+        effect = self.check.effect
+        return effect is None or effect.opens > 0 or self.check.request.kind is Kind.WORKING
 
     def money(self, amount: Decimal) -> str:
-        return money(amount, self.case.account.currency)
+        return money(amount, self.check.account.currency)
 
     def of_equity(self, amount: Decimal) -> str:
-        equity = self.case.account.equity
+        equity = self.check.account.equity
         share = percent(percent_of(amount, equity)) if equity > 0 else "more than all"
         return f"{share} of the equity of {self.money(equity)}"
 
 
-def no_stop(look: CautionInput) -> str | None:
-    case = look.case
-    if not look.opens or case.request.stop is not None:
+def no_stop(about: CautionInput) -> str | None:
+    check = about.check
+    if not about.opens or check.request.stop is not None:
         return None
-    if look.day_range is None:
+    if about.day_range is None:
         return "no stop, so the loss is unlimited"
-    loss = look.day_range * case.request.size * case.opened_share * case.figures.conversion_rate
-    moves = short(round(look.day_range, max(case.market.decimals, 2)))
+    loss = about.day_range * check.request.size * check.opened_share * check.figures.conversion_rate
+    moves = short(round(about.day_range, max(check.market.decimals, 2)))
     return (
         f"no stop, so the loss is unlimited; against you, an average day (ATR 14 of days) moves {moves}, "
-        f"which would lose about {look.money(loss)}, {look.of_equity(loss)}"
+        f"which would lose about {about.money(loss)}, {about.of_equity(loss)}"
     )
 
 
-def nothing_to_protect(look: CautionInput) -> str | None:
-    case, effect = look.case, look.case.effect
-    legs = [name for name, leg in (("stop", case.request.stop), ("limit", case.request.limit)) if leg]
+def nothing_to_protect(about: CautionInput) -> str | None:
+    check, effect = about.check, about.check.effect
+    legs = [name for name, leg in (("stop", check.request.stop), ("limit", check.request.limit)) if leg]
     if effect is None or not legs or not effect.closes:
         return None
     named = " and ".join(legs)
-    if case.request.kind is Kind.WORKING:
+    if check.request.kind is Kind.WORKING:
         return f"if it fills against the open position, its {named} would have no effect"
     return None if effect.opens else f"it opens nothing, so its {named} would have no effect"
 
 
-def large_loss(look: CautionInput) -> str | None:
-    case = look.case
-    loss = _loss(look)
-    if loss is None or loss * 100 <= max(case.account.equity, Decimal(0)) * _RISK_PCT:
+def large_loss(about: CautionInput) -> str | None:
+    check = about.check
+    loss = _loss(about)
+    if loss is None or loss * 100 <= max(check.account.equity, Decimal(0)) * _RISK_PCT:
         return None
-    return f"the loss at the stop is {look.money(loss)}, {look.of_equity(loss)}"
+    return f"the loss at the stop is {about.money(loss)}, {about.of_equity(loss)}"
 
 
-def _loss(look: CautionInput) -> Decimal | None:
+def _loss(about: CautionInput) -> Decimal | None:
     """Return what is lost at the stop; of a deal that is there only where its change adds to that."""
-    case = look.case
-    if case.amends is not None:
-        return case.amends.loss if case.amends.adds else None
-    if case.figures.stop is None or not look.opens:
+    check = about.check
+    if check.amends is not None:
+        return check.amends.loss if check.amends.adds else None
+    if check.figures.stop is None or not about.opens:
         return None
-    return case.figures.stop.amount * case.opened_share
+    return check.figures.stop.amount * check.opened_share
 
 
-def large_notional(look: CautionInput) -> str | None:
-    case = look.case
-    notional = case.figures.notional * case.opened_share
-    if notional <= max(case.account.equity, Decimal(0)) * _NOTIONAL_TIMES:
+def large_notional(about: CautionInput) -> str | None:
+    check = about.check
+    notional = check.figures.notional * check.opened_share
+    if notional <= max(check.account.equity, Decimal(0)) * _NOTIONAL_TIMES:
         return None
-    return f"it is worth {look.money(notional)}, {look.of_equity(notional)}"
+    return f"it is worth {about.money(notional)}, {about.of_equity(notional)}"
 
 
-def much_margin(look: CautionInput) -> str | None:
-    case, effect = look.case, look.case.effect
+def much_margin(about: CautionInput) -> str | None:
+    check, effect = about.check, about.check.effect
     if effect is None or effect.margin_after is None or not effect.opens:
         return None
-    if effect.margin_after * 100 <= max(case.account.equity, Decimal(0)) * _MARGIN_PCT:
+    if effect.margin_after * 100 <= max(check.account.equity, Decimal(0)) * _MARGIN_PCT:
         return None
     used = effect.margin_after
-    return f"margin in use afterwards is {look.money(used)}, {look.of_equity(used)}"
+    return f"margin in use afterwards is {about.money(used)}, {about.of_equity(used)}"
 
 
-def far_level(look: CautionInput) -> str | None:
-    case = look.case
-    price = case.market.quote.mid
+def far_level(about: CautionInput) -> str | None:
+    check = about.check
+    price = check.market.quote.mid
     levels = {
-        "level": case.request.trigger.level if case.request.trigger else None,
-        "stop": case.figures.stop.level if case.figures.stop else None,
-        "limit": case.figures.limit.level if case.figures.limit else None,
+        "level": check.request.trigger.level if check.request.trigger else None,
+        "stop": check.figures.stop.level if check.figures.stop else None,
+        "limit": check.figures.limit.level if check.figures.limit else None,
     }
     far = [
         f"the {name} {plain(level)} is {percent(percent_of(abs(level - price), price))} away"
@@ -142,19 +143,19 @@ def far_level(look: CautionInput) -> str | None:
     return f"{' and '.join(far)} from the price {plain(price)}" if far else None
 
 
-def old_price(look: CautionInput) -> str | None:
-    quote = look.case.market.quote
-    age = look.now - quote.at
+def old_price(about: CautionInput) -> str | None:
+    quote = about.check.market.quote
+    age = about.now - quote.at
     if quote.status is not MarketStatus.TRADEABLE or age <= _OLD:
         return None
     return f"the price is {int(age.total_seconds())} s old"
 
 
-def market_closed(look: CautionInput) -> str | None:
-    case = look.case
-    if case.market.quote.status is not MarketStatus.CLOSED:
+def market_closed(about: CautionInput) -> str | None:
+    check = about.check
+    if check.market.quote.status is not MarketStatus.CLOSED:
         return None
-    return f"{case.market.epic} is closed{opening_told(case)}"
+    return f"{check.market.epic} is closed{next_opening(check)}"
 
 
 _RULES: tuple[tuple[Unusual, Callable[[CautionInput], str | None]], ...] = (
@@ -173,15 +174,12 @@ _RULES: tuple[tuple[Unusual, Callable[[CautionInput], str | None]], ...] = (
 _AMENDED = frozenset({Unusual.LARGE_LOSS, Unusual.FAR_LEVEL})
 
 
-def cautions(look: CautionInput) -> tuple[Caution, ...]:
+def cautions(about: CautionInput) -> tuple[Caution, ...]:
     """Return everything unusual about an order or an amendment, all at once."""
+    amends = about.check.amends is not None
     with localcontext(EXACT):
-        return tuple(_found(look))
-
-
-def _found(look: CautionInput) -> Iterator[Caution]:
-    for code, rule in _RULES:
-        is_about = look.case.amends is None or code in _AMENDED
-        text = rule(look) if is_about else None
-        if text is not None:
-            yield Caution(code, text)
+        return tuple(
+            Caution(code, text)
+            for code, rule in _RULES
+            if not (amends and code not in _AMENDED) and (text := rule(about)) is not None
+        )

@@ -8,11 +8,11 @@ from msgspec import Struct
 
 from capcli.domain.account import Position, WorkingOrder
 from capcli.domain.bracket import Bracket
+from capcli.domain.check_input import CheckInput
 from capcli.domain.money import plain, short
 from capcli.domain.notes import LONGEST_NOTE
 from capcli.domain.numbers import money, result
 from capcli.domain.opened import opened_figures
-from capcli.domain.policy import CheckInput
 from capcli.domain.sizing import Figures
 from capcli.domain.unusual import CautionInput, Unusual, cautions
 

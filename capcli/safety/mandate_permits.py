@@ -13,6 +13,7 @@ from capcli.context import AccountSnapshot
 from capcli.domain.account import Position, WorkingOrder
 from capcli.domain.approval import Asked
 from capcli.domain.attempt import AttemptState
+from capcli.domain.check_input import CheckInput
 from capcli.domain.mandate import (
     Deed,
     Mandate,
@@ -31,7 +32,6 @@ from capcli.domain.mandate import (
 )
 from capcli.domain.money import EXACT
 from capcli.domain.order import Kind
-from capcli.domain.policy import CheckInput
 from capcli.domain.stored_order import read_order
 from capcli.errors import CapcliError, ConfigError
 from capcli.fanout import together

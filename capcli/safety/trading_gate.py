@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from capcli.domain.approval import Asked
-from capcli.domain.policy import Policy
+from capcli.domain.check_input import Policy
 from capcli.errors import ApprovalUnrecorded, ConfigError, LiveLocked, OrderNotConfirmed, Refused, TradingOff
 from capcli.safety.approval import Approvals
 

@@ -31,10 +31,10 @@ from capcli.domain.bracket import (
     keeps_stop,
     target_of,
 )
+from capcli.domain.check_input import Amends, CheckInput
 from capcli.domain.money import EXACT
 from capcli.domain.numbers import money
 from capcli.domain.order import Kind, OrderRequest
-from capcli.domain.policy import Amends, CheckInput
 from capcli.errors import BrokerRefused, CapcliError, DealUnknown, Exit, Problem, UsageError
 from capcli.ports import AccountLock
 from capcli.reconcile.blocking import refuse_while_unresolved

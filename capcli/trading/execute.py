@@ -12,11 +12,12 @@ from capcli import ids
 from capcli.context import AccountSnapshot, Context, active_on, returning
 from capcli.domain.approval import Asked
 from capcli.domain.attempt import Answer, AttemptRecord, AttemptState, PreviewRecord, PreviewState, classify
+from capcli.domain.check_input import CheckInput
 from capcli.domain.commands import preview_command
 from capcli.domain.mandate import Permit, Spend
 from capcli.domain.numbers import counted
 from capcli.domain.order import Kind
-from capcli.domain.policy import CheckInput, evaluate
+from capcli.domain.policy import evaluate
 from capcli.domain.stored_order import StoredOrder, read_order, write_baseline
 from capcli.errors import (
     Busy,

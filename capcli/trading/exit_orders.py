@@ -1,16 +1,17 @@
 """What amending a position and amending a working order share: arguments, checks, blocking, words."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from decimal import Decimal
 
 from msgspec.structs import replace
 
 from capcli.domain.bracket import Bracket, Change
+from capcli.domain.check_input import CheckInput
 from capcli.domain.commands import SOME_TIME
 from capcli.domain.money import plain, short
 from capcli.domain.numbers import counted
 from capcli.domain.order import ExitForm, ExitOrder, OrderRequest
-from capcli.domain.policy import Check, CheckInput, Rule, evaluate
+from capcli.domain.policy import Check, Rule, evaluate
 from capcli.domain.sizing import ExitFigures
 from capcli.errors import ChecksFailed, UsageError
 
@@ -81,9 +82,9 @@ def require_all(case: CheckInput, command: str) -> None:
         raise
 
 
-def require(case: CheckInput, *rules: Callable[[CheckInput], Check | None]) -> None:
+def require(case: CheckInput, *rules: Rule) -> None:
     """Raise ChecksFailed, which names every one of some rules that does not hold."""
-    _require(case, filter(None, (rule(case) for rule in rules)))
+    _require(case, evaluate(case, rules))
 
 
 def _require(case: CheckInput, verdicts: Iterable[Check]) -> None:

@@ -8,11 +8,11 @@ from decimal import Decimal
 from typing import TypeVar
 
 from capcli.domain.account import Position, WorkingOrder
+from capcli.domain.check_input import CheckInput
 from capcli.domain.market import MarketStatus
 from capcli.domain.money import plain, short
 from capcli.domain.numbers import counted, money, result
 from capcli.domain.order import OrderRequest, Trigger
-from capcli.domain.policy import CheckInput
 from capcli.domain.sizing import figures
 from capcli.errors import CapcliError
 from capcli.fanout import together

@@ -6,10 +6,10 @@ from decimal import Decimal
 from capcli.context import AccountSnapshot, Context
 from capcli.domain.account import Account
 from capcli.domain.attempt import AttemptRecord, AttemptState, Ending
+from capcli.domain.check_input import CheckInput
 from capcli.domain.money import percent_of
 from capcli.domain.numbers import percent
 from capcli.domain.order import Kind
-from capcli.domain.policy import CheckInput
 from capcli.errors import CapcliError
 from capcli.reconcile.deal_account import active_account
 

@@ -9,10 +9,10 @@ from msgspec import Struct
 from capcli.domain.account import Activity, Position, Transaction, WorkingOrder
 from capcli.domain.attempt import AttemptRecord
 from capcli.domain.bookings import realised
+from capcli.domain.check_input import OpenRisk, Policy
 from capcli.domain.effect import Effect, gain
 from capcli.domain.market import Market, Side
 from capcli.domain.order import Kind, OrderRequest
-from capcli.domain.policy import OpenRisk, Policy
 from capcli.domain.sizing import Figures
 from capcli.domain.stored_order import StoredOrder, read_baseline, read_order
 from capcli.ports import Journal

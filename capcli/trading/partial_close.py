@@ -11,15 +11,16 @@ from msgspec.structs import replace
 
 from capcli import ids as typed
 from capcli.context import AccountSnapshot, active_on
-from capcli.domain import policy
 from capcli.domain.account import Position
 from capcli.domain.approval import Asked
 from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence, PreviewRecord, PreviewState
+from capcli.domain.check_input import CheckInput
 from capcli.domain.effect import Effect, gain
 from capcli.domain.market import Side
 from capcli.domain.money import EXACT, FINE, floor_to, percent_of, plain, short
 from capcli.domain.numbers import gained
 from capcli.domain.order import Kind, OrderRequest
+from capcli.domain.policy import Rule
 from capcli.domain.stored_order import StoredOrder, read_order, read_sizes, write_baseline, write_order
 from capcli.errors import (
     CapcliError,
@@ -52,7 +53,7 @@ _WHOLE = Decimal(100)
 _LIFE = timedelta(seconds=5)
 _SLOWEST = timedelta(days=1)
 _ONCE = "Do not send it again: look at the position."
-_RULES = (policy.market_open, policy.size_range, policy.size_step)
+_RULES = (Rule.MARKET_OPEN, Rule.SIZE_RANGE, Rule.SIZE_STEP)
 
 
 class Reduction(Struct, frozen=True):
@@ -94,7 +95,7 @@ class _Part(Struct, frozen=True):
     preview: PreviewRecord
     order: StoredOrder
     snapshot: AccountSnapshot
-    case: policy.CheckInput
+    case: CheckInput
 
 
 class Reductions(Executions):

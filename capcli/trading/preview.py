@@ -15,13 +15,14 @@ from capcli.context import AccountSnapshot, Context
 from capcli.domain.account import OrderType
 from capcli.domain.atr import average_true_range
 from capcli.domain.attempt import PreviewRecord, PreviewState
+from capcli.domain.check_input import CheckInput
 from capcli.domain.commands import SOME_TIME, preview_command
 from capcli.domain.effect import Effect
 from capcli.domain.market import Market, MarketStatus, Quote, Resolution, Side
 from capcli.domain.money import Money, plain, short
 from capcli.domain.opened import opened_figures
 from capcli.domain.order import ExitForm, Kind, OrderRequest
-from capcli.domain.policy import Check, CheckInput, Rule, evaluate
+from capcli.domain.policy import Check, Rule, evaluate
 from capcli.domain.risk import Risk, Sizing, sized
 from capcli.domain.sizing import ExitFigures, Figures, Overnight, estimated_entry
 from capcli.domain.stored_order import StoredOrder, write_order

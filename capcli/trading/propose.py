@@ -8,11 +8,12 @@ from msgspec.structs import replace
 
 from capcli.context import AccountSnapshot, Context
 from capcli.domain.atr import average_true_range
+from capcli.domain.check_input import CheckInput
 from capcli.domain.market import Candle, Resolution, Side
 from capcli.domain.money import EXACT, ceil_to, plain, short
 from capcli.domain.notes import as_options
 from capcli.domain.order import ExitForm, ExitOrder, OrderRequest
-from capcli.domain.policy import Check, CheckInput, Rule, evaluate
+from capcli.domain.policy import Check, Rule, evaluate
 from capcli.domain.risk import ONE_UNIT, Risk
 from capcli.domain.sizing import estimated_entry
 from capcli.domain.unusual import Caution

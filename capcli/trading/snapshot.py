@@ -24,11 +24,11 @@ from capcli.domain.attempt import (
     has_outlived,
     is_from_the_future,
 )
+from capcli.domain.check_input import Amends, Blocked, CheckInput, OpenRisk
 from capcli.domain.effect import AccountBook, Effect, effect_of
 from capcli.domain.market import Market, MarketDetails, OrderRules
 from capcli.domain.money import EXACT
 from capcli.domain.order import Kind, OrderRequest
-from capcli.domain.policy import Amends, Blocked, CheckInput, OpenRisk
 from capcli.domain.sizing import Figures, figures
 from capcli.domain.stored_order import StoredOrder, read_order
 from capcli.errors import (
@@ -207,7 +207,7 @@ def check_input(
         order_type=order_type,
         reference_entry=previewed.entry if previewed else None,
         reference_effect=previewed.effect if previewed else None,
-        standing=_standing(snapshot, book, request, money, effect=effect, apart=apart),
+        open_risk=_open_risk(snapshot, book, request, money, effect=effect, apart=apart),
         amends=amends,
         effect=effect,
         hedging=snapshot.preferences.hedging,
@@ -269,7 +269,7 @@ def _book(context: Context, snapshot: AccountSnapshot) -> Book:
     return Book(snapshot.positions, snapshot.orders, afoot)
 
 
-def _standing(
+def _open_risk(
     snapshot: AccountSnapshot,
     book: Book,
     request: OrderRequest,

@@ -7,6 +7,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from capcli.domain.account import Account
+from capcli.domain.check_input import CheckInput, Policy
 from capcli.domain.market import (
     DealingRules,
     Distance,
@@ -18,7 +19,7 @@ from capcli.domain.market import (
     Side,
 )
 from capcli.domain.order import ExitForm, ExitOrder, OrderRequest
-from capcli.domain.policy import Check, CheckInput, Policy, Rule, evaluate
+from capcli.domain.policy import Check, Rule, evaluate
 from capcli.domain.sizing import figures
 
 D = Decimal

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from capcli.domain.check_input import Amends, OpenRisk
 from capcli.domain.market import Side
 from capcli.domain.order import Trigger
-from capcli.domain.policy import Amends, Check, OpenRisk, Rule
+from capcli.domain.policy import Check, Rule
 
 from .builders import ACCOUNT, a_case, an_order, level, verdict
 
@@ -42,14 +43,14 @@ def test_an_order_without_a_stop_has_no_bound() -> None:
 
 
 def test_what_is_there_in_the_market_counts_so_that_a_trade_cannot_be_split() -> None:
-    assert risk("50", standing=OpenRisk(risk=D(50))).passed
-    found = risk("50.1", standing=OpenRisk(risk=D(50)))
+    assert risk("50", open_risk=OpenRisk(risk=D(50))).passed
+    found = risk("50.1", open_risk=OpenRisk(risk=D(50)))
     assert not found.passed
     assert "50.00 of it there already" in found.reason
 
 
 def test_a_position_without_a_stop_in_the_market_leaves_no_bound() -> None:
-    found = risk("1", standing=OpenRisk(unprotected="D1"))
+    found = risk("1", open_risk=OpenRisk(unprotected="D1"))
     assert not found.passed
     assert found.reason.startswith("D1 has no stop")
 
@@ -82,13 +83,13 @@ def test_margin_in_use_with_the_order_is_bounded_by_a_part_of_equity(available: 
 
 def test_margin_of_what_is_on_its_way_counts() -> None:
     policy = {"max_margin_pct": D("0.8")}
-    found = verdict(Rule.MARGIN, a_case(policy=policy, standing=OpenRisk(margin=D(50))))
+    found = verdict(Rule.MARGIN, a_case(policy=policy, open_risk=OpenRisk(margin=D(50))))
     assert found is not None
     assert found.reason == "margin in use after 80.02 of at most 80.00 USD (0.8 % of equity 10,000)"
 
 
 def test_margin_that_nobody_can_tell_fails() -> None:
-    found = verdict(Rule.MARGIN, a_case(policy={"max_margin_pct": D(50)}, standing=OpenRisk(unpriced="a_1")))
+    found = verdict(Rule.MARGIN, a_case(policy={"max_margin_pct": D(50)}, open_risk=OpenRisk(unpriced="a_1")))
     assert found is not None
     assert (found.passed, found.reason) == (False, "the margin cannot be known of a_1")
 
@@ -105,7 +106,7 @@ def test_margin_that_nobody_can_tell_fails() -> None:
 )
 def test_a_day_ends_with_its_loss_booked_and_open(booked: str, open_pl: str, ok: bool) -> None:
     account = replace(ACCOUNT, open_pl=D(open_pl))
-    case = a_case(policy={"max_daily_loss": D(100)}, account=account, standing=OpenRisk(realised=D(booked)))
+    case = a_case(policy={"max_daily_loss": D(100)}, account=account, open_risk=OpenRisk(realised=D(booked)))
     found = verdict(Rule.DAILY_LOSS, case)
     assert found is not None
     assert (found.passed, found.setting) == (ok, "CAP_MAX_DAILY_LOSS")
@@ -113,7 +114,7 @@ def test_a_day_ends_with_its_loss_booked_and_open(booked: str, open_pl: str, ok:
 
 def test_the_loss_of_a_day_is_told_in_its_parts() -> None:
     account = replace(ACCOUNT, open_pl=D("-20.5"))
-    case = a_case(policy={"max_daily_loss": D(100)}, account=account, standing=OpenRisk(realised=D(-100)))
+    case = a_case(policy={"max_daily_loss": D(100)}, account=account, open_risk=OpenRisk(realised=D(-100)))
     found = verdict(Rule.DAILY_LOSS, case)
     assert found is not None
     assert found.reason == "lost 120.50 today (UTC) of at most 100 USD: booked -100.00, open -20.50"

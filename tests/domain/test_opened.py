@@ -4,9 +4,9 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
+from capcli.domain.check_input import CheckInput
 from capcli.domain.opened import opened_figures
 from capcli.domain.order import OrderRequest, Trigger
-from capcli.domain.policy import CheckInput
 
 from .builders import an_order, level
 from .test_policy_by_effect import CLOSES, OPENS, REVERSES, case_of

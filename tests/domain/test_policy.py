@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from capcli.domain.account import OrderType, Preferences
+from capcli.domain.check_input import Amends, Blocked, OpenRisk
 from capcli.domain.effect import AccountBook, effect_of
 from capcli.domain.market import DayHours, MarketStatus, OpeningHours, RuleUnit, Side
 from capcli.domain.order import Trigger
-from capcli.domain.policy import Amends, Blocked, OpenRisk, Rule, evaluate
+from capcli.domain.policy import Rule, evaluate
 
 from .builders import (
     ACCOUNT,
@@ -58,7 +59,7 @@ def test_every_failure_is_reported_at_once() -> None:
     market = a_market(quote=a_quote(status=MarketStatus.CLOSED), guaranteed_stops=False)
     account = replace(ACCOUNT, available=D(1))
     case = a_case(request, policy=policy, market=market, account=account, reference_entry=D(20))
-    case = replace(case, standing=OpenRisk(unprotected="D1", total_unprotected="D1", realised=D(-100)))
+    case = replace(case, open_risk=OpenRisk(unprotected="D1", total_unprotected="D1", realised=D(-100)))
     case = replace(case, blocked=Blocked("halted", ("a_1",), 7, journal="it was altered"))
     book = AccountBook(account, (), Preferences(hedging=False, leverages={}), {"USD": D(1)})
     now = effect_of(request, market, case.figures, book)
@@ -405,7 +406,7 @@ def test_the_day_counts_what_was_booked_and_what_is_being_lost(
     case = a_case(
         policy={"max_daily_loss": D(100)},
         account=replace(ACCOUNT, open_pl=D(open_pl)),
-        standing=OpenRisk(realised=D(realised)),
+        open_risk=OpenRisk(realised=D(realised)),
     )
     assert passes(Rule.DAILY_LOSS, case) is ok
 
@@ -416,7 +417,7 @@ def test_the_margin_in_use_counts_what_is_used_and_what_is_on_its_way(margin: st
     case = a_case(
         policy={"max_margin_pct": D(10)},
         account=replace(ACCOUNT, available=D(9100)),
-        standing=OpenRisk(margin=D(margin)),
+        open_risk=OpenRisk(margin=D(margin)),
     )
     assert passes(Rule.MARGIN, case) is ok
 
@@ -424,7 +425,7 @@ def test_the_margin_in_use_counts_what_is_used_and_what_is_on_its_way(margin: st
 def test_a_margin_that_nobody_can_tell_is_too_much() -> None:
     policy = {"max_margin_pct": D(100)}
     assert passes(Rule.MARGIN, a_case(policy=policy))
-    assert not passes(Rule.MARGIN, a_case(policy=policy, standing=OpenRisk(unpriced="a_1, an order")))
+    assert not passes(Rule.MARGIN, a_case(policy=policy, open_risk=OpenRisk(unpriced="a_1, an order")))
     assert not passes(Rule.MARGIN, a_case(policy=policy, market=a_market(margin_factor=None)))
 
 
@@ -436,7 +437,7 @@ def test_the_risk_counts_the_same_markets_loss_too(size: str, beside: str, *, ok
     case = a_case(
         an_order(size, stop=level("29.00")),
         policy={"max_risk_pct": D(1)},
-        standing=OpenRisk(risk=D(beside)),
+        open_risk=OpenRisk(risk=D(beside)),
     )
     assert passes(Rule.RISK, case) is ok
 
@@ -482,7 +483,7 @@ def test_a_required_stop_is_required_and_a_stop_in_gain_is_one() -> None:
     assert bare.reason == "it has no stop, and every order must have one"
     # A working order's stop above its level would be in gain: it loses nothing, so all of the 1 % is left.
     gain = an_order("10", stop=level("31"))
-    risk = a_case(gain, policy=policy, standing=OpenRisk(risk=D(100)))
+    risk = a_case(gain, policy=policy, open_risk=OpenRisk(risk=D(100)))
     assert passes(Rule.STOP_REQUIRED, risk)
     assert passes(Rule.RISK, risk)
 

@@ -6,10 +6,11 @@ import pytest
 from msgspec.structs import replace
 
 from capcli.domain.account import OrderType, Position, Preferences
+from capcli.domain.check_input import Amends, Blocked, CheckInput, OpenRisk
 from capcli.domain.effect import AccountBook, effect_of
 from capcli.domain.market import Side
 from capcli.domain.order import ExitOrder, OrderRequest, Trigger
-from capcli.domain.policy import Amends, Blocked, CheckInput, OpenRisk, Rule, evaluate
+from capcli.domain.policy import Rule, evaluate
 
 from .builders import ACCOUNT, MARKET, NOW, a_case, a_market, a_quote, an_order, level
 
@@ -88,7 +89,7 @@ def case_of(request: OrderRequest, **policy: object) -> CheckInput:
     return replace(
         case,
         effect=effect_of(request, MARKET, case.figures, book),
-        standing=OpenRisk(realised=D(-100)),
+        open_risk=OpenRisk(realised=D(-100)),
         order_type=OrderType.LIMIT if request.trigger else None,
     )
 
@@ -159,7 +160,7 @@ def test_the_loss_at_all_stops_has_a_bound_or_none(
     bare: str | None, stop: ExitOrder | None, told: str
 ) -> None:
     case = case_of(replace(OPENS, stop=stop), max_total_risk_pct=D(10))
-    case = replace(case, standing=OpenRisk(total_risk=D(3), total_unprotected=bare))
+    case = replace(case, open_risk=OpenRisk(total_risk=D(3), total_unprotected=bare))
     (check,) = (check for check in evaluate(case) if check.rule is Rule.TOTAL_RISK)
     assert check.reason.startswith(told)
     assert check.passed is told.startswith("loss")

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from capcli.domain.check_input import Amends
 from capcli.domain.effect import Effect
 from capcli.domain.market import DayHours, MarketStatus, OpeningHours
 from capcli.domain.order import OrderRequest, Trigger
-from capcli.domain.policy import Amends
 from capcli.domain.unusual import CautionInput, Unusual, cautions
 
 from .builders import ACCOUNT, MARKET, NOW, a_case, a_quote, an_order, distance, level

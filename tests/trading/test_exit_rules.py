@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from capcli.broker.requests import open_order
-from capcli.domain import policy
 from capcli.domain.account import OrderType
 from capcli.domain.bracket import Change
+from capcli.domain.check_input import CheckInput
 from capcli.domain.market import Market, Side
 from capcli.domain.money import ceil_to, floor_to
 from capcli.domain.order import ExitForm, ExitOrder, OrderRequest, Trigger
-from capcli.domain.policy import CheckInput
+from capcli.domain.policy import Rule, evaluate
 from capcli.domain.sizing import figures
 from capcli.errors import CapcliError
 from capcli.paper.state import reset
@@ -123,7 +123,7 @@ def test_checks_and_paper_broker_agree_on_every_leg(
     legs = {"stop": leg} if rule == "stop" else {"limit": leg}
     request = OrderRequest(epic, side, rules.min_size, trigger=trigger, **legs)
     order_type = OrderType.LIMIT if trigger else None
-    verdict = getattr(policy, rule)(case_of(request, market, order_type))
+    (verdict,) = evaluate(case_of(request, market, order_type), {Rule(rule)})
     said = bench.refusal(request, order_type)
     assert verdict.passed is (said is None), (verdict.reason, said)
 
@@ -148,6 +148,6 @@ def test_an_amended_order_is_measured_by_the_live_quote_too(seat: Seat) -> None:
 def test_a_far_stop_below_a_low_order_has_room_down_to_the_lowest_price(seat: Seat) -> None:
     snapshot = take_snapshot(seat.app.context, seat.request(), with_orders=False)
     request = seat.request(trigger=Trigger(D(10)), stop=ExitOrder(ExitForm.LEVEL, snapshot.rules.price_step))
-    verdict = policy.stop(check_input(seat.app.context, snapshot, request, OrderType.LIMIT))
-    assert verdict is not None
+    checked = check_input(seat.app.context, snapshot, request, OrderType.LIMIT)
+    (verdict,) = evaluate(checked, {Rule.STOP})
     assert verdict.passed

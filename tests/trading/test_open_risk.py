@@ -12,10 +12,10 @@ from msgspec.structs import replace
 
 from capcli.domain.account import Preferences
 from capcli.domain.attempt import AttemptRecord, AttemptState
+from capcli.domain.check_input import Policy
 from capcli.domain.effect import AccountBook, Effect, effect_of
 from capcli.domain.market import Side
 from capcli.domain.order import Kind
-from capcli.domain.policy import Policy
 from capcli.domain.sizing import figures
 from capcli.domain.stored_order import StoredOrder, write_baseline, write_order
 from capcli.store.journal import SqliteJournal
