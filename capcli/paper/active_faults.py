@@ -2,37 +2,27 @@
 
 import sqlite3
 from collections.abc import Sequence
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import msgspec
 from msgspec.structs import replace
 
 from capcli.paper import faults
+from capcli.paper.book import Order, Position
 from capcli.paper.context import Context
 from capcli.paper.faults import Fault
+from capcli.paper.store import insert
 
-NONE: frozenset[str] = frozenset()
-
-
-class _Dated(Protocol):
-    @property
-    def created_ms(self) -> int: ...
+_Deal = TypeVar("_Deal", Position, Order)
 
 
-_Deal = TypeVar("_Deal", bound=_Dated)
-
-
-def armed(db: sqlite3.Connection, method: str, path: str, at_ms: int) -> frozenset[str]:
-    """The names of the faults that a request meets; one empty read when nothing is set."""
-    rows = db.execute("SELECT value FROM faults").fetchall()
-    if not rows:
-        return NONE
-    met = faults.kinds(method, path)
-    return frozenset(f.name for f in map(_decode, rows) if f.on in met and f.holds(at_ms))
+def names_met(db: sqlite3.Connection, method: str, path: str, at_ms: int) -> frozenset[str]:
+    """The names of the faults that a request meets."""
+    return frozenset(fault.name for fault in holding(db, at_ms) if fault.on in faults.kinds(method, path))
 
 
 def put(db: sqlite3.Connection, fault: Fault) -> None:
-    db.execute("INSERT OR REPLACE INTO faults VALUES (?, ?)", (fault.name, msgspec.json.encode(fault)))
+    insert(db, "faults", name=fault.name, value=msgspec.json.encode(fault))
 
 
 def drop(db: sqlite3.Connection, name: str) -> None:
@@ -41,23 +31,16 @@ def drop(db: sqlite3.Connection, name: str) -> None:
 
 def holding(db: sqlite3.Connection, at_ms: int) -> list[Fault]:
     rows = db.execute("SELECT value FROM faults ORDER BY name").fetchall()
-    return [fault for fault in map(_decode, rows) if fault.holds(at_ms)]
+    found = (msgspec.json.decode(row[0], type=Fault) for row in rows)
+    return [fault for fault in found if fault.until_ms is None or at_ms < fault.until_ms]
 
 
 def strike(context: Context, name: str) -> Fault | None:
-    """A fault that this request meets, counted. Inside a write transaction, as the two below."""
+    """A fault that this request meets, counted. Inside a write transaction, as `spend`."""
     fault = peek(context, name)
     if fault:
         spend(context, fault)
     return fault
-
-
-def strike_stream(db: sqlite3.Connection, name: str, at_ms: int) -> bool:
-    """The same for a fault of streams, which meets no request."""
-    fault = next((one for one in holding(db, at_ms) if one.name == name), None)
-    if fault:
-        _spend(db, fault)
-    return fault is not None
 
 
 def peek(context: Context, name: str) -> Fault | None:
@@ -65,14 +48,14 @@ def peek(context: Context, name: str) -> Fault | None:
     if name not in context.faults:
         return None
     row = context.db.execute("SELECT value FROM faults WHERE name = ?", (name,)).fetchone()
-    return _decode(row) if row else None
+    return msgspec.json.decode(row[0], type=Fault) if row else None
 
 
 def spend(context: Context, fault: Fault) -> None:
-    _spend(context.db, fault)
+    count(context.db, fault)
 
 
-def _spend(db: sqlite3.Connection, fault: Fault) -> None:
+def count(db: sqlite3.Connection, fault: Fault) -> None:
     if fault.times is None:
         return
     if fault.times > 1:
@@ -102,7 +85,3 @@ def hides_confirm(context: Context, recorded_ms: int) -> bool:
         return False
     spend(context, late)
     return True
-
-
-def _decode(row: sqlite3.Row) -> Fault:
-    return msgspec.json.decode(row[0], type=Fault)

@@ -25,7 +25,7 @@ from capcli.paper import (
     transactions,
     watchlists,
 )
-from capcli.paper.active_faults import armed, holding, strike, strike_stream
+from capcli.paper.active_faults import count, holding, names_met, strike
 from capcli.paper.catalogue import Markets
 from capcli.paper.config import Settings
 from capcli.paper.context import STREAM_URL, Call, Context, Reply, Session, answer, refused, without_code
@@ -141,7 +141,7 @@ class PaperBroker:
         at = to_ms(request.at)
         with self._store.lent() as db:
             settings = config.load_or_create(db, at)
-            met = armed(db, request.method, request.path, at)
+            met = names_met(db, request.method, request.path, at)
             price_feed, now = self._price_feeds.of(db, settings), settings.market_ms(at)
             context = Context(
                 db,
@@ -177,7 +177,10 @@ class PaperBroker:
     def strike(self, name: str, at_ms: int) -> bool:
         """Whether a fault befalls a stream now, counted."""
         with self._store.lent() as db, writing(db):
-            return strike_stream(db, name, at_ms)
+            fault = next((one for one in holding(db, at_ms) if one.name == name), None)
+            if fault:
+                count(db, fault)
+            return fault is not None
 
     def close(self) -> None:
         self._store.close()

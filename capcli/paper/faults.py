@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from http import HTTPStatus
 from types import MappingProxyType
 
@@ -108,9 +109,6 @@ class Fault(Struct, frozen=True):
         """Whether the broker acts on the request before this befalls its answer."""
         return (SPECS[self.name].moment or (self.value or "").rpartition("-")[2]) == AFTER
 
-    def holds(self, at_ms: int) -> bool:
-        return self.until_ms is None or at_ms < self.until_ms
-
 
 def kinds(method: str, path: str) -> frozenset[str]:
     """Every kind that a request is of."""
@@ -136,7 +134,16 @@ def fault(name: str, *, on: str | None, value: str | None, times: int | None, un
         raise BadFault("A fault is set for at least one request.")
     if times is None and until_ms is None:
         times = spec.times
-    return Fault(name, _where(spec, on), _value(spec, value), times, until_ms)
+    on = spec.on if on is None else on
+    if on not in {spec.on, *KINDS}:
+        raise BadFault(f"There are no requests {on[:60]!a}; there are: {', '.join(KINDS)}.", on, KINDS)
+    if on != spec.on and not spec.movable:
+        raise BadFault(f"{spec.name} meets {spec.on} and no other requests.")
+    if spec.value is None and value is not None:
+        raise BadFault(f"{spec.name} takes no value.")
+    if spec.value is not None:
+        value = spec.value.read(spec.value.default if value is None else value.strip())
+    return Fault(name, on, value, times, until_ms)
 
 
 def spec_of(name: str) -> Spec:
@@ -145,46 +152,36 @@ def spec_of(name: str) -> Spec:
     raise BadFault(f"There is no fault {name[:60]!a}.", name, SPECS)
 
 
-def _where(spec: Spec, on: str | None) -> str:
-    if on is None or on == spec.on:
-        return spec.on
-    if on not in KINDS:
-        raise BadFault(f"There are no requests {on[:60]!a}; there are: {', '.join(KINDS)}.", on, KINDS)
-    if not spec.movable:
-        raise BadFault(f"{spec.name} meets {spec.on} and no other requests.")
-    return on
+def _number(what: str, default: str, most: int, unit: str, *, whole: bool = False) -> Value:
+    def read(text: str) -> str:
+        try:
+            number = Decimal(text)
+        except InvalidOperation:
+            number = Decimal(0)
+        if not number.is_finite() or not 0 < number <= most:
+            raise BadFault(f"{text[:60]!a} is not usable: {unit} above 0, at most {most}.")
+        if whole and number != int(number):
+            raise BadFault(f"{text[:60]!a} is not usable: a whole hour of the day, 1 to {most}.")
+        return str(int(number) if whole else number)
+
+    return Value(what, read, default)
 
 
-def _value(spec: Spec, text: str | None) -> str | None:
-    if spec.value is None:
-        if text is not None:
-            raise BadFault(f"{spec.name} takes no value.")
-        return None
-    return spec.value.read(spec.value.default if text is None else text.strip())
+def _seconds(default: str) -> Value:
+    return _number("seconds", default, _LONGEST_S, "seconds")
 
 
-def _seconds(text: str) -> str:
-    return str(_between(text, _LONGEST_S, "seconds"))
+def _percent(default: str) -> Value:
+    return _number("percent", default, 100, "percent")
 
 
-def _percent(text: str) -> str:
-    return str(_between(text, 100, "percent"))
+def _moment(default: str) -> Value:
+    def read(text: str) -> str:
+        if text not in {BEFORE, AFTER}:
+            raise BadFault(f"{text[:60]!a} is not usable: {BEFORE} or {AFTER} the broker acted.")
+        return text
 
-
-def _between(text: str, most: int, unit: str) -> Decimal:
-    try:
-        number = Decimal(text)
-    except InvalidOperation:
-        number = Decimal(0)
-    if not number.is_finite() or not 0 < number <= most:
-        raise BadFault(f"{text[:60]!a} is not usable: {unit} above 0, at most {most}.")
-    return number
-
-
-def _moment(text: str) -> str:
-    if text not in {BEFORE, AFTER}:
-        raise BadFault(f"{text[:60]!a} is not usable: {BEFORE} or {AFTER} the broker acted.")
-    return text
+    return Value("before or after it acted", read, default)
 
 
 def _status(text: str) -> str:
@@ -195,13 +192,6 @@ def _status(text: str) -> str:
     if match[2]:
         return text
     return f"{text}-{BEFORE if text == '503' or text < '500' else AFTER}"
-
-
-def _hours(text: str) -> str:
-    number = _between(text, 23, "hours")
-    if number != int(number):
-        raise BadFault(f"{text[:60]!a} is not usable: a whole hour of the day, 1 to 23.")
-    return str(int(number))
 
 
 def _one_of(*known: str) -> Value:
@@ -222,82 +212,50 @@ def _like(pattern: str, what: str, default: str) -> Value:
     return Value(what, read, default)
 
 
-def _late(default: str) -> Value:
-    return Value("seconds", _seconds, default)
-
-
-def _share(default: str) -> Value:
-    return Value("percent", _percent, default)
-
-
-_MINIMUM = "error.invalid.size.minvalue: 5"
-_AFTER = Value("before or after it acted", _moment, AFTER)
-_MODES = "such as LONG_ONLY, CLOSE_ONLY or VIEW_ONLY"
+_CODE = _like(r"error\.[\w.:, -]{1,80}", "error.CODE", "error.invalid.size.minvalue: 5")
+_REASON = _like(r"[A-Z_]{2,40}", "a REASON", "RC_NOT_ENOUGH_MARGIN")
+_MODE = _like(r"[A-Z_]{2,40}", "such as LONG_ONLY, CLOSE_ONLY or VIEW_ONLY", "LONG_ONLY")
+_STATUSES = Value("502, 503-after, 429 ...", _status, "502")
+_HOUR = _number("hour", "22", 23, "hours", whole=True)
+_fixed = partial(Spec, movable=False)
 GROUPS: Mapping[str, tuple[Spec, ...]] = MappingProxyType(
     {
         "The wire": (
             Spec(DROP_BEFORE, "the request is lost on its way", moment=BEFORE),
             Spec(DROP_AFTER, "the request is carried out, its answer is lost", moment=AFTER),
             Spec(HALF_BODY, "carried out, and the answer breaks off in the middle", moment=AFTER),
-            Spec(DELAY, "carried out, and the answer takes that long", ALL, value=_late("5")),
+            Spec(DELAY, "carried out, and the answer takes that long", ALL, value=_seconds("5")),
         ),
         "Other answers": (
-            Spec(STATUS, "an error without a code", value=Value("502, 503-after, 429 ...", _status, "502")),
-            Spec(JAVA_CODE, "500 with a Java exception as errorCode", value=_AFTER),
-            Spec(REDIRECT, "307 to the same address", value=Value(_AFTER.what, _moment, BEFORE)),
-            Spec(NOT_JSON, "200 with a web page", value=_AFTER),
+            Spec(STATUS, "an error without a code", value=_STATUSES),
+            Spec(JAVA_CODE, "500 with a Java exception as errorCode", value=_moment(AFTER)),
+            Spec(REDIRECT, "307 to the same address", value=_moment(BEFORE)),
+            Spec(NOT_JSON, "200 with a web page", value=_moment(AFTER)),
             Spec(BLOCKED, "403 with a page of the broker's gate", READS, moment=BEFORE),
-            Spec(NO_REFERENCE, "200 with {}", value=_AFTER),
+            Spec(NO_REFERENCE, "200 with {}", value=_moment(AFTER)),
             Spec(TOO_MANY, "429 error.too-many.requests", ALL, times=3, moment=BEFORE),
-            Spec(
-                REFUSE,
-                "400 with that error code",
-                value=_like(r"error\.[\w.:, -]{1,80}", "error.CODE", _MINIMUM),
-                moment=BEFORE,
-            ),
+            Spec(REFUSE, "400 with that error code", value=_CODE, moment=BEFORE),
         ),
         "What is seen of deals": (
-            Spec(CONFIRM_LATE, "404 until a deal is that old", CONFIRMS, movable=False, value=_late("10")),
-            Spec(CONFIRM_NEVER, "404 for every confirm", CONFIRMS, movable=False),
-            Spec(STALE_CONFIRM, "p_ references keep their opening confirm", ALL, movable=False),
-            Spec(OLD_REFERENCE, "a cancellation has its order's reference and date", CHANGES, movable=False),
-            Spec(
-                SUCCESS_REASON,
-                "an accepted confirm has reason SUCCESS, as older ones",
-                CONFIRMS,
-                movable=False,
-            ),
-            Spec(LEVEL_ZERO, "an accepted confirm has level 0", CONFIRMS, movable=False),
-            Spec(NO_PROFIT, "the confirm of a close is without its profit", CONFIRMS, movable=False),
-            Spec(
-                ACTIVITY_LATE,
-                "rows come late, first with level 0",
-                ACTIVITY,
-                movable=False,
-                value=_late("61"),
-            ),
-            Spec(DEAL_LATE, "new deals are in no list at first", POSITIONS, movable=False, value=_late("5")),
+            _fixed(CONFIRM_LATE, "404 until a deal is that old", CONFIRMS, value=_seconds("10")),
+            _fixed(CONFIRM_NEVER, "404 for every confirm", CONFIRMS),
+            _fixed(STALE_CONFIRM, "p_ references keep their opening confirm", ALL),
+            _fixed(OLD_REFERENCE, "a cancellation has its order's reference and date", CHANGES),
+            _fixed(SUCCESS_REASON, "an accepted confirm has reason SUCCESS, as older ones", CONFIRMS),
+            _fixed(LEVEL_ZERO, "an accepted confirm has level 0", CONFIRMS),
+            _fixed(NO_PROFIT, "the confirm of a close is without its profit", CONFIRMS),
+            _fixed(ACTIVITY_LATE, "rows come late, first with level 0", ACTIVITY, value=_seconds("61")),
+            _fixed(DEAL_LATE, "new deals are in no list at first", POSITIONS, value=_seconds("5")),
         ),
         "The deal": (
             Spec(DROP_STOP, "a stop is silently not set"),
-            Spec(
-                REJECT,
-                "the confirm is a rejection for that reason",
-                movable=False,
-                value=_like(r"[A-Z_]{2,40}", "a REASON", "RC_NOT_ENOUGH_MARGIN"),
-            ),
-            Spec(
-                CLOSED_TEXT, "a closed market is a 400 with a sentence, not a rejected confirm", movable=False
-            ),
-            Spec(
-                STOP_DEMANDED, "400 for an order or a bracket without a guaranteed stop", ALL, movable=False
-            ),
-            Spec(
-                BAND, "stop and limit must be within this much of the price", movable=False, value=_share("1")
-            ),
-            Spec(SLIPPAGE, "a market order fills this much worse", movable=False, value=_share("0.1")),
-            Spec(PART_FILL, "only this much of a market order is filled", movable=False, value=_share("50")),
-            Spec(ROUND_SIZE, "a size off the step is rounded down, not refused", movable=False),
+            _fixed(REJECT, "the confirm is a rejection for that reason", value=_REASON),
+            _fixed(CLOSED_TEXT, "a closed market is a 400 with a sentence, not a rejected confirm"),
+            _fixed(STOP_DEMANDED, "400 for an order or a bracket without a guaranteed stop", ALL),
+            _fixed(BAND, "stop and limit must be within this much of the price", value=_percent("1")),
+            _fixed(SLIPPAGE, "a market order fills this much worse", value=_percent("0.1")),
+            _fixed(PART_FILL, "only this much of a market order is filled", value=_percent("50")),
+            _fixed(ROUND_SIZE, "a size off the step is rounded down, not refused"),
         ),
         "Forms of an answer": (
             Spec(
@@ -306,7 +264,7 @@ GROUPS: Mapping[str, tuple[Spec, ...]] = MappingProxyType(
                 READS,
                 value=_one_of("java", "exponent", "text", "nan", "ids", "far"),
             ),
-            Spec(DEMO_CURRENCY, "the account's currency ends in d, as USDd", ALL, movable=False),
+            _fixed(DEMO_CURRENCY, "the account's currency ends in d, as USDd", ALL),
             Spec(NEW_FIELDS, "every object has unknown fields", READS),
             Spec(OLD_ROWS, "positions without profit, leverage and order id, as in 2022", READS),
             Spec(NO_QUOTE, "the first market has neither bid nor offer", READS),
@@ -318,34 +276,22 @@ GROUPS: Mapping[str, tuple[Spec, ...]] = MappingProxyType(
                 MARGIN_FACTOR,
                 "the margin factor is that, whatever the leverage",
                 READS,
-                value=_share("100"),
+                value=_percent("100"),
             ),
-            Spec(
-                MARKET_MODE,
-                "the mode of every market",
-                READS,
-                value=_like(r"[A-Z_]{2,40}", _MODES, "LONG_ONLY"),
-            ),
+            Spec(MARKET_MODE, "the mode of every market", READS, value=_MODE),
             Spec(SHUT, "an open market shows CLOSED, inside its hours", READS),
-            Spec(
-                OLDEST_AGAIN,
-                "an empty price window brings the oldest candle after it, once more",
-                READS,
-                movable=False,
-            ),
-            Spec(
+            _fixed(OLDEST_AGAIN, "an empty price window brings the oldest candle after it, once more", READS),
+            _fixed(
                 NO_CODE,
                 "an empty price window is a 404 without a code",
                 READS,
-                movable=False,
                 value=_one_of("json", "empty", "text"),
             ),
-            Spec(
+            _fixed(
                 DAY_START,
                 "DAY and WEEK candles begin at that hour of the evening before (UTC)",
                 READS,
-                movable=False,
-                value=Value("hour", _hours, "22"),
+                value=_HOUR,
             ),
         ),
         "The session": (
@@ -358,40 +304,24 @@ GROUPS: Mapping[str, tuple[Spec, ...]] = MappingProxyType(
                 times=1,
                 moment=BEFORE,
             ),
-            Spec(
-                SESSION_CAP,
-                "it ends this long after its login, however busy",
-                ALL,
-                movable=False,
-                value=_late("3600"),
+            _fixed(
+                SESSION_CAP, "it ends this long after its login, however busy", ALL, value=_seconds("3600")
             ),
             Spec(SWITCH_ACCOUNT, "somebody else switches the preferred account", ALL, times=1),
             Spec(ROTATE_TOKENS, "the answer brings new tokens, the old ones are dead", ALL, times=1),
-            Spec(OLD_TOKEN_FOLLOWS, "old tokens follow a switch of the account", ALL, movable=False),
-            Spec(
-                KEY_PAUSED,
-                "401 error.invalid.api.key, as of a paused key",
-                LOGIN,
-                movable=False,
-                moment=BEFORE,
-            ),
+            _fixed(OLD_TOKEN_FOLLOWS, "old tokens follow a switch of the account", ALL),
+            _fixed(KEY_PAUSED, "401 error.invalid.api.key, as of a paused key", LOGIN, moment=BEFORE),
             Spec(
                 NO_ACCOUNT, "401 error.null.accountId, as of a login without accounts", READS, moment=BEFORE
             ),
         ),
         "The price stream of capcli paper serve": (
-            Spec(STREAM_CUT, "every stream is cut off", STREAM, movable=False, times=1),
-            Spec(
-                IDLE_CUT,
-                "a stream without a frame for this long is cut",
-                STREAM,
-                movable=False,
-                value=_late("60"),
-            ),
-            Spec(BARS_LOST, "bars do not arrive, quotes do", STREAM, movable=False),
-            Spec(BARS_AGAIN, "a subscription to bars begins with old ones", STREAM, movable=False),
-            Spec(ONE_STREAM, "a second stream of an account gets no prices", STREAM, movable=False),
-            Spec(FRAME_EXPONENTS, "prices are written as 2.589885E7", STREAM, movable=False),
+            _fixed(STREAM_CUT, "every stream is cut off", STREAM, times=1),
+            _fixed(IDLE_CUT, "a stream without a frame for this long is cut", STREAM, value=_seconds("60")),
+            _fixed(BARS_LOST, "bars do not arrive, quotes do", STREAM),
+            _fixed(BARS_AGAIN, "a subscription to bars begins with old ones", STREAM),
+            _fixed(ONE_STREAM, "a second stream of an account gets no prices", STREAM),
+            _fixed(FRAME_EXPONENTS, "prices are written as 2.589885E7", STREAM),
         ),
     }
 )

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -13,25 +13,33 @@ from capcli.paper.wire import encode
 
 Object = dict[str, Any]
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
-_UNKNOWN = "WORD_OF_TOMORROW"
 _WORDS = ("orderType", "type", "transactionType", "marketStatus", "instrumentType", "direction")
 _PROFITS = frozenset({"upl", "profitLoss", "netChange", "percentageChange", "high", "low"})
 _TIMES = frozenset({"serverTime", "swapChargeTimestamp"})
 _FAR_TIME = msgspec.Raw(b"1" + 20 * b"0")
 _JAVA_LEAST, _JAVA_MOST = Decimal("0.001"), Decimal(10_000_000)
-_THIN = frozenset({"high", "low", "netChange", "percentageChange", "openingHours", "overnightFee"})
-_NO_MARGIN = frozenset({"marginFactor", "marginFactorUnit"})
+_THIN = ("high", "low", "netChange", "percentageChange", "openingHours", "overnightFee")
 _LONE_RULE = "minDealSize"
 
 
-def changed(path: str, body: bytes, fault: Fault) -> bytes | None:
+class Form(NamedTuple):
+    """A change of each JSON object in an answer; `first`: only of those in the first row of a list."""
+
+    change: Callable[[Object, str], None]
+    first: bool = False
+
+
+def changed(body: bytes, fault: Fault) -> bytes | None:
     """An answer's JSON in the form that a fault gives it; None for one that it leaves as it is."""
     form = FORMS.get(fault.name)
     if form is None or not body:
         return None
     decoded = _DECODER.decode(body)
     before = encode(decoded)
-    form(path, decoded, fault.value or "")
+    lists = (value for value in decoded.values() if isinstance(value, list))
+    rows = next(lists, None) if form.first else None
+    for each in list(_objects(decoded if rows is None else rows[:1])):
+        form.change(each, fault.value or "")
     after = encode(decoded)
     return None if after == before else after
 
@@ -55,84 +63,36 @@ def _objects(value: Any) -> Iterator[Object]:
             yield from _objects(inner)
 
 
-def _first(body: Object) -> Object:
-    """The first row of a list, and what is no list as a whole."""
-    rows = next((value for value in body.values() if isinstance(value, list)), None)
-    return body if rows is None else rows[0] if rows and isinstance(rows[0], dict) else {}
+def _swap(each: Object, **fields: object) -> None:
+    """Other values for the fields that are there."""
+    each.update({name: value for name, value in fields.items() if name in each})
 
 
-def _without(found: Object, names: frozenset[str]) -> None:
-    for name in names & found.keys():
-        del found[name]
+def _where(name: str, word: str, **fields: object) -> Form:
+    return Form(lambda each, _: each.update(fields) if each.get(name) == word else None)
 
 
-def _margin_factor(_path: str, body: Object, value: str) -> None:
-    for each in _objects(body):
-        if "marginFactor" in each:
-            each["marginFactor"] = Decimal(value)
+def _without(mark: str, *names: str, first: bool = False) -> Form:
+    """Objects that have the field `mark` lose others."""
+    return Form(lambda each, _: _drop(each, *names) if mark in each else None, first)
 
 
-def _demo_currency(path: str, body: Object, _value: str) -> None:
-    if path.split("/", maxsplit=1)[0] in {"accounts", "session"}:
-        for each in _objects(body):
-            for name in ("currency", "currencyIsoCode"):
-                if name in each:
-                    each[name] = f"{each[name]}d"
+def _drop(each: Object, *names: str) -> None:
+    for name in names:
+        each.pop(name, None)
 
 
-def _level_zero(_path: str, body: Object, _value: str) -> None:
-    if body.get("dealStatus") == "ACCEPTED":
-        body["level"] = 0
+def _demo_currency(each: Object, _value: str) -> None:
+    if each.keys() & {"accountId", "currentAccountId"}:
+        _swap(each, **{name: f"{each.get(name)}d" for name in ("currency", "currencyIsoCode")})
 
 
-def _success_reason(_path: str, body: Object, _value: str) -> None:
-    if body.get("dealStatus") == "ACCEPTED":
-        body["reason"] = "SUCCESS"
-
-
-def _no_profit(_path: str, body: Object, _value: str) -> None:
-    _without(body, frozenset({"profit", "profitCurrency"}))
-
-
-def _market_mode(_path: str, body: Object, value: str) -> None:
-    for each in _objects(body):
-        if "marketModes" in each:
-            each["marketModes"] = [value]
-
-
-def _shut(_path: str, body: Object, _value: str) -> None:
-    for each in _objects(body):
-        if each.get("marketStatus") == "TRADEABLE":
-            each["marketStatus"] = "CLOSED"
-
-
-def _no_quote(_path: str, body: Object, _value: str) -> None:
-    for each in _objects(_first(body)):
-        if "delayTime" in each:  # a market, not a candle
-            _without(each, frozenset({"bid", "offer"}))
-
-
-def _unknown_word(_path: str, body: Object, _value: str) -> None:
-    for each in _objects(_first(body)):
-        each.update({name: _UNKNOWN for name in _WORDS if isinstance(each.get(name), str)})
-
-
-def _old_rows(_path: str, body: Object, _value: str) -> None:
-    for each in _objects(body):
-        if "contractSize" in each:
-            _without(each, frozenset({"upl", "leverage", "workingOrderId"}))
-
-
-def _thin_details(_path: str, body: Object, _value: str) -> None:
-    for each in _objects(body):
-        _without(each, _THIN | _NO_MARGIN if "epic" in each else _THIN)
-        if _LONE_RULE in each:
-            _without(each, frozenset(each) - {_LONE_RULE})
-
-
-def _new_fields(_path: str, body: Object, _value: str) -> None:
-    for each in list(_objects(body)):
-        each["ofTomorrow"] = {"deep": [1, None, {"deeper": "NaN"}]}
+def _thin_details(each: Object, _value: str) -> None:
+    _drop(each, *_THIN)
+    if "epic" in each:
+        _drop(each, "marginFactor", "marginFactorUnit")
+    if _LONE_RULE in each:
+        _drop(each, *(each.keys() - {_LONE_RULE}))
 
 
 def _exponent(number: Decimal | int) -> msgspec.Raw:
@@ -152,11 +112,6 @@ def _java(number: Decimal | int) -> msgspec.Raw:
     return msgspec.Raw((plain if "." in plain else f"{plain}.0").encode())
 
 
-def _numbers(_path: str, body: Object, value: str) -> None:
-    for each in _objects(body):
-        each.update({name: _number(name, found, value) for name, found in each.items()})
-
-
 def _number(name: str, found: Any, value: str) -> Any:
     if value == "far":
         return _FAR_TIME if name in _TIMES else found
@@ -172,20 +127,32 @@ def _number(name: str, found: Any, value: str) -> Any:
     return _exponent(found) if value == "exponent" else _java(found)
 
 
-FORMS: Mapping[str, Callable[[str, Object, str], None]] = MappingProxyType(
+def _unknown_words(each: Object, _value: str) -> None:
+    each.update({name: "WORD_OF_TOMORROW" for name in _WORDS if isinstance(each.get(name), str)})
+
+
+def _new_fields(each: Object, _value: str) -> None:
+    each["ofTomorrow"] = {"deep": [1, None, {"deeper": "NaN"}]}
+
+
+def _numbers(each: Object, value: str) -> None:
+    each.update({name: _number(name, found, value) for name, found in each.items()})
+
+
+FORMS: Mapping[str, Form] = MappingProxyType(
     {
-        faults.MARGIN_FACTOR: _margin_factor,
-        faults.MARKET_MODE: _market_mode,
-        faults.SHUT: _shut,
-        faults.DEMO_CURRENCY: _demo_currency,
-        faults.LEVEL_ZERO: _level_zero,
-        faults.NO_PROFIT: _no_profit,
-        faults.SUCCESS_REASON: _success_reason,
-        faults.NO_QUOTE: _no_quote,
-        faults.UNKNOWN_WORD: _unknown_word,
-        faults.OLD_ROWS: _old_rows,
-        faults.THIN_DETAILS: _thin_details,
-        faults.NEW_FIELDS: _new_fields,
-        faults.NUMBERS: _numbers,
+        faults.MARGIN_FACTOR: Form(lambda each, value: _swap(each, marginFactor=Decimal(value))),
+        faults.MARKET_MODE: Form(lambda each, value: _swap(each, marketModes=[value])),
+        faults.SHUT: _where("marketStatus", "TRADEABLE", marketStatus="CLOSED"),
+        faults.DEMO_CURRENCY: Form(_demo_currency),
+        faults.LEVEL_ZERO: _where("dealStatus", "ACCEPTED", level=0),
+        faults.NO_PROFIT: _without("dealStatus", "profit", "profitCurrency"),
+        faults.SUCCESS_REASON: _where("dealStatus", "ACCEPTED", reason="SUCCESS"),
+        faults.NO_QUOTE: _without("delayTime", "bid", "offer", first=True),  # candles have no delay
+        faults.UNKNOWN_WORD: Form(_unknown_words, first=True),
+        faults.OLD_ROWS: _without("contractSize", "upl", "leverage", "workingOrderId"),
+        faults.THIN_DETAILS: Form(_thin_details),
+        faults.NEW_FIELDS: Form(_new_fields),
+        faults.NUMBERS: Form(_numbers),
     }
 )
