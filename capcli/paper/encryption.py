@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from capcli.paper.messages import Refusal
+from capcli.paper.store import insert
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -17,40 +18,43 @@ _DIGITS = 18
 
 
 def public_key(db: sqlite3.Connection) -> str:
-    """DER SubjectPublicKeyInfo in base64; the key is made at the first call. Needs a write transaction."""
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+    """DER SubjectPublicKeyInfo in base64; the key is made at the first call. Needs a write transaction.
 
-    public = (_stored(db) or _make(db)).public_key()
-    return b64encode(public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).decode()
+    It is stored in the clear: the password that it guards is public.
+    """
+    from cryptography.hazmat.primitives.asymmetric import rsa
+    from cryptography.hazmat.primitives.serialization import (
+        Encoding,
+        NoEncryption,
+        PrivateFormat,
+        PublicFormat,
+    )
+
+    key = _stored(db)
+    if key is None:
+        key = rsa.generate_private_key(65_537, BITS)
+        der = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+        insert(db, "settings", name=_NAME, value=b64encode(der).decode())
+    return b64encode(key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).decode()
 
 
 def opened(db: sqlite3.Connection, sealed: str, at_ms: int) -> str:
     """The password inside, once its timestamp is good.
 
-    Assumption: what cannot be opened and what is too old is refused like a wrong password (API page 4.2).
+    It is split off at the last bar: a password may hold one. Assumption: it is UTF-8 (API page 2.4), and what
+    cannot be opened and what is too old is refused like a wrong password (API page 4.2).
     """
-    password, stamp = _parts(_decrypted(db, sealed))
-    if stamp is None or abs(at_ms - stamp) > VALID_MS:
-        raise Refusal(401, "error.invalid.details")
-    return password
-
-
-def _decrypted(db: sqlite3.Connection, sealed: str) -> bytes:
-    """Nothing where the text was not sealed with this world's key."""
     from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 
-    key = _stored(db)
-    if key is None:
-        return b""
-    with suppress(ValueError):
-        return b64decode(key.decrypt(b64decode(sealed, validate=True), PKCS1v15()), validate=True)
-    return b""
-
-
-def _parts(plain: bytes) -> tuple[str, int | None]:
-    """Split at the last bar: a password may hold one. Assumption: it is UTF-8 (API page 2.4)."""
-    password, _, stamp = plain.decode(errors="replace").rpartition("|")
-    return password, int(stamp) if stamp.isdecimal() and stamp.isascii() and len(stamp) <= _DIGITS else None
+    key, inside = _stored(db), b""
+    if key is not None:
+        with suppress(ValueError):
+            inside = b64decode(key.decrypt(b64decode(sealed, validate=True), PKCS1v15()), validate=True)
+    password, _, stamp = inside.decode(errors="replace").rpartition("|")
+    number = stamp.isdecimal() and stamp.isascii() and len(stamp) <= _DIGITS
+    if not number or abs(at_ms - int(stamp)) > VALID_MS:
+        raise Refusal(401, "error.invalid.details")
+    return password
 
 
 def _stored(db: sqlite3.Connection) -> "RSAPrivateKey | None":
@@ -62,14 +66,3 @@ def _stored(db: sqlite3.Connection) -> "RSAPrivateKey | None":
     # We made it ourselves: testing its primes again at every login would take longer than the login.
     der = b64decode(row[0])
     return load_der_private_key(der, None, unsafe_skip_rsa_key_validation=True)  # type: ignore[return-value]
-
-
-def _make(db: sqlite3.Connection) -> "RSAPrivateKey":
-    """It lies in the file in the clear: the password that it guards is public."""
-    from cryptography.hazmat.primitives.asymmetric import rsa
-    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-
-    key = rsa.generate_private_key(65_537, BITS)
-    der = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
-    db.execute("INSERT INTO settings VALUES (?, ?)", (_NAME, b64encode(der).decode()))
-    return key

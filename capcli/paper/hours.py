@@ -32,11 +32,6 @@ def _clock(text: str) -> int:
     return int(hour) * 3600 + int(minute) * 60
 
 
-def _spans(day: int, segments: tuple[str, ...]) -> list[tuple[int, int]]:
-    pairs = [segment.split(" - ") for segment in segments]
-    return [(day * DAY + _clock(a), day * DAY + (_clock(b) or DAY)) for a, b in pairs]
-
-
 def _merged(spans: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
     """Joins segments that meet at midnight, so that a night in between is no reopening."""
     joints = {b for (_, b), (c, _) in pairwise(spans) if b == c}
@@ -45,7 +40,7 @@ def _merged(spans: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
     return tuple(zip(starts, ends, strict=True))
 
 
-def _sunday(year: int, month: int, day: int, hour: int) -> int:
+def sunday(year: int, month: int, day: int, hour: int) -> int:
     """The second of an hour (UTC) of the first Sunday on or after a day."""
     first = datetime(year, month, day, hour, tzinfo=UTC)
     return int(first.timestamp()) + (_SUNDAY - first.weekday()) * DAY
@@ -68,7 +63,8 @@ class Hours(Struct, frozen=True, dict=True):
     @cached_property
     def spans(self) -> tuple[tuple[int, int], ...]:
         """Open seconds of the week, Monday 00:00 = 0, each `[start, end)`."""
-        return _merged([span for day, segments in enumerate(self.days) for span in _spans(day, segments)])
+        pairs = [(day * DAY, one.split(" - ")) for day, segments in enumerate(self.days) for one in segments]
+        return _merged([(day + _clock(a), day + (_clock(b) or DAY)) for day, (a, b) in pairs])
 
     @cached_property
     def starts(self) -> tuple[int, ...]:
@@ -77,24 +73,19 @@ class Hours(Struct, frozen=True, dict=True):
     def openness(self, first: int, last: int) -> Openness:
         """Of the seconds `first` to `last`, both included."""
         if last - first >= WEEK:
-            return self._long_openness()
+            return Openness.ALL if self.spans == ((0, WEEK),) else Openness.PART
         offset = (first - MONDAY) % WEEK
         end = offset + last - first
         if end >= WEEK:
-            return self._across(first, last, WEEK - offset)
+            cut = first + WEEK - offset
+            halves = {self.openness(first, cut - 1), self.openness(cut, last)}
+            return halves.pop() if len(halves) == 1 else Openness.PART
         index = bisect_right(self.starts, offset) - 1
         if index >= 0 and self.spans[index][1] > end:
             return Openness.ALL
         reaches = index >= 0 and self.spans[index][1] > offset
         begins = index + 1 < len(self.spans) and self.starts[index + 1] <= end
         return Openness.PART if reaches or begins else Openness.NONE
-
-    def _long_openness(self) -> Openness:
-        return Openness.ALL if self.spans == ((0, WEEK),) else Openness.PART
-
-    def _across(self, first: int, last: int, cut: int) -> Openness:
-        halves = {self.openness(first, first + cut - 1), self.openness(first + cut, last)}
-        return halves.pop() if len(halves) == 1 else Openness.PART
 
     def is_open(self, second: int) -> bool:
         offset = (second - MONDAY) % WEEK
@@ -128,7 +119,7 @@ class Seasonal:
 
     @cached_property
     def _changes(self) -> tuple[int, ...]:
-        return tuple(_sunday(year, *sunday) for year in _YEARS for sunday in self._sundays)
+        return tuple(sunday(year, *end) for year in _YEARS for end in self._sundays)
 
     def _summer(self, second: int) -> bool:
         return bisect_right(self._changes, second) % 2 == 1

@@ -20,19 +20,16 @@ ORDERS_AN_HOUR = Limit("orders", 1_000, 3_600_000)
 
 
 def spend(db: sqlite3.Connection, at_ms: int, *limits: Limit) -> None:
-    """Counts one request against every limit, or refuses it and counts it against none."""
+    """Counts one request against every limit, or refuses it and counts it against none.
+
+    Both ways round the instant: clocks of two processes need not agree to the millisecond.
+    """
     for limit in limits:
-        if _spent(db, at_ms, limit) >= limit.count:
+        window = (limit.bucket, at_ms - limit.window_ms, at_ms + limit.window_ms)
+        query = "SELECT count(*) FROM hits WHERE bucket = ? AND at_ms > ? AND at_ms < ?"
+        if db.execute(query, window).fetchone()[0] >= limit.count:
             raise Refusal(429, "error.too-many.requests")
     for limit in limits:
-        db.execute(
-            "DELETE FROM hits WHERE bucket = ? AND at_ms <= ?", (limit.bucket, at_ms - limit.window_ms)
-        )
+        over = (limit.bucket, at_ms - limit.window_ms)
+        db.execute("DELETE FROM hits WHERE bucket = ? AND at_ms <= ?", over)
         db.execute("INSERT INTO hits VALUES (?, ?)", (limit.bucket, at_ms))
-
-
-def _spent(db: sqlite3.Connection, at_ms: int, limit: Limit) -> int:
-    """Both ways round the instant: clocks of two processes need not agree to the millisecond."""
-    window = (limit.bucket, at_ms - limit.window_ms, at_ms + limit.window_ms)
-    query = "SELECT count(*) FROM hits WHERE bucket = ? AND at_ms > ? AND at_ms < ?"
-    return int(db.execute(query, window).fetchone()[0])

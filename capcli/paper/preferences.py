@@ -50,23 +50,18 @@ def show(call: Call) -> Reply:
 
 
 def update(call: Call) -> Reply:
-    """Everything that is asked for, or nothing."""
-    asked = decode(call.body, NewPreferences)
-    values: dict[str, int] = {**(asked.leverages or {})}
+    """Everything that is requested, or nothing."""
+    requested = decode(call.body, NewPreferences)
+    values: dict[str, int] = {**(requested.leverages or {})}
     for group, leverage in values.items():
         if leverage not in CHOICES.get(group, ()):
             raise Refusal(400, "error.invalid.leverage.value")
-    if asked.hedgingMode is not None:
-        _check_switch(call, hedging=asked.hedgingMode)
-        values[HEDGING] = int(asked.hedgingMode)
+    if requested.hedgingMode is not None:
+        # Assumption: refused while positions are open; the code is invented (API page 17).
+        changes = requested.hedgingMode != hedges(call.context.db, call.account_id)
+        if changes and book.holdings_of(call.context.db, call.account_id):
+            raise Refusal(400, "error.invalid.hedgingMode")
+        values[HEDGING] = int(requested.hedgingMode)
     rows = [(call.account_id, name, value) for name, value in values.items()]
     call.context.db.executemany("INSERT OR REPLACE INTO preferences VALUES (?, ?, ?)", rows)
     return Reply({"status": "SUCCESS"})
-
-
-def _check_switch(call: Call, *, hedging: bool) -> None:
-    """Assumption: refused while positions are open; the code is invented (API page 17)."""
-    if hedging != hedges(call.context.db, call.account_id) and book.holdings_of(
-        call.context.db, call.account_id
-    ):
-        raise Refusal(400, "error.invalid.hedgingMode")

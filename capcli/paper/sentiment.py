@@ -41,9 +41,6 @@ def _row(context: Context, market: Market) -> dict[str, Any]:
 
 def _share(context: Context, market: Market, day: int) -> int:
     """A market keeps its temper: three parts its own, one part the day's."""
-    own, todays = (_draw(f"{context.settings.seed}|{market.epic}|{text}") for text in ("", str(day)))
+    texts = (f"{context.settings.seed}|{market.epic}|{text}" for text in ("", day))
+    own, todays = (int(blake2b(text.encode(), digest_size=2).hexdigest(), 16) for text in texts)
     return _LEAST + (_MOST - _LEAST) * (3 * own + todays) // (4 * 65_535)
-
-
-def _draw(text: str) -> int:
-    return int.from_bytes(blake2b(text.encode(), digest_size=2).digest(), "big")

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 MAX_BODY = 1 << 20
 Application = Callable[[Event, Receive, Send], Awaitable[None]]
 _AT_ONCE = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
-_FORBIDDEN = "403: the Host header names {}; only loopback names are served, and those of --name."
 _PLAIN = MappingProxyType({"Content-Type": "application/json"})
 
 
@@ -83,9 +82,9 @@ def serve(
             ready(address)
 
     with _bound(host, port) as listener, _quiet_signals():
-        address = _address(host, listener, secure=certificate is not None)
-        stream = stream_address(address)
-        with closing(PaperBroker(path, stream=stream, serves=manner.serves)) as broker:
+        name = f"[{host}]" if ":" in host else host
+        address = f"http{'s' if certificate else ''}://{name}:{listener.getsockname()[1]}"
+        with closing(PaperBroker(path, stream=stream_address(address), serves=manner.serves)) as broker:
             application = _App(broker, clock, troubled, manner)
             Announcing(_config(application, certificate)).run([listener])
             ended(application.quotes_sent)
@@ -137,11 +136,6 @@ def _bound(host: str, port: int) -> socket.socket:
     return socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, fileno=listener.detach())
 
 
-def _address(host: str, listener: socket.socket, *, secure: bool) -> str:
-    name, port = f"[{host}]" if ":" in host else host, listener.getsockname()[1]
-    return f"http{'s' if secure else ''}://{name}:{port}"
-
-
 @contextmanager
 def _quiet_signals() -> Iterator[None]:
     """uvicorn raises a caught signal again after its clean shutdown; this makes the second one harmless."""
@@ -180,11 +174,14 @@ class _App:
 
     @property
     def quotes_sent(self) -> int:
-        return self._channel.printed
+        return self._channel.sent
 
     async def __call__(self, scope: Event, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
-            await self._stream(scope, receive, send)
+            if self._is_ours(_headers(scope).get("host", "localhost")):
+                await self._channel(scope, receive, send)
+            else:
+                await refuse(receive, send, 403)
         elif scope["type"] == "http":
             try:
                 body = await _body(receive)
@@ -200,43 +197,36 @@ class _App:
             else:
                 await reply(send, response)
 
-    async def _stream(self, scope: Event, receive: Receive, send: Send) -> None:
-        if self._is_ours(_headers(scope).get("host", "localhost")):
-            await self._channel(scope, receive, send)
-        else:
-            await refuse(receive, send, 403)
-
     async def _answer(self, scope: Event, body: bytes | None) -> Response:
         if body is None:
             return Response(413, _PLAIN, b"{}")
-        request = _request(scope, body, self._clock())
-        if not self._is_ours(request.headers.get("host", "localhost")):
+        query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
+        headers, at = _headers(scope), self._clock()
+        if not self._is_ours(headers.get("host", "localhost")):
             return Response(403, _PLAIN, b"{}")
+        request = Request(scope["method"], scope["path"], query, headers, body, at)
         try:
             response = await asyncio.to_thread(self._broker.handle, request)
         except PaperFileUnusable as error:
-            return self._out_of_order(error.message)
+            self._report(f"500 until it is mended: {error.message}")
+            return Response(500, _PLAIN, b'{"errorCode":"error.internal"}')
         self._trouble = ""
         if request.path == SESSION and request.method != "GET":
-            self._channel.look()
+            self._channel.refresh()
         return response
 
     def _is_ours(self, host: str) -> bool:
         if self._manner.knows(host):
             return True
-        self._tell(_FORBIDDEN.format(ascii(host[:60])))
+        named = f"the Host header names {host[:60]!a}"
+        self._report(f"403: {named}; only loopback names are served, and those of --name.")
         return False
 
-    def _tell(self, why: str) -> None:
-        """Tell whoever serves it, once."""
+    def _report(self, why: str) -> None:
+        """To whoever serves it, once."""
         if why != self._trouble:
             self._trouble = why
             self._troubled(why)
-
-    def _out_of_order(self, why: str) -> Response:
-        """Answer as a broker with a fault of its own, and tell whoever serves it."""
-        self._tell(f"500 until it is mended: {why}")
-        return Response(500, _PLAIN, b'{"errorCode":"error.internal"}')
 
 
 async def _body(receive: Receive) -> bytes | None:
@@ -254,11 +244,6 @@ async def _body(receive: Receive) -> bytes | None:
     return b"".join(parts)
 
 
-def _request(scope: Event, body: bytes, at: datetime) -> Request:
-    query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
-    return Request(scope["method"], scope["path"], query, _headers(scope), body, at)
-
-
 def _headers(scope: Event) -> dict[str, str]:
     return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
 
@@ -266,10 +251,10 @@ def _headers(scope: Event) -> dict[str, str]:
 def lending(application: Application, connection: asyncio.Transport) -> Application:
     """The application, told which connection each of its requests came over."""
 
-    async def told(scope: Event, receive: Receive, send: Send) -> None:
+    async def lent(scope: Event, receive: Receive, send: Send) -> None:
         await application({**scope, CONNECTION: connection}, receive, send)
 
-    return told
+    return lent
 
 
 async def reply(send: Send, response: Response) -> None:
@@ -278,29 +263,24 @@ async def reply(send: Send, response: Response) -> None:
 
 
 async def spoil(scope: Event, receive: Receive, send: Send, response: Response, mishap: Mishap) -> None:
+    """An answer that waits, breaks off or never comes, on a real connection."""
     await asyncio.sleep(mishap.wait_s)
     if mishap.cut is Cut.NOWHERE:
         await reply(send, response)
         return
+    connection: asyncio.Transport = scope[CONNECTION]
     if mishap.cut is Cut.IN_BODY:
         await _begin(send, response)
         half = response.body[: len(response.body) // 2]
         await send({"type": "http.response.body", "body": half, "more_body": True})
-        scope[CONNECTION].close()
-    else:
-        _reset(scope[CONNECTION])
-    await (
-        receive()
-    )  # returns when the connection is gone: an answer that is missing before is a 500 of uvicorn
+        connection.close()
+    else:  # RST in place of FIN: lingering for no time drops what is unsent
+        connection.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+        connection.abort()
+    await receive()  # until the connection is gone: for an answer that is missing before, uvicorn sends a 500
 
 
 async def _begin(send: Send, response: Response) -> None:
     headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers.items()]
     headers.append((b"content-length", str(len(response.body)).encode()))
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
-
-
-def _reset(connection: asyncio.Transport) -> None:
-    """RST in place of FIN: lingering for no time drops what is unsent."""
-    connection.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
-    connection.abort()

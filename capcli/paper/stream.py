@@ -5,7 +5,7 @@ No sockets here: texts come in, texts go out. Codes that no source documents are
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -14,7 +14,7 @@ from capcli.paper.context import Session
 from capcli.paper.feed import CLASSIC, HEIKIN_ASHI, Closed, Tick
 from capcli.paper.price_feed import RESOLUTIONS
 from capcli.paper.times import SECOND_MS
-from capcli.paper.wire import encode
+from capcli.paper.wire import encode, wrong_field
 
 MAX_EPICS = 40
 KINDS = (CLASSIC, HEIKIN_ASHI)
@@ -95,7 +95,7 @@ class Conversation:
             return error(message, BAD_TOKEN)
         self.session = session
         try:
-            return _reply(message, self._act(message, markets))
+            return _frame("OK", message.destination, message, {"payload": self._act(message, markets)})
         except _Refused as refused:
             return error(message, str(refused))
 
@@ -106,45 +106,39 @@ class Conversation:
         epics = list(dict.fromkeys(wanted.epics or ()))
         if not epics:
             raise _Refused(BAD_EPICS)
-        known = [markets[epic] for epic in epics if epic in markets]
+        known = {epic: markets[epic] for epic in epics if epic in markets}
         if message.destination in SUBSCRIBES:
-            self._room(known)
-        done = {epic: UNKNOWN_EPIC for epic in epics if epic not in markets}
+            # Forty instruments a connection, whether for quotes, for bars or for both.
+            taken = {*self.quotes, *(line.market.epic for line in self.bars.values())}
+            if len(taken | set(known)) > MAX_EPICS:
+                raise _Refused(BAD_EPICS)
         if message.destination in {QUOTES, NO_QUOTES}:
-            self._turn_quotes(message, known)
-            return {"subscriptions": dict.fromkeys((market.epic for market in known), PROCESSED) | done}
-        lines = list(_lines(message, wanted, known))
-        self._turn_bars(message, lines)
-        return {"subscriptions": dict.fromkeys((line.key for line in lines), PROCESSED) | done}
+            done = _turn(self.quotes, known, on=message.destination == QUOTES)
+        else:
+            lines = {line.key: line for line in _lines(message, wanted, known.values())}
+            done = _turn(self.bars, lines, on=message.destination == BARS)
+        return {"subscriptions": done | {epic: UNKNOWN_EPIC for epic in epics if epic not in markets}}
 
-    def _room(self, markets: Iterable[Market]) -> None:
-        """Forty instruments a connection, whether for quotes, for bars or for both."""
-        epics = {*self.quotes, *(line.market.epic for line in self.bars.values())}
-        if len(epics | {market.epic for market in markets}) > MAX_EPICS:
-            raise _Refused(BAD_EPICS)
 
-    def _turn_quotes(self, message: Message, markets: Iterable[Market]) -> None:
-        for market in markets:
-            self.quotes.pop(market.epic, None)
-            if message.destination == QUOTES:
-                self.quotes[market.epic] = market
+_Subscribed = TypeVar("_Subscribed", Market, BarLine)
 
-    def _turn_bars(self, message: Message, lines: Iterable[BarLine]) -> None:
-        for line in lines:
-            self.bars.pop(line.key, None)
-            if message.destination == BARS:
-                self.bars[line.key] = line
+
+def _turn(kept: dict[str, _Subscribed], changed: dict[str, _Subscribed], *, on: bool) -> dict[str, str]:
+    for key, value in changed.items():
+        kept.pop(key, None)
+        if on:
+            kept[key] = value
+    return dict.fromkeys(changed, PROCESSED)
 
 
 def _wanted(message: Message) -> _Wanted:
     try:
         return msgspec.json.decode(message.payload, type=_Wanted | None) or _Wanted()
     except msgspec.ValidationError as bad:
-        _, _, name = str(bad).partition("`$.")
-        raise _Refused(f"error.invalid.{name.strip('`').partition('[')[0] or 'payload'}") from None
+        raise _Refused(f"error.invalid.{wrong_field(bad) or 'payload'}") from None
 
 
-def _lines(message: Message, wanted: _Wanted, markets: list[Market]) -> Iterator[BarLine]:
+def _lines(message: Message, wanted: _Wanted, markets: Iterable[Market]) -> Iterator[BarLine]:
     """One a market, resolution and kind; an unsubscription without them means all (API page 12.2)."""
     if message.destination == BARS:
         resolutions, kinds = wanted.resolutions or ["MINUTE"], [wanted.type or CLASSIC]
@@ -157,22 +151,18 @@ def _lines(message: Message, wanted: _Wanted, markets: list[Market]) -> Iterator
     return (BarLine(market, name, kind) for market in markets for name in resolutions for kind in kinds)
 
 
-def _reply(message: Message, payload: dict[str, Any]) -> str:
-    head = {"status": "OK", "destination": message.destination, **_correlated(message)}
-    return encode({**head, "payload": payload}).decode()
-
-
 def error(message: Message | None, code: str, *, inside: bool = False) -> str:
     """An ERROR frame: the code at its top, or in its payload, where one refusal was seen (API page 12.5)."""
     message = message or Message()
     place: dict[str, Any] = {"payload": {"errorCode": code}} if inside else {"errorCode": code}
     destination = message.destination if isinstance(message.destination, str) else ""
-    return encode({"status": "ERROR", "destination": destination, **_correlated(message), **place}).decode()
+    return _frame("ERROR", destination, message, place)
 
 
-def _correlated(message: Message) -> dict[str, Any]:
+def _frame(status: str, destination: str, message: Message, rest: dict[str, Any]) -> str:
     given = message.correlationId
-    return {"correlationId": given} if isinstance(given, str | int) else {}
+    correlated = {"correlationId": given} if isinstance(given, str | int) else {}
+    return encode({"status": status, "destination": destination, **correlated, **rest}).decode()
 
 
 def quote_event(tick: Tick) -> str:
@@ -193,10 +183,7 @@ def bar_events(line: BarLine, bar: Closed) -> list[str]:
             "type": line.kind,
             "priceType": side,
             "t": bar.start * SECOND_MS,
-            "o": prices.open,
-            "h": prices.high,
-            "l": prices.low,
-            "c": prices.close,
+            **dict(zip("ohlc", prices, strict=True)),
             "lastTradedVolume": bar.volume,
         }
         events.append(encode({"status": "OK", "destination": "ohlc.event", "payload": payload}).decode())

@@ -1,15 +1,13 @@
 """Bookings of an account on the wire (API page 10.2)."""
 
 import sqlite3
-from collections.abc import Mapping
 from typing import Any
 
 from capcli.paper.context import Call, Reply
 from capcli.paper.messages import Refusal
-from capcli.paper.times import SECOND_MS, account_local, stamp
-from capcli.paper.wire import queried, whole
+from capcli.paper.times import account_local, stamp
+from capcli.paper.wire import period, queried
 
-DEFAULT_PERIOD_S = 600
 _LONGEST_PERIOD_S = 10**10  # none is documented; more seconds than there have been
 _FIRST_REFERENCE = 100_000_000_000_000
 # As published (API page 7).
@@ -46,33 +44,21 @@ TYPES = frozenset(
 
 
 def listing(call: Call) -> Reply:
-    first, last = _window(call.query, call.context.now)
-    terms, values = "account_id = ? AND at_ms BETWEEN ? AND ?", [call.account_id, first, last]
-    if "type" in call.query:
-        terms, values = f"{terms} AND type = ?", [*values, _type(call.query["type"])]
-    query = f"SELECT * FROM transactions WHERE {terms} ORDER BY at_ms DESC, id DESC"  # noqa: S608  (ours)
-    return Reply({"transactions": [_row(row) for row in call.context.db.execute(query, values)]})
-
-
-def _window(query: Mapping[str, str], now: int) -> tuple[int, int]:
     """No longest range (the day's cap is activity's). Assumption: one end alone leaves the other open."""
+    query, now = call.query, call.context.now
     first, last = queried(query, "from"), queried(query, "to")
     if first is None and last is None:
-        seconds = whole(query.get("lastPeriod", str(DEFAULT_PERIOD_S)), most=_LONGEST_PERIOD_S)
-        if seconds is None:
-            raise Refusal(400, "error.invalid.daterange")
-        return now - seconds * SECOND_MS, now
+        first = now - period(query, _LONGEST_PERIOD_S)
     first, last = (0 if first is None else first), (now if last is None else last)
     if not first <= last <= now:
         raise Refusal(400, "error.invalid.daterange")
-    return first, last
-
-
-def _type(name: str) -> str:
-    """Assumption: the code for one that does not exist."""
-    if name not in TYPES:
-        raise Refusal(400, "error.invalid.type")
-    return name
+    terms, values = "account_id = ? AND at_ms BETWEEN ? AND ?", [call.account_id, first, last]
+    if "type" in query:
+        if query["type"] not in TYPES:
+            raise Refusal(400, "error.invalid.type")  # assumption: the code for one that does not exist
+        terms, values = f"{terms} AND type = ?", [*values, query["type"]]
+    select = f"SELECT * FROM transactions WHERE {terms} ORDER BY at_ms DESC, id DESC"  # noqa: S608  (ours)
+    return Reply({"transactions": [_row(row) for row in call.context.db.execute(select, values)]})
 
 
 def _row(row: sqlite3.Row) -> dict[str, Any]:

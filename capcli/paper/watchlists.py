@@ -33,16 +33,18 @@ def create(call: Call) -> Reply:
     body = decode(call.body, NewWatchlist)
     if not 1 <= len(body.name or "") <= LONGEST_NAME:
         raise Refusal(400, "error.size.createwatchlistrequest.name", tokens=False)
-    asked = dict.fromkeys(body.epics or ())
-    held = [epic for epic in asked if epic in call.context.markets]
+    wanted = dict.fromkeys(body.epics or ())
+    present = [epic for epic in wanted if epic in call.context.markets]
     list_id = next_serial(call.context.db)
-    call.context.db.execute("INSERT INTO watchlists VALUES (?, ?, ?)", (list_id, body.name, ",".join(held)))
-    status = "SUCCESS" if len(held) == len(asked) else "SUCCESS_NOT_ALL_INSTRUMENTS_ADDED"
+    call.context.db.execute(
+        "INSERT INTO watchlists VALUES (?, ?, ?)", (list_id, body.name, ",".join(present))
+    )
+    status = "SUCCESS" if len(present) == len(wanted) else "SUCCESS_NOT_ALL_INSTRUMENTS_ADDED"
     return Reply({"watchlistId": str(list_id), "status": status})
 
 
 def show(call: Call) -> Reply:
-    epics = _held(call, "error.invalid.watchlist")
+    epics = _epics(call, "error.invalid.watchlist")
     return Reply({"markets": [row(call.context, call.context.markets[epic]) for epic in epics]})
 
 
@@ -51,27 +53,27 @@ def add(call: Call) -> Reply:
 
     Assumption: no market at all is refused as in a search (API page 4.2).
     """
-    epics = _held(call, "error.not-found.watchlist")
-    asked = decode(call.body, WatchlistEntry).epic
-    if not asked:
+    epics = _epics(call, "error.not-found.watchlist")
+    wanted = decode(call.body, WatchlistEntry).epic
+    if not wanted:
         raise Refusal(400, "error.null.epic")
-    return _keep(call, [*dict.fromkeys((*epics, known(call.context, asked).epic))])
+    return _keep(call, [*dict.fromkeys((*epics, known(call.context, wanted).epic))])
 
 
 def remove(call: Call) -> Reply:
-    epics = _held(call, "error.not-found.watchlist")
+    epics = _epics(call, "error.not-found.watchlist")
     if call.args[1] not in epics:
         raise Refusal(404, "error.not-found.epic")
     return _keep(call, [epic for epic in epics if epic != call.args[1]])
 
 
 def delete(call: Call) -> Reply:
-    _held(call, "error.not-found.watchlist")
+    _epics(call, "error.not-found.watchlist")
     call.context.db.execute("DELETE FROM watchlists WHERE id = ?", (call.args[0],))
     return Reply(_DONE)
 
 
-def _held(call: Call, unknown: str) -> list[str]:
+def _epics(call: Call, unknown: str) -> list[str]:
     """The epics of the list that the path names; GET and DELETE have different codes for none."""
     found = call.context.db.execute("SELECT epics FROM watchlists WHERE id = ?", (call.args[0],)).fetchone()
     if found is None:

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from capcli.paper.messages import Refusal
-from capcli.paper.times import parse
+from capcli.paper.times import SECOND_MS, parse
 
 Number = Decimal | UnsetType | None
 Flag = bool | UnsetType | None
@@ -86,12 +86,16 @@ def decode(body: bytes, shape: type[_Body]) -> _Body:
     try:
         decoded = msgspec.json.decode(body or b"{}", type=shape)
     except msgspec.ValidationError as error:
-        raise Refusal(400, f"error.invalid.{_field(str(error))}") from None
+        raise Refusal(400, f"error.invalid.{wrong_field(error) or 'body'}") from None
     except msgspec.DecodeError:
         raise Refusal(400, "error.invalid.body") from None
     for name in shape.__struct_fields__:
         value = getattr(decoded, name)
-        if isinstance(value, Decimal) and not _sane(name, value):
+        if not isinstance(value, Decimal):
+            continue
+        # Of a magnitude that arithmetic keeps exact.
+        exact = name in _BOUNDED or not value or abs(value.adjusted()) < _DIGITS
+        if not value.is_finite() or not exact:
             raise Refusal(400, f"error.invalid.{name}")
     return decoded
 
@@ -122,17 +126,21 @@ def queried(query: Mapping[str, str], name: str) -> int | None:
     return ms
 
 
+def period(query: Mapping[str, str], longest_s: int) -> int:
+    """`lastPeriod` of a list of history, in milliseconds; ten minutes where it is not named."""
+    seconds = whole(query.get("lastPeriod", "600"), most=longest_s)
+    if seconds is None:
+        raise Refusal(400, "error.invalid.daterange")
+    return seconds * SECOND_MS
+
+
 def plain(number: Decimal) -> Decimal:
     """Without an exponent: 1E+2 is a number in JSON but not what the broker writes."""
     exponent = number.as_tuple().exponent
     return number.quantize(Decimal(1)) if isinstance(exponent, int) and exponent > 0 else number
 
 
-def _sane(name: str, value: Decimal) -> bool:
-    """Finite and of a magnitude that arithmetic keeps exact."""
-    return value.is_finite() and (name in _BOUNDED or not value or abs(value.adjusted()) < _DIGITS)
-
-
-def _field(message: str) -> str:
-    _, _, path = message.partition("`$.")
-    return path.strip("`").partition("[")[0] or "body"
+def wrong_field(error: msgspec.ValidationError) -> str:
+    """The first wrong field by its path in msgspec's message; empty where the whole is wrong."""
+    _, _, path = str(error).partition("`$.")
+    return path.strip("`").partition("[")[0]

@@ -2,13 +2,15 @@
 
 import asyncio
 import json
+import sqlite3
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
 
 from capcli.paper.broker import PaperBroker
-from capcli.paper.channel import CONNECTION, MAX_SOCKETS, MAX_WAITING, Channel, Frames
+from capcli.paper.channel import CONNECTION, MAX_SOCKETS, MAX_WAITING, Channel
 from capcli.paper.state import reset, set_fault, switches
 from tests.paper.client import FRIDAY, Client
 from tests.paper.pulse import Pulse
@@ -141,12 +143,12 @@ def test_a_logout_ends_its_stream_with_1000_and_a_switch_does_not(client):
         wire = opened()
         await wire.say("ping")
         client.put("/session", accountId=client.get("/accounts").json["accounts"][1]["accountId"])
-        channel.look()
+        channel.refresh()
         await pulse.beat()
         assert (await wire.say("ping"))["status"] == "OK"
         assert wire.code is None
         client.delete("/session")
-        channel.look()
+        channel.refresh()
         await pulse.beat()
         await until(lambda: wire.code)
         assert wire.code == 1000
@@ -337,12 +339,31 @@ def test_what_does_not_fit_into_the_buffer_ends_the_connection(client):
         await wire.say("ping")
         (listener,) = channel._listeners
         wire.reads.clear()
-        half = Frames(["x" * (MAX_WAITING // 2)], MAX_WAITING // 2)
+        half = ["x" * (MAX_WAITING // 2)]
         for _ in range(3):
             listener.put(half, 0)
         await until(lambda: wire.code)
         assert wire.code == 1006
         wire.reads.set()
+
+    play(client, story)
+
+
+def test_a_file_that_fails_for_a_moment_ends_no_stream(client):
+    async def story(_channel, pulse, opened):
+        wire = opened()
+        await wire.say("marketData.subscribe", epics=["SILVER"])
+        with closing(sqlite3.connect(client.path)) as db:
+            db.execute("ALTER TABLE faults RENAME TO away")
+            client.wait(seconds=1)
+            await pulse.beat()
+            db.execute("ALTER TABLE away RENAME TO faults")
+        client.wait(seconds=1)
+        await pulse.beat()
+        client.wait(seconds=1)
+        await pulse.beat()
+        await until(lambda: wire.quotes)
+        assert wire.code is None
 
     play(client, story)
 
