@@ -13,18 +13,12 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('execute', 'Send a preview, once.'),
             @('positions', 'Open positions: P&L, margin, distance to the stop.'),
             @('orders', 'Working orders.'),
-            @('exposure', 'What is at stake: notional, margin, loss at the stops.'),
             @('close', 'Close a position at market.'),
+            @('exposure', 'What is at stake: notional, margin, loss at the stops.'),
             @('status', 'The account at a glance: money, risk, limits left.'),
             @('desk', 'The account full screen: positions, orders, prices, a chart.'),
             @('events', 'What happened on the account: fills, stops, closes, halts.'),
-            @('approve', 'Approve what an assistant or a script wants to send.'),
-            @('mandate', 'Let one client send orders alone, within limits.'),
-            @('halt', 'Stop all new risk, for every program of this user.'),
-            @('flatten', 'Halt, cancel every order, close every position.'),
-            @('resume', 'Let orders be sent again after a halt.'),
-            @('reconcile', 'Settle orders whose answer was lost.'),
-            @('resolve', 'Say what happened to a lost order.'),
+            @('accounts', 'Balance, equity and margin of each account; switch.'),
             @('history', 'Activity, bookings, realised P&L; what was sent from here.'),
             @('quote', 'Bid and offer of one or more markets.'),
             @('prices', 'Candles: a table, a chart, or a download.'),
@@ -32,15 +26,21 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('alert', 'Wait for prices, moves, P&L or margin.'),
             @('markets', 'Find markets, and show their dealing rules and hours.'),
             @('watchlists', 'Named lists of markets: show, make, change.'),
-            @('accounts', 'Balance, equity and margin of each account; switch.'),
+            @('halt', 'Stop all new risk, for every program of this user.'),
+            @('flatten', 'Halt, cancel every order, close every position.'),
+            @('resume', 'Let orders be sent again after a halt.'),
+            @('approve', 'Approve what an assistant or a script wants to send.'),
+            @('mandate', 'Let one client send orders alone, within limits.'),
+            @('reconcile', 'Settle orders whose answer was lost.'),
+            @('resolve', 'Say what happened to a lost order.'),
             @('login', 'Check your API key and store it in the keychain.'),
             @('logout', 'End the broker session; --forget removes the key.'),
-            @('live', 'Going live: the checklist that unlocks it.'),
             @('health', 'Find out why something does not work.'),
-            @('record', 'Record how the broker answers, to show a maintainer.'),
             @('config', 'Effective settings and where each comes from.'),
-            @('paper', 'The built-in paper broker.'),
+            @('live', 'Going live: the checklist that unlocks it.'),
             @('mcp', 'The server for AI assistants.'),
+            @('paper', 'The built-in paper broker.'),
+            @('record', 'Record how the broker answers, to show a maintainer.'),
             @('schema', 'Describe commands to a program: options, exit codes, JSON.'),
             @('help', 'Pages to read: exit codes, settings, output, all commands.')
         )
@@ -61,25 +61,19 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         )
         'orders amend' = @()
         'orders cancel' = @()
-        'exposure' = @()
         'close' = @()
+        'exposure' = @()
         'status' = @()
         'desk' = @()
         'events' = @()
-        'approve' = @()
-        'mandate' = @(
-            @('grant', 'Let one client send orders without asking a person.'),
-            @('list', 'Mandates in force and how much of each is used.'),
-            @('revoke', 'End a mandate at once and cancel its working orders.')
+        'accounts' = @(
+            @('use', 'Make an account the active one, for the next commands too.'),
+            @('preferences', 'Show or change the account''s hedging and leverage.'),
+            @('topup', 'Add practice money to a paper or demo account.')
         )
-        'mandate grant' = @()
-        'mandate list' = @()
-        'mandate revoke' = @()
-        'halt' = @()
-        'flatten' = @()
-        'resume' = @()
-        'reconcile' = @()
-        'resolve' = @()
+        'accounts use' = @()
+        'accounts preferences' = @()
+        'accounts topup' = @()
         'history' = @(
             @('executions', 'What was ordered, sent and answered, what happened to it, and when.'),
             @('verify', 'Find changed, removed, added or cut-off rows in the journal.'),
@@ -131,22 +125,23 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'watchlists add' = @()
         'watchlists remove' = @()
         'watchlists delete' = @()
-        'accounts' = @(
-            @('use', 'Make an account the active one, for the next commands too.'),
-            @('preferences', 'Show or change the account''s hedging and leverage.'),
-            @('topup', 'Add practice money to a paper or demo account.')
+        'halt' = @()
+        'flatten' = @()
+        'resume' = @()
+        'approve' = @()
+        'mandate' = @(
+            @('grant', 'Let one client send orders without asking a person.'),
+            @('list', 'Mandates in force and how much of each is used.'),
+            @('revoke', 'End a mandate at once and cancel its working orders.')
         )
-        'accounts use' = @()
-        'accounts preferences' = @()
-        'accounts topup' = @()
+        'mandate grant' = @()
+        'mandate list' = @()
+        'mandate revoke' = @()
+        'reconcile' = @()
+        'resolve' = @()
         'login' = @()
         'logout' = @()
-        'live' = @(
-            ,@('checklist', 'Go live: complete the checklist, or see what is open.')
-        )
-        'live checklist' = @()
         'health' = @()
-        'record' = @()
         'config' = @(
             @('get', 'One setting: its value, its source, what is allowed.'),
             @('set', 'Write a setting into a profile of config.toml.'),
@@ -157,6 +152,20 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'config set' = @()
         'config unset' = @()
         'config path' = @()
+        'live' = @(
+            ,@('checklist', 'Go live: complete the checklist, or see what is open.')
+        )
+        'live checklist' = @()
+        'mcp' = @(
+            @('serve', 'Serve the tools over stdin and stdout, for an assistant to start.'),
+            @('tools', 'List the tools, and which of them ask you first.'),
+            @('install', 'Add this server to an AI client''s config, which keeps everything else.'),
+            @('bundle', 'Write the server as an .mcpb file, for Claude Desktop to open.')
+        )
+        'mcp serve' = @()
+        'mcp tools' = @()
+        'mcp install' = @()
+        'mcp bundle' = @()
         'paper' = @(
             @('status', 'Seed, market time, accounts and counts.'),
             @('reset', 'Forget every paper deal and start over with fresh accounts.'),
@@ -174,16 +183,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         )
         'paper faults set' = @()
         'paper faults clear' = @()
-        'mcp' = @(
-            @('serve', 'Serve the tools over stdin and stdout, for an assistant to start.'),
-            @('tools', 'List the tools, and which of them ask you first.'),
-            @('install', 'Add this server to an AI client''s config, which keeps everything else.'),
-            @('bundle', 'Write the server as an .mcpb file, for Claude Desktop to open.')
-        )
-        'mcp serve' = @()
-        'mcp tools' = @()
-        'mcp install' = @()
-        'mcp bundle' = @()
+        'record' = @()
         'schema' = @()
         'help' = @()
     }
@@ -303,7 +303,6 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('--confirm', 'Send it without a question.'),
             @('--yes', 'Send it without a question.')
         )
-        'exposure' = @()
         'close' = @(
             @('--size', 'Close part of it: units, or 50%.'),
             @('--all', 'Close every open position.'),
@@ -311,6 +310,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('--confirm', 'Close without a question.'),
             @('--yes', 'Close without a question.')
         )
+        'exposure' = @()
         'status' = @()
         'desk' = @()
         'events' = @(
@@ -322,40 +322,17 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('--exec', 'Run this for each event: JSON on stdin, no shell.'),
             @('--for', 'Stop after seconds, or 5m, 2h.')
         )
-        'approve' = @(
-            @('--deny', 'Say no: nothing is sent.'),
-            @('--watch', 'Wait for requests; a key decides each.')
+        'accounts' = @()
+        'accounts use' = @()
+        'accounts preferences' = @(
+            @('--hedging', 'Opposite deals side by side.'),
+            @('--leverage', 'Leverage of a class; repeat for more.'),
+            @('--confirm', 'Send it without a question.'),
+            @('--yes', 'Send it without a question.')
         )
-        'mandate' = @()
-        'mandate grant' = @(
-            @('--epics', 'Markets, by comma.'),
-            @('--risk', 'Most that one order can lose at its stop: 0.5%.'),
-            @('--total-risk', 'Most that all of them can lose, costs included.'),
-            @('--orders', 'How many orders.'),
-            @('--until', 'End, at most 24 h ahead: 18:00.')
-        )
-        'mandate list' = @()
-        'mandate revoke' = @()
-        'halt' = @(
-            ,@('--reason', 'The reason, shown with the halt.')
-        )
-        'flatten' = @(
-            @('--dry-run', 'Show what it would send.'),
-            @('--confirm', 'Do it without a question.'),
-            @('--yes', 'Do it without a question.')
-        )
-        'resume' = @(
-            @('--confirm', 'Resume without a question.'),
-            @('--yes', 'Resume without a question.')
-        )
-        'reconcile' = @(
-            ,@('--wait', 'Keep checking until it is decided.')
-        )
-        'resolve' = @(
-            @('--landed', 'It became this deal.'),
-            @('--not-placed', 'It never reached the market.'),
-            @('--confirm', 'Record it without a question.'),
-            @('--yes', 'Record it without a question.')
+        'accounts topup' = @(
+            @('--confirm', 'Send it without a question.'),
+            @('--yes', 'Send it without a question.')
         )
         'history' = @()
         'history executions' = @(
@@ -458,17 +435,40 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('--confirm', 'Delete without a question.'),
             @('--yes', 'Delete without a question.')
         )
-        'accounts' = @()
-        'accounts use' = @()
-        'accounts preferences' = @(
-            @('--hedging', 'Opposite deals side by side.'),
-            @('--leverage', 'Leverage of a class; repeat for more.'),
-            @('--confirm', 'Send it without a question.'),
-            @('--yes', 'Send it without a question.')
+        'halt' = @(
+            ,@('--reason', 'The reason, shown with the halt.')
         )
-        'accounts topup' = @(
-            @('--confirm', 'Send it without a question.'),
-            @('--yes', 'Send it without a question.')
+        'flatten' = @(
+            @('--dry-run', 'Show what it would send.'),
+            @('--confirm', 'Do it without a question.'),
+            @('--yes', 'Do it without a question.')
+        )
+        'resume' = @(
+            @('--confirm', 'Resume without a question.'),
+            @('--yes', 'Resume without a question.')
+        )
+        'approve' = @(
+            @('--deny', 'Say no: nothing is sent.'),
+            @('--watch', 'Wait for requests; a key decides each.')
+        )
+        'mandate' = @()
+        'mandate grant' = @(
+            @('--epics', 'Markets, by comma.'),
+            @('--risk', 'Most that one order can lose at its stop: 0.5%.'),
+            @('--total-risk', 'Most that all of them can lose, costs included.'),
+            @('--orders', 'How many orders.'),
+            @('--until', 'End, at most 24 h ahead: 18:00.')
+        )
+        'mandate list' = @()
+        'mandate revoke' = @()
+        'reconcile' = @(
+            ,@('--wait', 'Keep checking until it is decided.')
+        )
+        'resolve' = @(
+            @('--landed', 'It became this deal.'),
+            @('--not-placed', 'It never reached the market.'),
+            @('--confirm', 'Record it without a question.'),
+            @('--yes', 'Record it without a question.')
         )
         'login' = @(
             @('--stdin', 'Read {"api_key", "identifier", "password"} as JSON.'),
@@ -478,20 +478,39 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'logout' = @(
             ,@('--forget', 'Remove the key from the keychain.')
         )
-        'live' = @()
-        'live checklist' = @(
-            ,@('--approval', 'human: a person approves each order. confirm: --confirm is enough.')
-        )
         'health' = @(
             @('--only', 'Only this check and those it needs; repeatable.'),
             @('--report', 'Markdown for a support request, without secrets.')
         )
-        'record' = @()
         'config' = @()
         'config get' = @()
         'config set' = @()
         'config unset' = @()
         'config path' = @()
+        'live' = @()
+        'live checklist' = @(
+            ,@('--approval', 'human: a person approves each order. confirm: --confirm is enough.')
+        )
+        'mcp' = @()
+        'mcp serve' = @(
+            @('--read-only', 'Only tools that change nothing at the broker.'),
+            @('--toolsets', 'Only these toolsets, such as market,account; `mcp tools` names them.')
+        )
+        'mcp tools' = @(
+            @('--read-only', 'Only tools that change nothing at the broker.'),
+            @('--toolsets', 'Only these toolsets, such as market,account; `mcp tools` names them.')
+        )
+        'mcp install' = @(
+            @('--dry-run', 'Show the change, write nothing.'),
+            @('--remove', 'Remove capcli from the client''s config.'),
+            @('--set', 'A setting for this client, such as a limit.'),
+            @('--skill', 'Also put `capcli help agents` where the client reads skills.'),
+            @('--read-only', 'Only tools that change nothing at the broker.'),
+            @('--toolsets', 'Only these toolsets, such as market,account; `mcp tools` names them.')
+        )
+        'mcp bundle' = @(
+            ,@('--output', 'File to write (default capcli-VERSION.mcpb).')
+        )
         'paper' = @()
         'paper status' = @()
         'paper reset' = @(
@@ -537,26 +556,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('--value', 'As listed above.')
         )
         'paper faults clear' = @()
-        'mcp' = @()
-        'mcp serve' = @(
-            @('--read-only', 'Only tools that change nothing at the broker.'),
-            @('--toolsets', 'Only these toolsets, such as market,account; `mcp tools` names them.')
-        )
-        'mcp tools' = @(
-            @('--read-only', 'Only tools that change nothing at the broker.'),
-            @('--toolsets', 'Only these toolsets, such as market,account; `mcp tools` names them.')
-        )
-        'mcp install' = @(
-            @('--dry-run', 'Show the change, write nothing.'),
-            @('--remove', 'Remove capcli from the client''s config.'),
-            @('--set', 'A setting for this client, such as a limit.'),
-            @('--skill', 'Also put `capcli help agents` where the client reads skills.'),
-            @('--read-only', 'Only tools that change nothing at the broker.'),
-            @('--toolsets', 'Only these toolsets, such as market,account; `mcp tools` names them.')
-        )
-        'mcp bundle' = @(
-            ,@('--output', 'File to write (default capcli-VERSION.mcpb).')
-        )
+        'record' = @()
         'schema' = @()
         'help' = @(
             ,@('--shell', 'With completions: print the script of bash, zsh, fish or powershell.')
@@ -622,13 +622,8 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'events|--every' = ''
         'events|--exec' = ''
         'events|--for' = ''
-        'mandate grant|--epics' = ''
-        'mandate grant|--risk' = ''
-        'mandate grant|--total-risk' = ''
-        'mandate grant|--orders' = ''
-        'mandate grant|--until' = ''
-        'halt|--reason' = ''
-        'resolve|--landed' = '@deals'
+        'accounts preferences|--hedging' = 'on off'
+        'accounts preferences|--leverage' = ''
         'history executions|--last' = ''
         'history accept|--reason' = ''
         'history activity|--last' = ''
@@ -678,10 +673,20 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'alert add|--margin-above' = ''
         'markets search|--limit' = ''
         'markets browse|--limit' = ''
-        'accounts preferences|--hedging' = 'on off'
-        'accounts preferences|--leverage' = ''
-        'live checklist|--approval' = ''
+        'halt|--reason' = ''
+        'mandate grant|--epics' = ''
+        'mandate grant|--risk' = ''
+        'mandate grant|--total-risk' = ''
+        'mandate grant|--orders' = ''
+        'mandate grant|--until' = ''
+        'resolve|--landed' = '@deals'
         'health|--only' = 'settings state_folder journal keychain audit_trail credentials key_age broker_clock login account market_data allowed_epics trading halt approval notifications mandates limits unresolved assistants mcp_server'
+        'live checklist|--approval' = ''
+        'mcp serve|--toolsets' = ''
+        'mcp tools|--toolsets' = ''
+        'mcp install|--set' = ''
+        'mcp install|--toolsets' = ''
+        'mcp bundle|--output' = 'files'
         'paper reset|--seed' = ''
         'paper reset|--start' = ''
         'paper reset|--speed' = ''
@@ -708,11 +713,6 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'paper faults set|--for' = ''
         'paper faults set|--on' = 'orders changes confirms positions activity reads login all'
         'paper faults set|--value' = ''
-        'mcp serve|--toolsets' = ''
-        'mcp tools|--toolsets' = ''
-        'mcp install|--set' = ''
-        'mcp install|--toolsets' = ''
-        'mcp bundle|--output' = 'files'
         'help|--shell' = 'bash zsh fish powershell'
         '*|--env' = 'paper demo live'
         '*|--profile' = '@profiles'
@@ -735,8 +735,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'orders cancel|0' = '@orders'
         'close|0' = '@positions'
         'desk|*' = '@epics'
-        'reconcile|0' = '@attempts'
-        'resolve|0' = '@attempts'
+        'accounts use|0' = '@accounts'
         'quote|*' = '@epics'
         'prices|0' = '@epics'
         'watch|*' = '@epics'
@@ -751,14 +750,15 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'watchlists remove|0' = '@watchlists'
         'watchlists remove|1' = '@epics'
         'watchlists delete|0' = '@watchlists'
-        'accounts use|0' = '@accounts'
-        'record|0' = 'files'
+        'reconcile|0' = '@attempts'
+        'resolve|0' = '@attempts'
         'config get|0' = 'CAP_ENV CAP_ALLOW_TRADING CAP_ALLOWED_EPICS CAP_MAX_POSITION_SIZE CAP_MAX_WORKING_ORDER_SIZE CAP_MAX_OPEN_POSITIONS CAP_MAX_ORDERS_PER_DAY CAP_REQUIRE_EXPLICIT_CONFIRM CAP_DRY_RUN CAP_DEFAULT_ACCOUNT_ID CAP_HTTP_TIMEOUT_S CAP_LOG_LEVEL CAP_WS_ENABLED CAP_MAX_RISK_PCT CAP_MAX_TOTAL_RISK_PCT CAP_MAX_MARGIN_PCT CAP_MAX_DAILY_LOSS CAP_REQUIRE_STOP CAP_ENSURE_STOP CAP_MAX_DRIFT_PCT CAP_PREVIEW_TTL_S CAP_APPROVAL CAP_MANDATE_FILE CAP_NOTIFY CAP_NOTIFY_CMD CAP_API_URL CAP_STREAM_URL CAP_API_KEY CAP_IDENTIFIER CAP_API_PASSWORD'
         'config set|0' = 'CAP_ENV CAP_ALLOW_TRADING CAP_ALLOWED_EPICS CAP_MAX_POSITION_SIZE CAP_MAX_WORKING_ORDER_SIZE CAP_MAX_OPEN_POSITIONS CAP_MAX_ORDERS_PER_DAY CAP_REQUIRE_EXPLICIT_CONFIRM CAP_DRY_RUN CAP_DEFAULT_ACCOUNT_ID CAP_HTTP_TIMEOUT_S CAP_LOG_LEVEL CAP_WS_ENABLED CAP_MAX_RISK_PCT CAP_MAX_TOTAL_RISK_PCT CAP_MAX_MARGIN_PCT CAP_MAX_DAILY_LOSS CAP_REQUIRE_STOP CAP_ENSURE_STOP CAP_MAX_DRIFT_PCT CAP_PREVIEW_TTL_S CAP_APPROVAL CAP_MANDATE_FILE CAP_NOTIFY CAP_NOTIFY_CMD CAP_API_URL CAP_STREAM_URL'
         'config unset|0' = 'CAP_ENV CAP_ALLOW_TRADING CAP_ALLOWED_EPICS CAP_MAX_POSITION_SIZE CAP_MAX_WORKING_ORDER_SIZE CAP_MAX_OPEN_POSITIONS CAP_MAX_ORDERS_PER_DAY CAP_REQUIRE_EXPLICIT_CONFIRM CAP_DRY_RUN CAP_DEFAULT_ACCOUNT_ID CAP_HTTP_TIMEOUT_S CAP_LOG_LEVEL CAP_WS_ENABLED CAP_MAX_RISK_PCT CAP_MAX_TOTAL_RISK_PCT CAP_MAX_MARGIN_PCT CAP_MAX_DAILY_LOSS CAP_REQUIRE_STOP CAP_ENSURE_STOP CAP_MAX_DRIFT_PCT CAP_PREVIEW_TTL_S CAP_APPROVAL CAP_MANDATE_FILE CAP_NOTIFY CAP_NOTIFY_CMD CAP_API_URL CAP_STREAM_URL'
         'paper check|0' = 'files'
         'paper faults set|0' = 'drop-before drop-after half-body delay status java-code redirect not-json blocked no-reference too-many refuse confirm-late confirm-never stale-confirm old-reference success-reason level-zero no-profit activity-late deal-late drop-stop reject closed-text stop-demanded band slippage part-fill round-size numbers demo-currency new-fields old-rows no-quote unknown-word thin-details margin-factor market-mode shut oldest-again no-code day-start expire-session unauthorised session-cap switch-account rotate-tokens old-token-follows key-paused no-account stream-cut idle-cut bars-lost bars-again one-stream frame-exponents'
         'paper faults clear|0' = 'drop-before drop-after half-body delay status java-code redirect not-json blocked no-reference too-many refuse confirm-late confirm-never stale-confirm old-reference success-reason level-zero no-profit activity-late deal-late drop-stop reject closed-text stop-demanded band slippage part-fill round-size numbers demo-currency new-fields old-rows no-quote unknown-word thin-details margin-factor market-mode shut oldest-again no-code day-start expire-session unauthorised session-cap switch-account rotate-tokens old-token-follows key-paused no-account stream-cut idle-cut bars-lost bars-again one-stream frame-exponents'
+        'record|0' = 'files'
         'help|0' = 'login limits mcp scripts data cron paper architecture agents exit-codes error refusals environment output preview completions reference'
     }
     $everywhere = @(

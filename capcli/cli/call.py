@@ -1,13 +1,15 @@
 """One command from its line to its answer: options, the app that it builds, questions, and the writing."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
 from shlex import join, quote
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec.structs import replace
 
+from capcli.cli.commands import COMMANDS
 from capcli.cli.global_options import Globals
 from capcli.cli.io_streams import IOStreams
 from capcli.errors import (
@@ -29,7 +31,7 @@ from capcli.trading.send_gate import SendGate
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from capcli.app import App, Caller, Options, Runtime
+    from capcli.app import App, Options, Runtime
     from capcli.domain.market import MarketRow
     from capcli.log import Redaction
     from capcli.reply import Reply
@@ -50,6 +52,8 @@ _SENT = {
     "positions amend": "amendment",
     "orders amend": "amendment",
 }
+# Where credentials come from the environment.
+_HEADLESS = ("CAP_API_KEY", "CAP_API_KEY_FILE", "CAP_API_KEY_CMD", "CREDENTIALS_DIRECTORY")
 _PAGES = frozenset({"Topic", "SupportReport"})
 _BY_DEFAULT = "Paper trading, since no environment was chosen (--env, CAP_ENV or capcli login).\n"
 _NO_LIMITS = (
@@ -72,9 +76,6 @@ class Call:
         *,
         json: bool = False,
         line: Sequence[str] = (),
-        options: Globals | None = None,
-        path: list[str] | None = None,
-        env: str | None = None,
         send_gate: SendGate | None = None,
         lent: "App | None" = None,
         redaction: "Redaction | None" = None,
@@ -83,9 +84,9 @@ class Call:
         self.runtime = runtime
         self.json = json
         self.line = line
-        self.options = Globals() if options is None else options
-        self.path: list[str] = [] if path is None else path
-        self.env = env
+        self.options = Globals()
+        self.path: list[str] = []
+        self.env: str | None = None
         self.send_gate = SendGate() if send_gate is None else send_gate
         self.lent = lent
         self.written: int | None = None
@@ -106,27 +107,62 @@ class Call:
 
         return self.runtime.clock if self.runtime else utc_now
 
+    @property
+    def person(self) -> bool:
+        """Whether a person at a terminal can be asked."""
+        return self.streams.interactive and not self.json
+
+    def require_person(self, message: str, following: str) -> None:
+        """Refuse what only a person at a terminal can do. Raises NotConfirmed."""
+        if not self.person:
+            raise NotConfirmed(message, next=following)
+
     def enter(self, name: str) -> None:
         """Note the next word of the command's path."""
         self.path.append(name)
 
-    def build(self, **settings: Any) -> "App":
+    def open(self, kind: type | None = None, *, way_out: str | None = None) -> "App":
+        """Return the app for a result that can be written as asked. Raises UsageError and ConfigError."""
+        self.check_form(kind)
+        app = self.build(way_out=way_out)
+        self.note_default(app)
+        return app
+
+    def build(
+        self,
+        *,
+        options: "Options | None" = None,
+        environ: Mapping[str, str] | None = None,
+        interactive: bool = True,
+        caller: Mapping[str, Any] = MappingProxyType({}),
+        **settings: Any,
+    ) -> "App":
         """Read the settings and return the app. Raises UsageError and ConfigError."""
-        from capcli.app import App
+        from capcli.app import App, Caller
+        from capcli.log import listen, louder
 
         if self.lent is not None:
             self._apps, self.env = [self.lent], self.lent.env
             return self.lent
+        usual: dict[str, Any] = {
+            "send_gate": self.send_gate,
+            "on_wait": lambda why: self.talk(f"{why}\n"),
+            "on_secret": self.redaction.learn,
+            "interactive": interactive and self.person,
+        }
         app = App.build(
-            settings.pop("options", None) or self.app_options(),
-            environ=settings.pop("environ", None) or self.streams.environ,
+            options or self.app_options(),
+            environ=environ or self.streams.environ,
             runtime=self.runtime,
-            caller=self._caller(interactive=settings.pop("interactive", True), **settings.pop("caller", {})),
+            caller=Caller(**usual | dict(caller)),
             **settings,
         )
         self._apps.append(app)
         self.env = app.env
-        self._listen(app.settings.log_level)
+        # Log as much as the option or CAP_LOG_LEVEL asks for, whichever is more.
+        self.stop_listening()
+        level = louder(app.settings.log_level, self.options.verbose)
+        self._deaf = listen(self.streams.stderr, level, self.redaction)
         return app
 
     @property
@@ -138,28 +174,10 @@ class Call:
             self._redaction = Redaction(self.streams.environ)
         return self._redaction
 
-    def _listen(self, level: str) -> None:
-        """Log as much as the option or CAP_LOG_LEVEL asks for, whichever is more."""
-        from capcli.log import listen, louder
-
-        self.stop_listening()
-        self._deaf = listen(self.streams.stderr, louder(level, self.options.verbose), self.redaction)
-
     def stop_listening(self) -> None:
         if self._deaf is not None:
             self._deaf()
             self._deaf = None
-
-    def _caller(self, *, interactive: bool, **given: Any) -> "Caller":
-        from capcli.app import Caller
-
-        usual: dict[str, Any] = {
-            "send_gate": self.send_gate,
-            "on_wait": lambda why: self.talk(f"{why}\n"),
-            "on_secret": self.redaction.learn,
-            "interactive": interactive and self.streams.interactive and not self.json,
-        }
-        return Caller(**usual | given)
 
     def app_options(self) -> "Options":
         from capcli.app import Options
@@ -194,16 +212,29 @@ class Call:
         if not self.options.quiet:
             self.streams.talk(text)
 
-    def check_form(self, kind: type) -> None:
-        """Refuse an output form that a result cannot have, before anything is sent. Raises UsageError."""
+    def check_form(self, kind: type | None = None) -> None:
+        """Refuse an output form that a result cannot have, before anything is sent. Raises UsageError.
+
+        `kind`: its type, where it is not the command's usual one.
+        """
         from capcli.render.fields import check_fields, rows_key
 
+        kind = kind or COMMANDS[self.command].kind()
         if self.options.csv and rows_key(kind) is None:
             raise UsageError(
                 f"{self.command} has no rows, so it cannot be written as CSV; use --json.",
                 next=f"capcli {self.command} --json",
             )
         check_fields(kind, self.options.fields)
+
+    def check_chart_width(self) -> None:
+        """Refuse a chart in a window that is too narrow, before anything is read. Raises UsageError."""
+        from capcli.render.chart import NARROWEST
+
+        terminal = self.streams.look(no_colour=self.options.no_colour)
+        width = terminal.width or terminal.columns
+        if width < NARROWEST and not (self.json or self.options.csv):
+            raise UsageError(f"A chart needs {NARROWEST} columns; here are {width}. Nothing was fetched.")
 
     def confirmed(
         self,
@@ -227,14 +258,14 @@ class Call:
         except ApprovalRequired as waiting:
             return self._approved(waiting, lambda: self._sent(lambda: act(True), left))
         except NotConfirmed as refusal:
-            if self.json or not self.streams.interactive:
+            if not self.person:
                 raise
-            command, asked_later = refusal.next, isinstance(refusal, OrderNotConfirmed)
-        if not (asked_later and self._apps[-1].approvals.needed):
-            told = summary()
-            if not isinstance(told, str):
-                return told
-            self.ask(f"{told}\n{question}", command)
+            command, asks_later = refusal.next, isinstance(refusal, OrderNotConfirmed)
+        if not (asks_later and self._apps[-1].approvals.needed):
+            about = summary()
+            if not isinstance(about, str):
+                return about
+            self.ask(f"{about}\n{question}", command)
         try:
             return self._sent(lambda: act(True), left)
         except ApprovalRequired as waiting:
@@ -254,43 +285,39 @@ class Call:
         Where trading is off or live is locked a person at a terminal may have it sent all the same, by typing
         a word; on live with the PIN, where one can be read.
         """
-        about = partial(self._summed, summary)
+        app = self._apps[-1]
+
+        def about() -> "str | Reply[T]":
+            try:
+                return summary()
+            except DealUnknown:
+                # What is proved not to be there is not asked about.
+                raise
+            except CapcliError as error:
+                # A summary that cannot be read keeps nobody from answering.
+                where = f"On {app.env.upper()}, account {app.broker.account_id or 'unknown'}"
+                return f"Its details could not be read: {error.message}\n{where}"
+
         try:
             return self.confirmed(
                 lambda yes: act(yes, False), given=given, summary=about, question=question, left=left
             )
         except Refused as refusal:
-            if not refusal.by_person or self.json or not self.streams.interactive:
+            if not refusal.by_person or not self.person:
                 raise
-            told = about()
-            if not isinstance(told, str):
-                return told
-            self._ask_word(f"{refusal.message}\n{told}", refusal.next)
-        self._ask_readable_pin(self._apps[-1])
+            found = about()
+            if not isinstance(found, str):
+                return found
+            try:
+                prompt = f"{refusal.message}\n{found}\nType {_WORD} to send it anyway: "
+                answer = self.streams.ask(prompt).strip()
+            except EOFError:
+                answer = ""
+            if answer != _WORD:
+                message = f"You did not type {_WORD}, so nothing was sent."
+                raise NotConfirmed(message, next=refusal.next) from None
+        self._ask_readable_pin(app)
         return self._sent(lambda: act(True, True), left)
-
-    def _summed(self, summary: "Callable[[], str | Reply[T]]") -> "str | Reply[T]":
-        """Return what is asked about; a summary that cannot be read keeps nobody from answering.
-
-        Raises DealUnknown: what is proved not to be there is not asked about.
-        """
-        try:
-            return summary()
-        except DealUnknown:
-            raise
-        except CapcliError as error:
-            app = self._apps[-1]
-            where = f"On {app.env.upper()}, account {app.broker.account_id or 'unknown'}"
-            return f"Its details could not be read: {error.message}\n{where}"
-
-    def _ask_word(self, question: str, command: str | None) -> None:
-        """Have a person type the word that no habit types. Raises NotConfirmed."""
-        try:
-            answer = self.streams.ask(f"{question}\nType {_WORD} to send it anyway: ")
-        except EOFError:
-            answer = ""
-        if answer.strip() != _WORD:
-            raise NotConfirmed(f"You did not type {_WORD}, so nothing was sent.", next=command)
 
     def _ask_readable_pin(self, app: "App") -> None:
         """Have the PIN of live typed, where there is one and it can be read. Raises PinWrong."""
@@ -302,7 +329,7 @@ class Call:
 
     def _approved(self, waiting: ApprovalRequired, send: "Callable[[], Reply[T]]") -> "Reply[T]":
         """Have the person at the terminal approve what they have just asked for, then send it."""
-        if self.json or not self.streams.interactive:
+        if not self.person:
             raise waiting
         app, code = self._apps[-1], waiting.approval_code
         try:
@@ -324,10 +351,9 @@ class Call:
     def _sent(self, work: "Callable[[], Reply[T]]", left: "Callable[[], Reply[T]] | None") -> "Reply[T]":
         from capcli.cli.interrupts import shielded
 
-        return shielded(work, self.send_gate, on_wait=self._say_on_its_way, left=left or self.left_behind)
-
-    def _say_on_its_way(self) -> None:
-        self.streams.talk(ON_ITS_WAY.format(what=_SENT.get(self.command, "change")))
+        note = ON_ITS_WAY.format(what=_SENT.get(self.command, "change"))
+        on_wait = partial(self.streams.talk, note)
+        return shielded(work, self.send_gate, on_wait=on_wait, left=left or self.left_behind)
 
     def left_behind(self) -> "Reply[Any]":
         latest = self.send_gate.latest
@@ -340,21 +366,16 @@ class Call:
 
     def ask(self, question: str, command: str | None) -> None:
         """Ask a person for a yes. Raises NotConfirmed with `command` as the next one."""
-        if not self.agrees(question):
+        if not self.streams.agrees(question):
             raise NotConfirmed("You did not say yes, so nothing was sent.", next=command)
-
-    def agrees(self, question: str) -> bool:
-        """Ask a person at the terminal, and return whether they said yes."""
-        return self.streams.agrees(question)
 
     def agreed(self, act: "Callable[[], Reply[T]]", *, otherwise: "Reply[T]") -> "Reply[T]":
         """Do what a person said yes to a moment ago; `otherwise` is told where it is not done."""
-        left = lambda: otherwise  # noqa: E731
         try:
-            return self._sent(act, left)
+            return self._sent(act, lambda: otherwise)
         except ApprovalRequired as waiting:
             with suppress(NotConfirmed):
-                return self._approved(waiting, lambda: self._sent(act, left))
+                return self._approved(waiting, lambda: self._sent(act, lambda: otherwise))
         return otherwise
 
     def ask_pin(self, app: "App") -> None:
@@ -364,7 +385,7 @@ class Call:
         """
         if not app.pin.needed:
             return
-        if self.json or not self.streams.interactive:
+        if not self.person:
             raise PinNeeded(
                 f"capcli {self.command} takes the PIN of live, and a person types it on a terminal: not a "
                 "pipe, a script or --json. Nothing was done.",
@@ -402,33 +423,33 @@ class Call:
         """Return a next command for the env, profile and (with `account`) account of this line."""
         words = (command or "").split()
         named = self.env or self.options.env in _ENVS
-        if words == ["capcli", "login"] and self._is_headless:
+        if words == ["capcli", "login"] and any(map(self.streams.environ.get, _HEADLESS)):
             # The environment goes before the keychain: a login would change nothing.
             return "capcli help environment"
         if command is None or not named or words[:1] != ["capcli"] or {"help", "--help"} & set(words):
             return command
-        given = (
-            ("--env", self.options.env),
-            ("--profile", self.options.profile),
-            ("--account", self.options.account if account else None),
-        )
-        same = [f" {name} {quote(text)}" for name, text in given if text and name not in words]
+        given = {name: text for name, text in self.options.place.items() if account or name != "--account"}
+        same = [f" {name} {quote(text)}" for name, text in given.items() if name not in words]
         return "".join(["capcli", *same, command.removeprefix("capcli")])
-
-    @property
-    def _is_headless(self) -> bool:
-        places = ("CAP_API_KEY", "CAP_API_KEY_FILE", "CAP_API_KEY_CMD", "CREDENTIALS_DIRECTORY")
-        return any(self.streams.environ.get(name) for name in places)
 
     def write(self, reply: "Reply[Any]", env: str | None, *, explain: bool = False) -> None:
         """Write a reply as it was asked for; its problem goes to stderr, or into the document."""
         reply = self._addressed(reply)
-        self._write(reply, env, explain=explain)
+        if self.json:
+            from capcli.render.envelope import document, encode
+
+            self.streams.document(encode(document(self.command, env, reply, only=self.options.fields)))
+        else:
+            self.streams.result(self._text(reply, env, explain=explain), long=self._may_page(reply))
+            if reply.problem is not None:
+                self.complain(self._unrepeated(reply.problem, reply.data))
         self.warn(reply.data)
         self.written = reply.exit_code
         self.about_order = bool(self.send_gate.latest or getattr(reply.data, "attempt_id", None))
         if self.streams.lost and self.about_order:
-            self.talk_on_order(reply)
+            # Quiet or not: stdout did not take what became of what was sent.
+            sentence = getattr(reply.data, "sentence", "")
+            self.streams.talk(f"{sentence} See: {self.addressed('capcli history executions')}\n")
 
     def show(self, reply: "Reply[Any]", env: str | None, *, explain: bool = False) -> None:
         """Write what a person looks at before a question; the command's own result is still to come."""
@@ -440,26 +461,14 @@ class Call:
         self.streams.talk(f"{self._text(reply, env, explain=True).rstrip()}\n")
         self.warn(reply.data)
 
-    def _write(self, reply: "Reply[Any]", env: str | None, *, explain: bool) -> None:
-        if self.json:
-            from capcli.render.envelope import document, encode
-
-            content = document(self.command, env, reply, only=self.options.fields)
-            self.streams.document(encode(content))
-            return
-        self.streams.result(self._text(reply, env, explain=explain), long=self._may_page(reply))
-        if reply.problem is not None:
-            self.complain(self._unrepeated(reply.problem, reply.data))
-
     def _unrepeated(self, problem: Problem, data: Any) -> Problem:
         """Shorten what the same screen has just said: a pipe takes stdout away, a terminal shows both."""
-        said = getattr(data, "sentence", None) or ""
-        if not self.streams.interactive or problem.message not in said:
+        sentence = getattr(data, "sentence", None) or ""
+        if not self.streams.interactive or problem.message not in sentence:
             return problem
-        shown = problem.next is None or problem.next in {getattr(data, "next", None), *said.split(": ")}
-        return replace(
-            problem, message=f"exit code {problem.exit_code}", next=None if shown else problem.next
-        )
+        known = problem.next in {None, getattr(data, "next", None), *sentence.split(": ")}
+        following = None if known else problem.next
+        return replace(problem, message=f"exit code {problem.exit_code}", next=following)
 
     def warn(self, data: Any) -> None:
         """Say on stderr, quiet or not, what could not be read, recorded or locked."""
@@ -476,18 +485,12 @@ class Call:
             return False
         return rows_key(type(reply.data)) is not None or type(reply.data).__name__ in _PAGES
 
-    def talk_on_order(self, reply: "Reply[Any]") -> None:
-        """Say on stderr, quiet or not, what became of what was sent: stdout did not take it."""
-        sentence = getattr(reply.data, "sentence", "")
-        self.streams.talk(f"{sentence} See: {self.addressed('capcli history executions')}\n")
-
     def _addressed(self, reply: "Reply[Any]") -> "Reply[Any]":
         problem, data = reply.problem, reply.data
         if self.command == "login" and problem is None:
             # What it was typed for is the profile's own from now on.
             return reply
-        if problem is not None:
-            problem = self.again(problem)
+        problem = problem and self.again(problem)
         if isinstance(getattr(data, "next", None), str):
             data = replace(data, next=self.addressed(data.next))
         return replace(reply, data=data, problem=problem)
@@ -499,27 +502,24 @@ class Call:
 
         key, only = rows_key(type(reply.data)), self.options.fields
         subject = text.Subject(env, reply.account_id)
-        look = replace(self.streams.look(no_colour=self.options.no_colour), local=self.options.local)
-        if look.width is not None:
-            look = replace(look, numbers=self._numbers(reply))
+        terminal = replace(self.streams.look(no_colour=self.options.no_colour), local=self.options.local)
+        if terminal.width is not None and self._apps:
+            from capcli.cli.deal_names import deals_in, numbers_of
+
+            deals, give = deals_in(reply)
+            numbers = numbers_of(self._apps[-1], reply.account_id, deals, give=give) if deals else {}
+            terminal = replace(terminal, numbers=numbers)
         if self.options.csv and key:
             names = only or field_names(type(reply.data))
-            return text.csv_text(plain(reply.data)[key], names, look=look if look.terminal else None)
+            return text.csv_text(plain(reply.data)[key], names, look=terminal if terminal.terminal else None)
         if only:
             data = pick(type(reply.data), plain(reply.data), only)
-            return text.rows_text(data.get(key, [data]) if key else [data], only, subject, look)
-        return text.text(reply.data, subject, look, explain=explain, asked=asked)
-
-    def _numbers(self, reply: "Reply[Any]") -> dict[str, int]:
-        """Return the numbers of the deals that a result shows on a terminal."""
-        from capcli.cli.deal_names import deals_in, numbers_of
-
-        found, give = deals_in(reply)
-        return numbers_of(self._apps[-1], reply.account_id, found, give=give) if found and self._apps else {}
+            return text.rows_text(data.get(key, [data]) if key else [data], only, subject, terminal)
+        return text.text(reply.data, subject, terminal, explain=explain, asked=asked)
 
     def complain(self, problem: Problem) -> None:
         """Write on stderr what stopped the command, and the next command."""
         from capcli.render.text import problem_text
 
-        look = self.streams.stderr_look(no_colour=self.options.no_colour)
-        self.streams.talk(problem_text(problem, look))
+        terminal = self.streams.stderr_look(no_colour=self.options.no_colour)
+        self.streams.talk(problem_text(problem, terminal))

@@ -1,69 +1,61 @@
 """`capcli config`: effective settings, their sources, edits of config.toml, and where files are."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from capcli.cli.call import Call
+from capcli.cli.options import argument
 from capcli.cli.run import finish, run
-from capcli.cli.tree import command, epilog, new_app
+from capcli.cli.tree import command, epilog, group
 from capcli.errors import UsageError
 from capcli.reply import Reply
 
 if TYPE_CHECKING:
-    from capcli.cli.call import Call
+    from capcli.app import App
     from capcli.render.results import SettingChanged, SettingShown
     from capcli.settings import Profile
     from capcli.system import Folders
 
-app = new_app("Effective settings and where each comes from.", invoke_without_command=True)
-_Name = Annotated[str, typer.Argument(metavar="NAME", help="CAP_ALLOW_TRADING, or allow_trading.")]
-_Value = Annotated[
-    str, typer.Argument(metavar="VALUE", help="`capcli config get NAME` says what is allowed.")
-]
+config = group(invoke_without_command=True)
+_Name = Annotated[str, argument("NAME", "CAP_ALLOW_TRADING, or allow_trading.")]
+_Value = Annotated[str, argument("VALUE", "`capcli config get NAME` says what is allowed.")]
 
 
-@app.callback(
+@config.callback(
     epilog=epilog(
         "capcli config\ncapcli config get CAP_ALLOW_TRADING\ncapcli config set CAP_MAX_POSITION_SIZE 5"
     )
 )
-def config(ctx: typer.Context) -> None:
+def every(ctx: typer.Context) -> None:
     if ctx.invoked_subcommand is None:
         from capcli.render.results import SettingsFound
 
-        def use(application: Any) -> Reply[SettingsFound]:
-            return Reply(SettingsFound(application.settings.profile, application.settings.rows))
-
-        run(ctx, use, SettingsFound)
+        run(ctx, lambda app: Reply(SettingsFound(app.settings.profile, app.settings.rows)))
 
 
-@command(app, "get", example="capcli config get CAP_ALLOW_TRADING --json")
-def get(
-    ctx: typer.Context,
-    name: _Name,
-) -> None:
+@command(config, example="capcli config get CAP_ALLOW_TRADING --json")
+def get(ctx: typer.Context, name: _Name) -> None:
     """One setting: its value, its source, what is allowed."""
-    from capcli.render.results import SettingShown
-
-    run(ctx, lambda application: Reply(_setting(application.settings.rows, name)), SettingShown)
+    run(ctx, lambda app: Reply(_setting(app, name)))
 
 
-def _setting(rows: Any, name: str) -> "SettingShown":
+def _setting(app: "App", name: str) -> "SettingShown":
     from capcli.render.results import SettingShown
     from capcli.settings.table import BY_NAME, PREFIX, did_you_mean
 
-    wanted = name.upper().removeprefix(PREFIX)
+    rows, wanted = app.settings.rows, PREFIX + name.upper().removeprefix(PREFIX)
     for row in rows:
-        if row.name == PREFIX + wanted:
+        if row.name == wanted:
             known = BY_NAME.get(row.name)
             allowed = known.allowed if known else "never shown; `capcli login --status` says where it is"
             return SettingShown(row.name, row.value, row.source, allowed, row.description)
-    hint = did_you_mean(PREFIX + wanted, [row.name for row in rows])
+    hint = did_you_mean(wanted, [row.name for row in rows])
     raise UsageError(f"There is no setting {name[:60]!a}.{hint}", next="capcli help environment")
 
 
 @command(
-    app,
+    config,
     "set",
     example="capcli config set CAP_MAX_POSITION_SIZE 5\n"
     "capcli config set allowed_epics SILVER,GOLD --profile swing",
@@ -77,19 +69,18 @@ def set_(ctx: typer.Context, name: _Name, value: _Value) -> None:
     _change(ctx, name, value.strip())
 
 
-@command(app, "unset", example="capcli config unset CAP_MAX_POSITION_SIZE")
+@command(config, example="capcli config unset CAP_MAX_POSITION_SIZE")
 def unset(ctx: typer.Context, name: _Name) -> None:
     """Remove a setting from a profile of config.toml; its default applies again."""
     _change(ctx, name, None)
 
 
 def _change(ctx: typer.Context, name: str, value: str | None) -> None:
-    from capcli.render.results import SettingChanged
     from capcli.settings.table import PREFIX
     from capcli.system import folders
 
     call: Call = ctx.find_root().obj
-    call.check_form(SettingChanged)
+    call.check_form()
     # Not through the app: this must work when a setting is what is broken.
     places = folders(call.streams.environ)
     key = name.strip().lower().removeprefix(PREFIX.lower())
@@ -97,7 +88,7 @@ def _change(ctx: typer.Context, name: str, value: str | None) -> None:
     finish(call, Reply(change), None)
 
 
-def _set(call: "Call", places: "Folders", key: str, value: str) -> "SettingChanged":
+def _set(call: Call, places: "Folders", key: str, value: str) -> "SettingChanged":
     from capcli.render.results import SettingChanged
     from capcli.settings import check_edit, check_profile, read_profile, write_setting
     from capcli.settings.table import BY_KEY
@@ -113,7 +104,7 @@ def _set(call: "Call", places: "Folders", key: str, value: str) -> "SettingChang
     return SettingChanged(title, chosen.name, places.config_file, old, new, said)
 
 
-def _removed(call: "Call", places: "Folders", key: str, typed: str) -> "SettingChanged":
+def _removed(call: Call, places: "Folders", key: str, typed: str) -> "SettingChanged":
     from capcli.render.results import SettingChanged
     from capcli.settings import default_profile, did_you_mean, read_profile, remove_setting
     from capcli.settings.table import BY_KEY
@@ -178,7 +169,7 @@ def _repeated(key: str, text: str | None) -> str | None:
         return "an unusable value"
 
 
-def _sentence(call: "Call", name: str, old: str | None, new: str | None, *, same: bool) -> str:
+def _sentence(call: Call, name: str, old: str | None, new: str | None, *, same: bool) -> str:
     if same:
         return f"{name} was {old or 'not set'} there already. Nothing was written."
     done = f"{name} was removed." if new is None else f"{name} is {new} now."
@@ -186,14 +177,14 @@ def _sentence(call: "Call", name: str, old: str | None, new: str | None, *, same
     return done + first
 
 
-@command(app, "path", example="capcli config path")
+@command(config, example="capcli config path")
 def path(ctx: typer.Context) -> None:
     """Where config.toml, the journal and the paper broker are."""
     from capcli.render.results import Places
     from capcli.system import folders
 
-    call = ctx.find_root().obj
-    call.check_form(Places)
+    call: Call = ctx.find_root().obj
+    call.check_form()
     # Not through the app: this must work when the settings are what is broken.
     found = folders(call.streams.environ)
     places = Places(found.config_file, found.journal, found.paper, found.locks, found.cache)

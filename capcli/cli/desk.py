@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from io import StringIO
+from itertools import chain
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
@@ -12,7 +13,8 @@ from msgspec.structs import replace
 from capcli.cli.call import Call
 from capcli.cli.inputs import listed
 from capcli.cli.io_streams import IOStreams
-from capcli.cli.tree import command, new_app
+from capcli.cli.options import argument
+from capcli.cli.tree import command
 from capcli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -22,21 +24,16 @@ if TYPE_CHECKING:
     from capcli.desk.screen import Desk
     from capcli.render.blocks import Terminal
 
-app = new_app()
 # A key is pressed by mistake more easily than a line is typed. What is waited for is seen on the screen.
 PRESENCE: Mapping[str, Any] = MappingProxyType({"asks_always": True, "on_wait": lambda _why: None})
 
 
-@command(app, "desk", example="capcli desk\ncapcli desk SILVER GOLD EURUSD")
+@command(example="capcli desk\ncapcli desk SILVER GOLD EURUSD")
 def desk(
     ctx: typer.Context,
-    epics: Annotated[
-        list[str] | None, typer.Argument(metavar="[EPIC...]", help="Markets whose prices it shows.")
-    ] = None,
+    epics: Annotated[list[str] | None, argument("[EPIC...]", "Markets whose prices it shows.")] = None,
 ) -> None:
-    """The account full screen: positions, orders, prices, a chart.
-
-    Each key runs one of the commands: p makes an order, c closes, e amends, x cancels, a approves, h
+    """Each key runs one of the commands: p makes an order, c closes, e amends, x cancels, a approves, h
     halts, F flattens, ? lists them all. What changes the account is shown first, and sent only after your
     yes; keys count two seconds after the question appears. It needs a terminal; elsewhere use `capcli
     status`.
@@ -47,17 +44,12 @@ def desk(
             "The desk is a full screen, and needs a terminal to draw it on. Nothing was read.",
             next="capcli status",
         )
-    application = call.build(caller=PRESENCE)
-    # Nothing but the screen may write to the terminal.
-    call.stop_listening()
-    _run(call, desk_of(call, application, listed(epics) if epics else ()))
-    raise typer.Exit(0)
-
-
-def _run(call: Call, found: "Desk") -> None:
-    """Show the desk until a person leaves. Raises MayBeLive where they did not wait for an answer."""
     from capcli.desk.screen import DeskScreen
 
+    app = call.build(caller=PRESENCE)
+    # Nothing but the screen may write to the terminal.
+    call.stop_listening()
+    found = desk_of(call, app, listed(epics))
     screen = DeskScreen(found)
     found.reader.start()
     try:
@@ -68,6 +60,7 @@ def _run(call: Call, found: "Desk") -> None:
         raise screen.problem
     if screen.left_behind:
         call.left_behind()
+    raise typer.Exit(0)
 
 
 def desk_of(call: Call, application: "App", epics: Sequence[str]) -> "Desk":
@@ -149,9 +142,8 @@ def run_line(desk: Call, application: "App", line: Sequence[str], talk: "Convers
     )
     # With the options of the desk, so that a next command is for the same environment and account.
     given = desk.options
-    named = (("--env", given.env), ("--profile", given.profile), ("--account", given.account))
-    words = [word for name, text in named if text for word in (name, text)]
-    words += ["--no-color"] * given.no_colour + ["--tz", "local"] * given.local + [*line]
+    words = [*chain.from_iterable(given.place.items()), *["--no-color"] * given.no_colour]
+    words += [*["--tz", "local"] * given.local, *line]
     one = Call(
         spoken, desk.runtime, line=words, send_gate=desk.send_gate, lent=application, redaction=desk.redaction
     )

@@ -3,22 +3,14 @@
 import typer
 
 from capcli.cli.run import run
-from capcli.cli.tree import command, new_app
-
-app = new_app()
+from capcli.cli.tree import command
 
 
-@command(
-    app, "exposure", example="capcli exposure\ncapcli exposure --csv --fields group,name,net,loss_at_stops"
-)
+@command(example="capcli exposure\ncapcli exposure --csv --fields group,name,net,loss_at_stops")
 def exposure(ctx: typer.Context) -> None:
-    """What is at stake: notional, margin, loss at the stops.
-
-    By market, by class and by the instrument's currency, in account currency, with totals and percent of
+    """By market, by class and by the instrument's currency, in account currency, with totals and percent of
     equity. The loss counts from now, as if every stop were hit at its level: only a guaranteed stop is
     certain to fill there, and the loss of a position without a stop is unlimited. Working orders are not
     counted.
     """
-    from capcli.account.exposure import ExposureFound
-
-    run(ctx, lambda application: application.exposures.show(), ExposureFound)
+    run(ctx, lambda app: app.exposures.show())

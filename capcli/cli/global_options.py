@@ -28,6 +28,12 @@ class Globals(Struct, frozen=True):
     verbose: int = 0
     local: bool = False
 
+    @property
+    def place(self) -> dict[str, str]:
+        """The options that say where a command works."""
+        named = {"--env": self.env, "--profile": self.profile, "--account": self.account}
+        return {name: text for name, text in named.items() if text}
+
 
 def hoist(argv: Sequence[str]) -> list[str]:
     """Return the line with its global options in front, so that one parse reads them; `--` ends the search.

@@ -2,20 +2,21 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from importlib import import_module
+from typing import Annotated
 
 import typer
 
 from capcli.cli import pages
+from capcli.cli.call import Call
+from capcli.cli.options import argument, option
 from capcli.cli.run import finish
-from capcli.cli.tree import command, new_app
+from capcli.cli.tree import command
 from capcli.errors import UsageError
+from capcli.reply import Reply
 
-if TYPE_CHECKING:
-    from capcli.cli.call import Call
-
-app = new_app()
 _EXITS = frozenset({"exit", "exits", "exit-code", "exit-codes", "code", "codes"})
+_ERRORS = frozenset({"error", "errors"})
 # What people look for under another word, and the command that is about it.
 ELSEWHERE = {
     "stop": "positions amend",
@@ -27,71 +28,63 @@ ELSEWHERE = {
 }
 
 
-@command(app, "help", example="capcli help exit-codes\ncapcli help error EPIC_UNKNOWN")
-def topic(
+@command(example="capcli help exit-codes\ncapcli help error EPIC_UNKNOWN")
+def help(  # noqa: A001  the command's name
     ctx: typer.Context,
-    name: Annotated[str | None, typer.Argument(metavar="TOPIC", show_default=False)] = None,
-    code: Annotated[
-        str | None, typer.Argument(metavar="CODE", help="With error: the code.", show_default=False)
-    ] = None,
+    name: Annotated[str | None, argument("TOPIC")] = None,
+    code: Annotated[str | None, argument("CODE", "With error: the code.")] = None,
     *,
     shell: Annotated[
-        str | None,
-        typer.Option(
-            metavar="SHELL", help="With completions: print the script of bash, zsh, fish or powershell."
-        ),
+        str | None, option("With completions: print the script of bash, zsh, fish or powershell.", "SHELL")
     ] = None,
 ) -> None:
-    """Pages to read: exit codes, settings, output, all commands."""
+    from capcli.render.error_pages import exit_page, outcomes, page
     from capcli.render.results import Topic
-    from capcli.reply import Reply
 
-    call = ctx.find_root().obj
-    call.check_form(Topic)
+    call: Call = ctx.find_root().obj
+    call.check_form()
+    topic = (name or "").lower()
     if shell is not None:
-        _print_script(call, name, shell.lower())
+        _print_script(call, topic, shell.lower())
     if name is None:
-        lines = [f"capcli help {word:<13}{pages.ABOUT[word]}" for word in PAGES]
-        finish(call, Reply(Topic("help", "\n".join(["There are:", *lines]))), None)
-        return
-    if name.lower() in _EXITS and code is None:
-        name = "exit-codes"
+        lines = ["There are:", *(f"capcli help {word:<13}{pages.ABOUT[word]}" for word in PAGES)]
+        finish(call, Reply(Topic("help", "\n".join(lines))), None)
     if code is not None:
-        finish(call, Reply(Topic(f"{name.lower()} {code.upper()}", _coded_page(name, code))), None)
-    page = PAGES.get(name.lower()) or _page_of_code(name)
-    if page is None:
-        raise UsageError(
-            f"There is no topic {name[:60]!a}. There are: {', '.join(PAGES)}.", next=_nearest(name)
-        )
-    finish(call, Reply(Topic(name.lower(), page())), None)
+        if code.isdecimal() and topic in _ERRORS | _EXITS:
+            text = exit_page(int(code))
+        elif topic in _ERRORS:
+            text = page(code)
+        else:
+            raise UsageError(f"One word too many: {code[:60]}.", next=f"capcli help {name}")
+        finish(call, Reply(Topic(f"{topic} {code.upper()}", text)), None)
+    topic = "exit-codes" if topic in _EXITS else topic
+    if topic in PAGES:
+        text = PAGES[topic]()
+    elif topic.isdecimal():
+        text = exit_page(int(topic))
+    elif topic.upper().replace("-", "_") in outcomes():
+        text = page(topic)
+    else:
+        message = f"There is no topic {name[:60]!a}. There are: {', '.join(PAGES)}."
+        raise UsageError(message, next=_nearest(topic))
+    finish(call, Reply(Topic(topic, text)), None)
 
 
-def _nearest(name: str) -> str:
+def _nearest(word: str) -> str:
     """Return the command that shows what a word is about, where it is no page's name."""
-    from capcli.cli.main import Root
+    from capcli.cli.commands import LISTED
     from capcli.cli.word_tables import COMMANDS
 
-    word = name.lower()
-    meant = ELSEWHERE.get(word) or (word if word in Root.lazy else COMMANDS.get(word, "")).partition(" -")[0]
+    meant = ELSEWHERE.get(word) or (word if word in LISTED else COMMANDS.get(word, "")).partition(" -")[0]
     return f"capcli {meant.partition(' {')[0]} --help" if meant else "capcli help"
 
 
-def _page_of_code(name: str) -> Callable[[], str] | None:
-    """Return the page of an exit code or of an error code that stands alone."""
-    from capcli.render.error_pages import exit_page, outcomes, page
-
-    if name.isdecimal():
-        return partial(exit_page, int(name))
-    return partial(page, name) if name.upper().replace("-", "_") in outcomes() else None
-
-
-def _print_script(call: "Call", name: str | None, shell: str) -> None:
+def _print_script(call: Call, topic: str, shell: str) -> None:
     """Print a script as it is: a shell reads it, so nothing is wrapped or marked."""
     from capcli.cli.completions import WRITERS, script
     from capcli.render.results import Topic
-    from capcli.reply import Reply
 
-    if (name or "").lower() != "completions" or shell not in WRITERS:
+    if topic != "completions" or shell not in WRITERS:
         raise UsageError(
             f"--shell prints a completion script. Allowed: {', '.join(WRITERS)}.",
             next="capcli help completions",
@@ -101,34 +94,6 @@ def _print_script(call: "Call", name: str | None, shell: str) -> None:
         finish(call, Reply(Topic("completions", text)), None)
     call.streams.result(text)
     raise typer.Exit
-
-
-def _exit_codes() -> str:
-    from capcli.render.error_pages import exit_codes
-
-    return exit_codes()
-
-
-def _errors() -> str:
-    from capcli.render.error_pages import index
-
-    return index()
-
-
-def _coded_page(name: str, code: str) -> str:
-    from capcli.render.error_pages import exit_page, page
-
-    if code.isdecimal() and name.lower() in {"error", "errors", *_EXITS}:
-        return exit_page(int(code))
-    if name.lower() not in {"error", "errors"}:
-        raise UsageError(f"One word too many: {code[:60]}.", next=f"capcli help {name}")
-    return page(code)
-
-
-def _refusals() -> str:
-    from capcli.refusals import page
-
-    return page()
 
 
 def _environment() -> str:
@@ -171,8 +136,8 @@ def _environment() -> str:
     return "\n".join(lines)
 
 
-def _output() -> str:
-    return """A terminal gets tables, a pipe gets plain text that is never cut. Results go to
+_OUTPUT = """\
+A terminal gets tables, a pipe gets plain text that is never cut. Results go to
 stdout; messages and errors go to stderr.
 
 --json      one document: ok, schema, command, env, account_id, data, and error
@@ -186,10 +151,8 @@ stdout; messages and errors go to stderr.
 --tz local  times in tables, and times that you type without an offset, in this
             computer's zone; --json and --csv stay in UTC
 --quiet     nothing on stderr but errors; on a preview also --id-only."""
-
-
-def _preview() -> str:
-    return """Every order is previewed, then executed by the preview's id:
+_PREVIEW = """\
+Every order is previewed, then executed by the preview's id:
 
   capcli preview SILVER --size 1.5 --stop 24.50
   capcli execute p_... --confirm
@@ -212,10 +175,8 @@ besides: at the question on a terminal, by a form in the assistant's window, or
 with capcli approve CODE. Previews live ten minutes then.
 
 --explain puts each field in a sentence with its arithmetic."""
-
-
-def _completions() -> str:
-    return """Tab completes commands, options and values. Print the script of your shell into
+_COMPLETIONS = """\
+Tab completes commands, options and values. Print the script of your shell into
 a file, in a folder that exists, and open a new shell; again after an update.
 
 bash (with the package bash-completion; else source the file in ~/.bashrc)
@@ -239,27 +200,20 @@ files, never from the network; capcli logout --forget and capcli paper reset
 forget them."""
 
 
-def _reference() -> str:
-    from capcli.cli.reference import reference
-
-    return reference()
-
-
-def _agents() -> str:
-    from capcli.cli.agents_page import page
-
-    return page()
+def _made_in(module: str, function: str = "page") -> Callable[[], str]:
+    """Return a page that is made where its table stands; that is imported when the page is read."""
+    return lambda: str(getattr(import_module(f"capcli.{module}"), function)())
 
 
 PAGES: dict[str, Callable[[], str]] = {
     **{name: partial(pages.page, name) for name in pages.NAMES},
-    "agents": _agents,
-    "exit-codes": _exit_codes,
-    "error": _errors,
-    "refusals": _refusals,
+    "agents": _made_in("cli.agents_page"),
+    "exit-codes": _made_in("render.error_pages", "exit_codes"),
+    "error": _made_in("render.error_pages", "index"),
+    "refusals": _made_in("refusals"),
     "environment": _environment,
-    "output": _output,
-    "preview": _preview,
-    "completions": _completions,
-    "reference": _reference,
+    "output": lambda: _OUTPUT,
+    "preview": lambda: _PREVIEW,
+    "completions": lambda: _COMPLETIONS,
+    "reference": _made_in("cli.reference", "reference"),
 }

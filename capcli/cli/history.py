@@ -3,67 +3,82 @@
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from msgspec import Struct
 
 from capcli.cli.call import Call
-from capcli.cli.drawing import check_width
 from capcli.cli.inputs import instant, listed, span
+from capcli.cli.options import From, Last, To, flag, option
 from capcli.cli.pin import recognise
 from capcli.cli.run import run
-from capcli.cli.tree import command, epilog, new_app
-from capcli.errors import NotConfirmed, UsageError
+from capcli.cli.tree import command, epilog, group
+from capcli.errors import UsageError
 
 if TYPE_CHECKING:
     from capcli.account.history import History, Span
-    from capcli.account.statistics import StatsFound
     from capcli.app import App
     from capcli.reply import Reply
-    from capcli.safety.audit import Verified
 
-app = new_app("Activity, bookings, realised P&L; what was sent from here.", no_args_is_help=True)
-
-_SECOND = timedelta(seconds=1)
-_Last = Annotated[str | None, typer.Option(metavar="SPAN", help="How far back: 90m, 24h, 7d, 2w.")]
-_From = Annotated[str | None, typer.Option("--from", metavar="TIME", help="From this time (UTC).")]
-_To = Annotated[str | None, typer.Option("--to", metavar="TIME", help="To this time (UTC).")]
-_Epics = Annotated[
-    list[str] | None, typer.Option("--epic", metavar="EPIC", help="Only this market; repeatable.")
-]
-_Types = Annotated[
-    list[str] | None, typer.Option("--type", metavar="TYPE", help="As the broker writes it; repeatable.")
-]
-_Statuses = Annotated[
-    list[str] | None, typer.Option("--status", metavar="STATUS", help="As the broker writes it; repeatable.")
-]
-_Deal = Annotated[str | None, typer.Option("--deal", metavar="DEAL", help="Only rows of this deal.")]
+history = group(
+    no_args_is_help=True,
+    epilog=epilog("capcli history report --last 30d\ncapcli history executions --last 5"),
+)
+_HISTORY, _JOURNAL = "Read {} of {} parts of the history.\n", "Checked {} of {} entries.\n"
 
 
-@app.callback(epilog=epilog("capcli history report --last 30d\ncapcli history executions --last 5"))
-def history() -> None:
-    pass
+class SpanOptions(Struct, frozen=True):
+    """Of which time, as typed."""
+
+    last: Last = None
+    start: From = None
+    end: To = None
+
+    def read(self, call: Call) -> "Span":
+        """Return the time that is meant. Raises UsageError."""
+        from capcli.account.history import Span
+
+        if self.last is not None and (self.start is not None or self.end is not None):
+            raise UsageError(
+                "--last and --from/--to cannot be used together.", next=f"capcli {call.command} --help"
+            )
+        since = instant("--from", self.start, call.clock, local=call.options.local)
+        until = instant("--to", self.end, call.clock, local=call.options.local)
+        return Span(since, until, span("--last", self.last))
+
+
+class RowOptions(SpanOptions, frozen=True):
+    """Of which time, and which rows of it."""
+
+    epics: Annotated[list[str] | None, option("Only this market; repeatable.", "EPIC", "--epic")] = None
+    types: Annotated[list[str] | None, option("As the broker writes it; repeatable.", "TYPE", "--type")] = (
+        None
+    )
+    statuses: Annotated[
+        list[str] | None, option("As the broker writes it; repeatable.", "STATUS", "--status")
+    ] = None
+
+
+_Sources = Annotated[list[str] | None, option("USER, SYSTEM, SL, TP...", "SOURCE", "--source")]
+_Deal = Annotated[str | None, option("Only rows of this deal.", "DEAL")]
 
 
 @command(
-    app,
-    "executions",
-    example="capcli history executions --last 5\ncapcli history executions --csv > executions.csv",
+    history, example="capcli history executions --last 5\ncapcli history executions --csv > executions.csv"
 )
 def executions(
     ctx: typer.Context,
-    last: Annotated[int, typer.Option(min=1, max=1000, help="Number of attempts, newest first.")] = 20,
+    last: Annotated[int, option("Number of attempts, newest first.", None, min=1, max=1000)] = 20,
 ) -> None:
     """What was ordered, sent and answered, what happened to it, and when.
 
     From this computer's journal only: no request is made, and what was sent elsewhere is not in it.
     """
-    from capcli.account.executions import ExecutionsFound
-
-    run(ctx, lambda application: application.executions_log.latest(last), ExecutionsFound)
+    run(ctx, lambda app: app.executions_log.latest(last))
 
 
-@command(app, "verify", example="capcli history verify\ncapcli history verify --json")
+@command(history, example="capcli history verify\ncapcli history verify --json")
 def verify(ctx: typer.Context) -> None:
     """Find changed, removed, added or cut-off rows in the journal.
 
@@ -72,162 +87,114 @@ def verify(ctx: typer.Context) -> None:
     paper it is a plain hash. The journal's length is also stored outside its folder, and in the keychain.
     After a finding no new risk is sent; closing is still possible.
     """
-    from capcli.safety.audit import Verified
-
-    run(
-        ctx,
-        lambda application: application.verification.verify(progress=_counted(ctx, application)),
-        Verified,
-    )
+    call: Call = ctx.find_root().obj
+    run(ctx, lambda app: app.verification.verify(progress=_progress(call, app, _JOURNAL)))
 
 
-@command(
-    app,
-    "accept",
-    example='capcli history accept\ncapcli history accept --reason "restored Monday\'s backup"',
-)
+@command(history, example='capcli history accept\ncapcli history accept --reason "restored Monday\'s backup"')
 def accept(
     ctx: typer.Context,
-    reason: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="The reason, stored in the journal.")
-    ] = None,
+    reason: Annotated[str | None, option("The reason, stored in the journal.", "TEXT")] = None,
 ) -> None:
     """Continue with the journal although it is older or changed.
 
     A person does this on a terminal, after comparing it with the broker's own history: orders that are
     not in it may be live. Earlier previews and approvals end. On live it asks for the PIN.
     """
-    from capcli.safety.audit import Verified
-
     call: Call = ctx.find_root().obj
 
-    def use(application: "App") -> "Reply[Verified]":
-        service, keychain = application.verification, application.credentials.in_keychain
-        found = service.verify(ask_keychain=keychain, progress=_counted(ctx, application))
+    def use(app: "App") -> "Reply[Any]":
+        service, keychain = app.verification, app.credentials.in_keychain
+        found = service.verify(ask_keychain=keychain, progress=_progress(call, app, _JOURNAL))
         if found.problem is None:
             return found
-        if call.json or not call.streams.interactive:
-            raise NotConfirmed(
-                f"{found.problem.message} Only a person on a terminal can accept it: not a pipe, a script"
-                f" or --json. "
-                "Nothing was changed.",
-                next="capcli history accept",
-            )
-        recognise(call, application, "what the journal holds counts there too", "Nothing was changed.")
+        again = "capcli history accept"
+        call.require_person(
+            f"{found.problem.message} Only a person on a terminal can accept it: not a pipe, a script"
+            " or --json. Nothing was changed.",
+            again,
+        )
+        recognise(call, app, "what the journal holds counts there too", "Nothing was changed.")
         call.talk(f"{found.problem.message}\n")
         why = reason or call.streams.ask("What happened to the journal? ")
-        call.ask("From now on it counts as correct. Accept it?", "capcli history accept")
-        return service.accept(reason=why, ask_keychain=keychain, progress=_counted(ctx, application))
+        call.ask("From now on it counts as correct. Accept it?", again)
+        return service.accept(reason=why, ask_keychain=keychain, progress=_progress(call, app, _JOURNAL))
 
-    run(ctx, use, Verified)
+    run(ctx, use)
 
 
 @command(
-    app,
-    "activity",
+    history,
     example="capcli history activity --last 24h\n"
     "capcli history activity --from 2026-01-01 --to 2026-02-01 --epic GOLD --status REJECTED --csv",
 )
-def activity(
-    ctx: typer.Context,
-    *,
-    last: _Last = None,
-    start: _From = None,
-    end: _To = None,
-    epics: _Epics = None,
-    types: _Types = None,
-    statuses: _Statuses = None,
-    sources: Annotated[
-        list[str] | None, typer.Option("--source", metavar="SOURCE", help="USER, SYSTEM, SL, TP...")
-    ] = None,
-    deal: _Deal = None,
-) -> None:
+def activity(ctx: typer.Context, *, given: RowOptions, sources: _Sources = None, deal: _Deal = None) -> None:
     """What happened on the account: orders, fills, closes, stops, rejections.
 
     The last 7 days unless you give a span, newest first. Longer spans are read one day at a time, which
     is all that the broker gives at once. A row can appear up to two minutes late, and at first without
     its level.
     """
-    from capcli.account.history import ActivityFound, Wanted
+    from capcli.account.history import Wanted
 
-    wanted = Wanted(listed(epics), listed(types), listed(statuses), listed(sources), deal)
-    when = _span(ctx, "activity", last, start, end)
-    run(ctx, lambda application: _told(ctx, application).activity(when, wanted), ActivityFound)
+    call: Call = ctx.find_root().obj
+    wanted = Wanted(listed(given.epics), listed(given.types), listed(given.statuses), listed(sources), deal)
+    when = given.read(call)
+    run(ctx, lambda app: _telling(call, app).activity(when, wanted))
 
 
 @command(
-    app,
-    "transactions",
+    history,
     example="capcli history transactions --last 90d --type SWAP\n"
     "capcli history transactions --from 2026-01-01 --to 2026-02-01 --csv",
 )
-def transactions(
-    ctx: typer.Context,
-    *,
-    last: _Last = None,
-    start: _From = None,
-    end: _To = None,
-    epics: _Epics = None,
-    types: _Types = None,
-    statuses: _Statuses = None,
-    deal: _Deal = None,
-) -> None:
+def transactions(ctx: typer.Context, *, given: RowOptions, deal: _Deal = None) -> None:
     """What was booked: realised P&L, overnight fees, commissions, deposits.
 
     The last 30 days unless you give a span, newest first. Amounts are in the account's currency; charges
     are negative.
     """
-    from capcli.account.history import TransactionsFound, Wanted
+    from capcli.account.history import Wanted
 
-    wanted = Wanted(listed(epics), listed(types), listed(statuses), deal_id=deal)
-    when = _span(ctx, "transactions", last, start, end)
-    run(ctx, lambda application: _told(ctx, application).transactions(when, wanted), TransactionsFound)
+    call: Call = ctx.find_root().obj
+    wanted = Wanted(listed(given.epics), listed(given.types), listed(given.statuses), deal_id=deal)
+    when = given.read(call)
+    run(ctx, lambda app: _telling(call, app).transactions(when, wanted))
 
 
 @command(
-    app,
-    "report",
+    history,
     example="capcli history report --last 90d\ncapcli history report --from 2026-01-01 --by month --csv",
 )
 def report(
     ctx: typer.Context,
     *,
-    last: _Last = None,
-    start: _From = None,
-    end: _To = None,
-    by: Annotated[str, typer.Option(metavar="WHAT", help="market, day or month (UTC).")] = "market",
+    given: SpanOptions,
+    by: Annotated[str, option("market, day or month (UTC).", "WHAT")] = "market",
 ) -> None:
     """Realised P&L, costs and deposits of a span, in the account's currency.
 
     The last 30 days unless you give a span. It uses the broker's bookings only; open positions count once
     they are closed. The closing balance is the cash now, without what was booked after the span.
     """
-    from capcli.account.history import Report
-
-    when = _span(ctx, "report", last, start, end)
-    run(ctx, lambda application: _told(ctx, application).report(when, by=by), Report)
+    call: Call = ctx.find_root().obj
+    when = given.read(call)
+    run(ctx, lambda app: _telling(call, app).report(when, by=by))
 
 
 @command(
-    app,
-    "stats",
+    history,
     example="capcli history stats --last 90d --chart\ncapcli history stats --by tag --csv\n"
     "capcli history stats --last 90d --html trades.html",
 )
 def stats(
     ctx: typer.Context,
     *,
-    last: _Last = None,
-    start: _From = None,
-    end: _To = None,
-    by: Annotated[
-        str, typer.Option(metavar="WHAT", help="market, tag, side, hour (of opening, UTC) or client.")
-    ] = "market",
-    chart: Annotated[bool, typer.Option("--chart", help="Draw the equity curve.")] = False,
-    html: Annotated[
-        Path | None, typer.Option("--html", metavar="FILE", help="Also write a page with pictures.")
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="With --html: overwrite the file.")] = False,
+    given: SpanOptions,
+    by: Annotated[str, option("market, tag, side, hour (of opening, UTC) or client.", "WHAT")] = "market",
+    chart: Annotated[bool, flag("--chart", "Draw the equity curve.")] = False,
+    html: Annotated[Path | None, option("Also write a page with pictures.", "FILE")] = None,
+    force: Annotated[bool, flag("--force", "With --html: overwrite the file.")] = False,
 ) -> None:
     """Win rate, expectancy, R and drawdown of closed trades, with costs.
 
@@ -236,59 +203,37 @@ def stats(
     journal. R is a trade's result over the loss at its first stop. Several closes of one deal are one trade.
     Overnight fees name no deal: they are in the costs and in the expectancy, not in a single trade.
     """
-    from capcli.account.statistics import StatsFound
     from capcli.cli.page import checked, write
 
-    when, call = _span(ctx, "stats", last, start, end), ctx.find_root().obj
+    call: Call = ctx.find_root().obj
+    when = given.read(call)
     checked(html, force=force)
     if chart:
-        check_width(call)
+        call.check_chart_width()
 
-    def use(application: "App") -> "Reply[StatsFound]":
-        told = _progress(ctx, application, "Read {} of {} parts of the history.\n")
-        reply = application.statistics.telling(told).of(when, by=by)
+    def use(app: "App") -> "Reply[Any]":
+        reply = app.statistics.telling(_progress(call, app, _HISTORY)).of(when, by=by)
         if html is not None:
-            write(call, html, reply, application.env)
+            write(call, html, reply, app.env)
         return reply
 
-    run(ctx, use, StatsFound, explain=chart)
+    run(ctx, use, explain=chart)
 
 
-def _span(ctx: typer.Context, name: str, last: str | None, start: str | None, end: str | None) -> "Span":
-    from capcli.account.history import Span
-
-    if last is not None and (start is not None or end is not None):
-        raise UsageError(
-            "--last and --from/--to cannot be used together.", next=f"capcli history {name} --help"
-        )
-    call = ctx.find_root().obj
-    since, until = (
-        instant(name, text, call.clock, local=call.options.local)
-        for name, text in (("--from", start), ("--to", end))
-    )
-    return Span(since, until, span("--last", last))
-
-
-def _told(ctx: typer.Context, application: "App") -> "History":
+def _telling(call: Call, app: "App") -> "History":
     """Return the history that says how far it is."""
-    return application.history.telling(_progress(ctx, application, "Read {} of {} parts of the history.\n"))
+    return app.history.telling(_progress(call, app, _HISTORY))
 
 
-def _counted(ctx: typer.Context, application: "App") -> Callable[[int, int], None]:
-    """Return what says how far a look through the journal is."""
-    return _progress(ctx, application, "Checked {} of {} entries.\n")
-
-
-def _progress(ctx: typer.Context, application: "App", text: str) -> Callable[[int, int], None]:
+def _progress(call: Call, app: "App", text: str) -> Callable[[int, int], None]:
     """Return what says how far something is, once a second after the first one."""
-    call: Call = ctx.find_root().obj
-    said = application.clock()
+    last = app.clock()
 
-    def told(done: int, of: int) -> None:
-        nonlocal said
-        now = application.clock()
-        if done < of and now - said > _SECOND:
-            said = now
+    def tell(done: int, of: int) -> None:
+        nonlocal last
+        now = app.clock()
+        if done < of and now - last > timedelta(seconds=1):
+            last = now
             call.talk(text.format(done, of))
 
-    return told
+    return tell

@@ -6,8 +6,9 @@ import typer
 from msgspec.structs import replace
 
 from capcli.cli.call import Call
+from capcli.cli.options import option
 from capcli.cli.run import finish
-from capcli.cli.tree import command, epilog, new_app
+from capcli.cli.tree import command, epilog, group
 from capcli.errors import (
     Interrupted,
     KeychainLocked,
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from capcli.domain.going_live import Approval
     from capcli.safety.going_live import GoingLive
 
-app = new_app("Going live: the checklist that unlocks it.", no_args_is_help=True)
+live = group(no_args_is_help=True, epilog=epilog("capcli live checklist"))
 _ABOUT = (
     "This is the checklist of the broker's guide. Your progress is saved, so you can stop with Ctrl-C and "
     "continue later. It logs in, reads the accounts and looks up a market; no order is sent.\n\n"
@@ -43,20 +44,12 @@ _READ = {
 }
 
 
-@app.callback(epilog=epilog("capcli live checklist"))
-def live() -> None:
-    pass
-
-
-@command(app, "checklist", example="capcli live checklist\ncapcli live checklist --json")
+@command(live, example="capcli live checklist\ncapcli live checklist --json")
 def checklist(
     ctx: typer.Context,
     *,
     approval: Annotated[
-        str | None,
-        typer.Option(
-            metavar="WHO", help="human: a person approves each order. confirm: --confirm is enough."
-        ),
+        str | None, option("human: a person approves each order. confirm: --confirm is enough.", "WHO")
     ] = None,
 ) -> None:
     """Go live: complete the checklist, or see what is open.
@@ -65,35 +58,28 @@ def checklist(
     preview, the terms, a PIN, a phrase. From a pipe and with --json it only shows them. Until it is
     complete, nothing is sent to live. It applies to this computer and state folder.
     """
-    from capcli.safety.going_live import Checklist
+    from capcli.domain.going_live import Approval
 
     call: Call = ctx.find_root().obj
-    call.check_form(Checklist)
-    wanted = _approval(approval)
+    call.check_form()
+    try:
+        wanted = None if approval is None else Approval(approval.lower())
+    except ValueError:
+        raise UsageError(
+            f"--approval is {str(approval)[:20]!a}. Allowed: human, confirm.",
+            next="capcli live checklist --help",
+        ) from None
     call.options = replace(call.options, env="live")
-    application = call.build()
-    if call.streams.interactive and not call.json:
-        _walk(call, application, wanted)
+    app = call.build()
+    if call.person:
+        _walk(call, app, wanted)
     elif wanted is not None:
         raise PinNeeded(
             "Only a person on a terminal, with the PIN, can change who approves on live. Nothing was"
             " changed.",
             next="capcli live checklist",
         )
-    finish(call, application.going_live.show(), application.env)
-
-
-def _approval(text: str | None) -> "Approval | None":
-    from capcli.domain.going_live import Approval
-
-    if text is None:
-        return None
-    try:
-        return Approval(text.lower())
-    except ValueError:
-        raise UsageError(
-            f"--approval is {text[:20]!a}. Allowed: human, confirm.", next="capcli live checklist --help"
-        ) from None
+    finish(call, app.going_live.show(), app.env)
 
 
 def _require_keychain(application: "App") -> None:

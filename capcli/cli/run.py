@@ -3,13 +3,14 @@
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext, redirect_stderr, redirect_stdout, suppress
 from shlex import join
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 from msgspec.structs import replace
 from typer.exceptions import TyperException
 
 from capcli.cli.call import Call
+from capcli.cli.commands import LISTED
 from capcli.cli.completion_memory import remember
 from capcli.cli.global_options import VALUES, first_command, hoist, plain, wants_json
 from capcli.cli.io_streams import IOStreams
@@ -91,13 +92,13 @@ def answer(call: Call, argv: Sequence[str]) -> int:  # noqa: PLR0911  one line f
 
 
 def _dispatch(call: Call, argv: Sequence[str]) -> int:
-    from capcli.cli.main import Root, app
+    from capcli.cli.main import app
 
     root = typer.main.get_command(app)
     try:
-        line = plain(hoist(argv), tuple(Root.lazy))
+        line = plain(hoist(argv), tuple(LISTED))
     except UsageError:
-        call.path += first_command(argv, Root.lazy)
+        call.path += first_command(argv, LISTED)
         raise
     with root.make_context("capcli", line, obj=call) as context:
         root.invoke(context)
@@ -107,20 +108,23 @@ def _dispatch(call: Call, argv: Sequence[str]) -> int:
 def run(
     ctx: typer.Context,
     use: "Callable[[App], Reply[Any]]",
-    kind: type,
+    kind: type | None = None,
     *,
     explain: bool = False,
     app: "App | None" = None,
     way_out: str | None = None,
-) -> None:
+) -> NoReturn:
     """Call a use case with the app, write its reply, and end with its exit code.
 
-    `way_out`: this command as typed without its confirmation, where it takes risk away.
+    `kind`: the type of its result, where it is not the command's usual one. `way_out`: this command as typed
+    without its confirmation, where it takes risk away.
     """
     call: Call = ctx.find_root().obj
-    call.check_form(kind)
-    app = app or call.build(way_out=way_out)
-    call.note_default(app)
+    if app is None:
+        app = call.open(kind, way_out=way_out)
+    else:
+        call.check_form(kind)
+        call.note_default(app)
     try:
         reply = use(app)
     except WouldSend as stop:
@@ -136,7 +140,7 @@ def run(
     raise typer.Exit(reply.exit_code)
 
 
-def finish(call: Call, reply: "Reply[Any]", env: str | None, *, explain: bool = False) -> None:
+def finish(call: Call, reply: "Reply[Any]", env: str | None, *, explain: bool = False) -> NoReturn:
     """Write a reply and end with its exit code."""
     call.write(reply, env, explain=explain)
     raise typer.Exit(reply.exit_code)
@@ -168,10 +172,10 @@ def _misread(call: Call, error: TyperException, argv: Sequence[str]) -> int:
 
 def _put_right(problem: Problem, argv: Sequence[str]) -> Problem:
     """Answer a line in a trader's own words with the finished command, or with the help of what it means."""
-    from capcli.cli.main import Root, app
+    from capcli.cli.main import app
     from capcli.cli.synonyms import meant
 
-    found, root = meant(argv, tuple(Root.lazy)), typer.main.get_command(app)
+    found, root = meant(argv, tuple(LISTED)), typer.main.get_command(app)
     if found is None:
         return problem
     with suppress(UsageError, TyperException):

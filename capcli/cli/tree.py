@@ -1,17 +1,30 @@
 """The command tree: groups that import a command only when it is run, and how its help is laid out."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import wraps
 from importlib import import_module
-from typing import Any, ClassVar
+from inspect import Parameter, Signature, signature
+from types import MappingProxyType
+from typing import Any, get_type_hints
 
 import typer
+from msgspec import Struct
 from typer._click import Command, Context, HelpFormatter
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
+from capcli.cli.commands import ROWS, SECTIONS
+
+ONE = "one"
 GLOBAL_NOTE = "Global options (--env, --json, ...) work anywhere on the line; capcli --help lists them."
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+# Rich stays out of help and errors.
+_PLAIN: dict[str, Any] = {
+    "rich_markup_mode": None,
+    "pretty_exceptions_enable": False,
+    "add_completion": False,
+}
 
 
 _EXTRA = re.compile(r" *\[([^\[\]]*)\]$")
@@ -75,78 +88,146 @@ class PlainCommand(TyperCommand):
 
 
 class Group(TyperGroup):
-    """A group that notes the path of the command and imports lazy members when they are run."""
+    """A group that notes the path of the command, and imports a listed member when it is run.
 
-    lazy: ClassVar[dict[str, tuple[str, str]]] = {}
-    sections: ClassVar[dict[str, tuple[str, ...]]] = {}
+    A listed member is the function of its name in the module of its path; its help begins with its line.
+    """
 
-    def __init__(self, **attributes: Any) -> None:
-        super().__init__(**attributes)
-        for name, (_, line) in self.lazy.items():
-            self.commands.setdefault(name, TyperCommand(name, help=line))
+    path: tuple[str, ...] = ()
+    listed: Mapping[str, str] = MappingProxyType({})
 
-    def list_commands(self, ctx: Context) -> list[str]:
-        return [*self.lazy, *(name for name in super().list_commands(ctx) if name not in self.lazy)]
+    def place(self, *path: str) -> None:
+        """Take the path in the tree, and with it the members that the rows list there."""
+        rows = ((row.name.rpartition(" "), row.about) for row in ROWS if row.about)
+        self.path, self.listed = path, {name: about for (of, _, name), about in rows if of == " ".join(path)}
+        for name, about in self.listed.items():
+            self.commands[name] = TyperCommand(name, help=about)
+
+    def list_commands(self, ctx: Context) -> list[str]:  # noqa: ARG002  in the order of the rows
+        return [*self.commands]
 
     def collect_usage_pieces(self, ctx: Context) -> list[str]:
         return usage_pieces(super().collect_usage_pieces(ctx))
 
     def format_options(self, ctx: Context, formatter: HelpFormatter) -> None:
-        # Where there are many commands they are what a reader looks for.
-        if self.sections:
-            self.format_commands(ctx, formatter)
         _write_options(self, ctx, formatter)
-        if not self.sections:
-            self.format_commands(ctx, formatter)
+        self._write_commands(formatter, {"Commands": [*self.commands]})
 
-    def format_commands(self, ctx: Context, formatter: HelpFormatter) -> None:
-        """List the commands, under a heading each where they are many."""
-        names = self.list_commands(ctx)
-        width = max(map(len, names))
-        for title, members in (self.sections or {"Commands": tuple(names)}).items():
-            rows = [
-                (f"{name:{width}}", self.commands[name].get_short_help_str(formatter.width))
-                for name in members
-            ]
+    def _write_commands(self, formatter: HelpFormatter, sections: Mapping[str, Iterable[str]]) -> None:
+        width = max(map(len, self.commands))
+        for title, names in sections.items():
+            rows = [(f"{n:{width}}", self.commands[n].get_short_help_str(formatter.width)) for n in names]
             with formatter.section(title):
                 formatter.write_dl(rows)
 
     def resolve_command(self, ctx: Context, args: list[str]) -> tuple[str | None, Command | None, list[str]]:
         name, command, rest = super().resolve_command(ctx, args)
-        if name in self.lazy:
-            module, _, attribute = self.lazy[name][0].partition(":")
-            command = get_command(getattr(import_module(module), attribute))
-            command.name = name
+        if name is not None and name in self.listed:
+            path = (*self.path, name)
+            command = get_command(getattr(import_module(".".join(("capcli.cli", *path))), name))
+            command.name, command.help = name, "\n\n".join(filter(None, (self.listed[name], command.help)))
+            if isinstance(command, Group):
+                command.place(*path)
             self.commands[name] = command
         if name is not None and hasattr(ctx.obj, "enter"):
             ctx.obj.enter(name)
         return name, command, rest
 
 
-def new_app(help_text: str | None = None, *, cls: type[TyperGroup] = Group, **settings: Any) -> typer.Typer:
-    """Return a Typer app that keeps rich out of help and errors."""
+class Root(Group):
+    """The tree of all commands, which are listed under a heading each."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.place()
+
+    def format_options(self, ctx: Context, formatter: HelpFormatter) -> None:
+        """Write the commands first: they are what a reader looks for."""
+        listed = {
+            title: [row.name for row in rows if row.name in self.listed] for title, rows in SECTIONS.items()
+        }
+        self._write_commands(formatter, listed)
+        _write_options(self, ctx, formatter)
+
+
+class Book(Group):
+    """A group that takes a word which is none of its commands for the first of its own command `one`."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.one = self.commands.pop(ONE)
+
+    def resolve_command(self, ctx: Context, args: list[str]) -> tuple[str | None, Command | None, list[str]]:
+        if not args or args[0] in self.commands:
+            return super().resolve_command(ctx, args)
+        if {"-h", "--help"} & {*args}:
+            # That command has no page: the group's says how it is used.
+            typer.echo(ctx.get_help())
+            ctx.exit()
+        return ONE, self.one, args
+
+
+def group(about: str | None = None, *, cls: type[TyperGroup] = Group, **settings: Any) -> typer.Typer:
+    """Return a Typer app for a group. Without a callback it would be its only command."""
+    context = _SETTINGS | settings.pop("context", {})
     return typer.Typer(
-        cls=cls,
-        help=help_text,
-        rich_markup_mode=None,
-        pretty_exceptions_enable=False,
-        add_completion=False,
-        context_settings=_SETTINGS,
-        **settings,
+        cls=cls, help=about, callback=lambda: None, context_settings=context, **_PLAIN, **settings
     )
 
 
 def command(
-    app: typer.Typer, name: str | None = None, *, example: str, about: str | None = None
-) -> Callable[[Any], Any]:
-    """Register a command; its help ends with an example and where the global options are.
+    of: typer.Typer | None = None, name: str | None = None, *, example: str, about: str | None = None
+) -> Callable[[Callable[..., None]], Any]:
+    """Make a function a command: of a group, or one that stands alone. Its help ends with an example.
 
-    `about` is the help of a command whose docstring would be longer than the function.
+    `name`: where the function cannot have it. `about`: its help, where a docstring would be too long.
     """
-    return app.command(name, cls=PlainCommand, help=about, epilog=epilog(example), context_settings=_SETTINGS)
+    app = typer.Typer(**_PLAIN) if of is None else of
+
+    def registered(function: Callable[..., None]) -> Any:
+        add = app.command(
+            name, cls=PlainCommand, help=about, epilog=epilog(example), context_settings=_SETTINGS
+        )
+        add(_spread(function))
+        return app if of is None else function
+
+    return registered
+
+
+def _spread(function: Callable[..., None]) -> Callable[..., None]:
+    """Let each field of a set of options (a Struct) that a function takes be an option of its own."""
+    sets: dict[str, type[Struct]] = {}
+    parameters: list[Parameter] = []
+    hints = get_type_hints(function, include_extras=True)
+    for name, parameter in signature(function).parameters.items():
+        kind = hints[name]
+        if isinstance(kind, type) and issubclass(kind, Struct):
+            sets[name], own = kind, get_type_hints(kind, include_extras=True)
+            fields = zip(kind.__struct_fields__, kind.__struct_defaults__, strict=True)
+            parameters += [
+                Parameter(field, Parameter.KEYWORD_ONLY, default=default, annotation=own[field])
+                for field, default in fields
+            ]
+        else:
+            parameters.append(parameter.replace(kind=Parameter.KEYWORD_ONLY, annotation=kind))
+
+    @wraps(function)
+    def collected(**given: Any) -> None:
+        for name, kind in sets.items():
+            given[name] = kind(**{field: given.pop(field) for field in kind.__struct_fields__})
+        function(**given)
+
+    collected.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+    return collected if sets else function
 
 
 def epilog(example: str) -> str:
     """Return the end of a help page."""
     lines = "\n".join(f"  {line}" for line in example.splitlines())
     return f"\b\nExample:\n{lines}\n\n{GLOBAL_NOTE}"
+
+
+def book() -> typer.Typer:
+    """Return a group that takes a deal in place of a command."""
+    about, usage = "With DEAL, only that one.", "[DEAL] | COMMAND [ARGS]..."
+    return group(about, cls=Book, invoke_without_command=True, subcommand_metavar=usage)

@@ -7,7 +7,8 @@ import pytest
 import typer
 
 import capcli as package
-from capcli.cli.main import Root, app
+from capcli.cli.commands import LISTED, SECTIONS
+from capcli.cli.main import app
 from capcli.errors import Exit
 from capcli.settings import TABLE
 from tests.support.leaves import leaves as tree
@@ -18,11 +19,11 @@ SOURCES = Path(package.__file__).parent
 def leaves():
     root = typer.main.get_command(app)
     context = root.make_context("capcli", ["health"], resilient_parsing=True)
-    for name in Root.lazy:
+    for name in LISTED:
         command = root.resolve_command(context, [name])[1]
-        inner = getattr(command, "commands", {})
         yield (name,), command
-        yield from (((name, sub), child) for sub, child in inner.items())
+        for sub in [*getattr(command, "commands", ())]:
+            yield (name, sub), command.resolve_command(typer.Context(command), [sub])[1]
 
 
 LEAVES = dict(leaves())
@@ -36,15 +37,15 @@ def test_help_has_an_example_and_names_the_global_options(capcli, path):
     assert "Global options" in result.out
 
 
-@pytest.mark.parametrize("name", Root.lazy)
+@pytest.mark.parametrize("name", LISTED)
 def test_the_listing_says_what_the_command_says(name):
     first = LEAVES[name,].help.partition("\n")[0]
-    assert Root.lazy[name][1] == first
+    assert LISTED[name] == first
 
 
 def test_the_root_lists_commands_options_and_the_notice(capcli):
     shown = capcli("--help").out
-    for word in (*Root.lazy, "--env", "--profile", "--account", "--json", "--csv", "--fields", "--no-color"):
+    for word in (*LISTED, "--env", "--profile", "--account", "--json", "--csv", "--fields", "--no-color"):
         assert word in shown
     for word in ("--quiet", "--verbose", "--timeout", "not a product of Capital.com", "no advice"):
         assert word in " ".join(shown.split())
@@ -59,9 +60,9 @@ def test_no_arguments_is_a_usage_error_with_the_help(capcli):
 
 
 def test_every_command_has_its_place_in_the_listing():
-    listed = [name for names in Root.sections.values() for name in names]
-    assert sorted(listed) == sorted(Root.lazy)
-    assert len(Root.sections) == 5
+    listed = [row.name for rows in SECTIONS.values() for row in rows if row.name in LISTED]
+    assert sorted(listed) == sorted(LISTED)
+    assert len(SECTIONS) == 5
 
 
 @pytest.mark.parametrize("path", LEAVES, ids=" ".join)

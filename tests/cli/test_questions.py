@@ -26,12 +26,12 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a pseudo-termin
 SOURCE = Path(capcli.cli.__file__).parent
 ASKING = {
     "ask", "hidden", "agrees", "confirmed", "sign", "ask_pin", "choose_pin", "_ask", "_yes", "_answer",
-    "way_out", "_ask_word", "_ask_readable_pin",
+    "way_out", "_ask_readable_pin",
 }  # fmt: skip
 # How a question is put; each of those below goes through here.
 PLUMBING = {
-    "call.way_out", "call._ask_word", "call._ask_readable_pin",
-    "call.confirmed", "call.ask", "call.agrees", "call.sign", "call.hidden", "guided_login._ask", "live._yes",
+    "call.way_out", "call._ask_readable_pin",
+    "call.confirmed", "call.ask", "call.sign", "call.hidden", "guided_login._ask", "live._yes",
     "live._answer", "io_streams.ask", "io_streams.agrees", "desk.agrees", "desk.ask", "run._main",
 }  # fmt: skip
 __all__ = ["keyboard"]
@@ -43,12 +43,13 @@ HUMAN = {"CAP_APPROVAL": "human"}
 def asked_in_source() -> Counter[str]:
     """Return module.function of each place that asks something, with how often it does."""
     found: Counter[str] = Counter()
-    for file in SOURCE.glob("*.py"):
+    for file in SOURCE.rglob("*.py"):
         for function in _functions(ast.parse(file.read_text(encoding="utf-8"))):
             calls = [node for node in ast.walk(function) if isinstance(node, ast.Call)]
             asking = sum(_name(call) in ASKING for call in calls)
             if asking:
-                found[f"{file.stem}.{function.name}"] += asking
+                module = ".".join(file.relative_to(SOURCE).with_suffix("").parts)
+                found[f"{module}.{function.name}"] += asking
     return found
 
 
@@ -130,19 +131,19 @@ TERMS = "--epics SILVER --risk 1% --total-risk 2% --orders 3 --until 23:00"
 QUESTIONS = (
     Asked("execute.sent", "Send it?", lambda home: f"execute {home.preview()}"),
     Asked("execute.sent", "Send it?", lambda _: "buy SILVER 1 --stop 24.50"),
-    Asked("execute._offered", "Set its stop now?", Home.unprotected, ("y",), code=9),
-    Asked("execute._offered", "Close it now?", Home.unprotected, ("y", "n"), code=9),
+    Asked("execute.sent", "Set its stop now?", Home.unprotected, ("y",), code=9),
+    Asked("execute.sent", "Close it now?", Home.unprotected, ("y", "n"), code=9),
     Asked("close._close", "Close it?", lambda home: f"close {home.deal()}"),
     Asked("close._reduce", "Close this part?", lambda home: f"close {home.deal()} --size 1"),
     Asked(
         "close._close_all", "Close all of this?", lambda home: f"close --all {home.deal()}".rpartition(" ")[0]
     ),
     Asked("flatten.flatten", "Halt and send it?", lambda home: f"flatten {home.deal()}".partition(" ")[0]),
-    Asked("positions._amend", "Change it?", lambda home: f"positions amend {home.deal()} --limit 40"),
-    Asked("orders.amend_order", "Change it?", lambda home: f"orders amend {home.order()} --limit 40"),
-    Asked("orders._cancel", "Cancel it?", lambda home: f"orders cancel {home.order()}"),
+    Asked("positions.amend.amend_to", "Change it?", lambda home: f"positions amend {home.deal()} --limit 40"),
+    Asked("orders.amend.amend", "Change it?", lambda home: f"orders amend {home.order()} --limit 40"),
+    Asked("orders.cancel.cancel", "Cancel it?", lambda home: f"orders cancel {home.order()}"),
     Asked(
-        "orders._cancel_all",
+        "orders.cancel.cancel",
         "Cancel all of these?",
         lambda home: f"orders cancel --all {home.order()}".rpartition(" ")[0],
     ),
@@ -150,19 +151,21 @@ QUESTIONS = (
     Asked("history.accept", "What happened to the journal? ", Home.altered, code=130),
     Asked("history.accept", "Accept it?", Home.altered, ("a reason",)),
     Asked("close._close", _WORD, lambda home: f"--env paper close {home.deal()}", env=OFF, typed="CLOSE"),
-    Asked("reconcile.resolve", "Record it?", lambda home: f"resolve {home.unresolved()} --not-placed"),
-    Asked("halt.resume", "Resume?", Home.halted),
+    Asked("resolve.resolve", "Record it?", lambda home: f"resolve {home.unresolved()} --not-placed"),
+    Asked("resume.resume", "Resume?", Home.halted),
     Asked("watchlists.delete", "Delete ", lambda home: f"watchlists delete {home.watchlist()}"),
-    Asked("paper.reset", "This forgets every paper deal.", lambda _: "paper reset"),
-    Asked("approve._sign", "Approve it, once,", lambda home: f"approve {home.code()}"),
+    Asked("paper.reset.reset", "This forgets every paper deal.", lambda _: "paper reset"),
+    Asked("approve.approve", "Approve it, once,", lambda home: f"approve {home.code()}"),
     Asked("mandate.grant", "Grant it?", lambda _: f"mandate grant night {TERMS}"),
     Asked("call._approved", "Send it?", lambda home: f"execute {home.preview()}", env=HUMAN),
 )
 # Asked one after the other by the login, the checklist and the PIN: the tests below, and those of going live.
 IN_ORDER = {
+    "execute.sent": 2,
+    "orders.cancel.cancel": 2,
     "accounts.topup": 1,
     "history.accept": 2,
-    "reconcile.resolve": 2,
+    "resolve.resolve": 2,
     "guided_login._environment": 1,
     "guided_login._typed": 3,
     "guided_login._with_pin": 1,
@@ -173,7 +176,7 @@ IN_ORDER = {
     "call.ask_pin": 1,
     "approve_watch._ask_pin": 1,
     "pin.recognise": 1,
-    "record._recorded": 1,
+    "record.record": 1,
 }
 
 

@@ -6,7 +6,7 @@ import pytest
 import typer
 from jsonschema import Draft202012Validator
 
-from capcli.cli.contracts import CONTRACTS
+from capcli.cli.commands import COMMANDS
 from capcli.cli.main import app
 from capcli.mcp.server import tools
 from tests.faces.test_parity import COMMAND
@@ -20,7 +20,7 @@ def shown(capcli, *words):
 
 
 def test_every_command_has_a_contract():
-    assert set(CONTRACTS) == set(leaves(typer.main.get_command(app))), "capcli/cli/contracts.py"
+    assert set(COMMANDS) == set(leaves(typer.main.get_command(app))), "capcli/cli/commands.py"
 
 
 def test_one_command_is_described_from_its_declaration(capcli):
@@ -39,9 +39,9 @@ def test_a_group_that_takes_a_deal_has_its_argument(capcli):
 
 def test_a_group_stands_for_its_commands_and_nothing_for_all(capcli):
     rows = capcli("schema", "history", "--json").data["commands"]
-    assert {row["command"] for row in rows} == {name for name in CONTRACTS if name.startswith("history ")}
+    assert {row["command"] for row in rows} == {name for name in COMMANDS if name.startswith("history ")}
     every = capcli("schema", "--json", "--fields", "command,changes").data
-    assert {row["command"] for row in every["commands"]} == set(CONTRACTS)
+    assert {row["command"] for row in every["commands"]} == set(COMMANDS)
     assert "--json" in {name for each in every["global_options"] for name in each["names"]}
 
 
@@ -67,7 +67,7 @@ def test_what_a_command_changes_is_what_its_tool_says(owned):
     for tool in tools(owned(ToolRunner(App.build))):
         named = COMMAND.search(tool.description)
         if named and tool.changes:
-            assert CONTRACTS[named[1].strip()].changes != "nothing", tool.name
+            assert COMMANDS[named[1].strip()].changes != "nothing", tool.name
 
 
 def test_a_document_that_is_not_as_described_is_noticed():

@@ -6,15 +6,16 @@ from typing import Any
 import pytest
 import typer
 
+from capcli.cli.commands import LISTED
 from capcli.cli.global_options import plain
-from capcli.cli.main import Root, app
+from capcli.cli.main import app
 from capcli.cli.phrases import phrases
 from capcli.cli.run import takes
 from capcli.cli.synonyms import meant
 from capcli.cli.word_tables import COMMANDS, OPTIONS, PAIRS
 from tests.support.leaves import leaves
 
-KNOWN = tuple(Root.lazy)
+KNOWN = tuple(LISTED)
 ROOT = typer.main.get_command(app)
 # A line a row; the next idea is the next row.
 LINES = """

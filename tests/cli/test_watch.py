@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from capcli.cli.watch import Ending, seconds
+from capcli.cli.streaming import Ending, seconds
 
 SATURDAY_CLOSED = "AAPL"
 

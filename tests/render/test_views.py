@@ -4,10 +4,10 @@ from importlib import import_module
 
 import pytest
 
-from capcli.cli.contracts import CONTRACTS
+from capcli.cli.commands import COMMANDS
 from capcli.render.views import _VIEWS, view
 
-RESULTS = sorted({place for one in CONTRACTS.values() if not one.streams for place in one.results})
+RESULTS = sorted({place for one in COMMANDS.values() if not one.streams for place in one.results})
 
 
 @pytest.mark.parametrize("place", RESULTS)

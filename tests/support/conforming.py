@@ -6,7 +6,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from capcli.cli.contracts import CONTRACTS
+from capcli.cli.commands import COMMANDS
 
 # What an error may name where there is no result.
 IDS = {
@@ -21,7 +21,7 @@ IDS = {
 
 @cache
 def _validator(command: str) -> Draft202012Validator:
-    return Draft202012Validator(CONTRACTS[command].data)
+    return Draft202012Validator(COMMANDS[command].data)
 
 
 def conform(out: str, words: tuple[str, ...], code: int) -> None:
@@ -30,13 +30,13 @@ def conform(out: str, words: tuple[str, ...], code: int) -> None:
         return
     for line in out.splitlines():
         document = json.loads(line)
-        if document["command"] in CONTRACTS:
+        if document["command"] in COMMANDS:
             _check(document, code)
 
 
 def _check(document: dict[str, Any], code: int) -> None:
-    contract = CONTRACTS[document["command"]]
-    assert code in contract.exit_codes, f"{document['command']} ends with {code}: capcli/cli/contracts.py"
+    contract = COMMANDS[document["command"]]
+    assert code in contract.exit_codes, f"{document['command']} ends with {code}: capcli/cli/commands.py"
     if "data" not in document:
         return
     if "error" in document and Draft202012Validator(IDS).is_valid(document["data"]):

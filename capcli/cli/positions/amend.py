@@ -1,0 +1,75 @@
+"""`capcli positions amend`: another stop or limit for a position."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from capcli.cli.call import Call
+from capcli.cli.deal_names import position_id
+from capcli.cli.inputs import exit_order
+from capcli.cli.options import (
+    Confirm,
+    Deal,
+    Guaranteed,
+    Limit,
+    LimitDistance,
+    Stop,
+    StopDistance,
+    Trailing,
+    flag,
+)
+from capcli.cli.run import run
+from capcli.cli.tree import command
+from capcli.domain.bracket import Change
+
+if TYPE_CHECKING:
+    from capcli.app import App
+    from capcli.reply import Reply
+
+
+@command(
+    example="capcli positions amend 006011e7-0001-54c4-0000-000080560043 --stop 24.75 --confirm\n"
+    "capcli positions amend 006011e7-0001-54c4-0000-000080560043 --stop-distance 0.5 --trailing"
+)
+def amend(
+    ctx: typer.Context,
+    deal: Deal,
+    *,
+    stop: Stop = None,
+    stop_distance: StopDistance = None,
+    no_stop: Annotated[bool, flag("--no-stop", "Remove the stop.")] = False,
+    limit: Limit = None,
+    limit_distance: LimitDistance = None,
+    no_limit: Annotated[bool, flag("--no-limit", "Remove the limit.")] = False,
+    trailing: Trailing = False,
+    guaranteed: Guaranteed = False,
+    confirm: Confirm = False,
+) -> None:
+    """What you do not name is kept. A trailing stop that is kept starts again from the current price, and
+    stays trailing when you change its distance. Tightening a stop is always possible; loosening or
+    removing a stop or a limit is new risk. The position is checked afterwards.
+    """
+    new_stop = exit_order("stop", stop, stop_distance, None)
+    new_limit = exit_order("limit", limit, limit_distance, None)
+    change = Change(new_stop, new_limit, no_stop, no_limit, trailing, guaranteed)
+    amend_to(ctx, deal, lambda _app, _deal_id: change, confirm=confirm)
+
+
+def amend_to(
+    ctx: typer.Context, deal: str, change_of: "Callable[[App, str], Change]", *, confirm: bool
+) -> None:
+    """Change a position when somebody says yes."""
+    call: Call = ctx.find_root().obj
+
+    def use(app: "App") -> "Reply[Any]":
+        meant = position_id(call, app, deal, confirm=confirm)
+        change = change_of(app, meant)
+        return call.confirmed(
+            lambda yes: app.amendments.amend(meant, change, confirmed=yes),
+            given=confirm,
+            summary=lambda: app.amendments.question(meant, change),
+            question="Change it?",
+        )
+
+    run(ctx, use)

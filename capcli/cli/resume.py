@@ -1,0 +1,40 @@
+"""`capcli resume`: a halt ends, by a person's word."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from capcli.cli.call import Call
+from capcli.cli.options import confirmation
+from capcli.cli.pin import recognise
+from capcli.cli.run import run
+from capcli.cli.tree import command
+
+if TYPE_CHECKING:
+    from capcli.app import App
+    from capcli.reply import Reply
+
+
+@command(example="capcli resume --confirm")
+def resume(
+    ctx: typer.Context, *, confirm: Annotated[bool, confirmation("Resume without a question.")] = False
+) -> None:
+    """Only a person can do this: assistants have no tool for it. On live it asks for the PIN, on a
+    terminal.
+    """
+    call: Call = ctx.find_root().obj
+
+    def use(app: "App") -> "Reply[Any]":
+        halting = app.halting
+        if halting.held() is not None:
+            recognise(call, app, "resuming lets orders go there again", "It stays halted.")
+        return call.confirmed(
+            lambda yes: halting.resume(confirmed=yes, by="capcli resume"),
+            given=confirm,
+            summary=lambda: (
+                f"It is {now.words}." if (now := halting.held()) else "It is not halted any more."
+            ),
+            question="Resume?",
+        )
+
+    run(ctx, use)

@@ -1,0 +1,25 @@
+"""`capcli sell`: as `capcli buy`, to the other side."""
+
+import typer
+
+from capcli.cli.buy import Reviewed, Size, trade
+from capcli.cli.options import Epic, OrderOptions, Risk
+from capcli.cli.tree import command
+from capcli.domain.market import Side
+
+
+@command(example="capcli sell SILVER 1.5 --stop 45\ncapcli sell EURUSD 1000 --at 1.20 --type limit")
+def sell(
+    ctx: typer.Context,
+    epic: Epic,
+    size: Size = None,
+    *,
+    risk: Risk = None,
+    order: OrderOptions,
+    sending: Reviewed,
+) -> None:
+    """On a terminal you see the preview and answer. Elsewhere it stops after the preview, with exit code 5
+    and the command that sends it. Where a position of the other side is open, the preview says what is closed
+    and what is opened.
+    """
+    trade(ctx, Side.SELL, epic, size, risk=risk, order=order, sending=sending)

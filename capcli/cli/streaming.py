@@ -1,0 +1,102 @@
+"""What the commands that follow a stream share: how long they go on, and in which form they write."""
+
+import os
+import shlex
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from capcli.cli.call import Call
+from capcli.cli.inputs import above_zero, span
+from capcli.errors import UsageError
+
+if TYPE_CHECKING:
+    from capcli.app import App
+    from capcli.render.blocks import Terminal
+
+POLL_S = 0.2
+
+
+@dataclass(slots=True)
+class Ending:
+    """Whether somebody asked the stream to end: Ctrl-C, or SIGTERM.
+
+    Before it has begun both stop the command as they stop any other. A second Ctrl-C ends it at once.
+    """
+
+    begun: bool = False
+    asked: bool = False
+
+    def __call__(self, number: int, _frame: object) -> None:
+        if number == signal.SIGINT and (self.asked or not self.begun):
+            raise KeyboardInterrupt
+        if not self.begun:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        self.asked = True
+
+
+@dataclass(slots=True)
+class Plan:
+    """How long a stream goes on, and in which form it is written. Seconds."""
+
+    call: Call
+    lasts: float | None = None
+    every: float = 0
+    once: bool = False
+    ending: Ending = field(default_factory=Ending)
+
+    @contextmanager
+    def signals(self) -> Iterator[None]:
+        """Let the first Ctrl-C or SIGTERM end the stream in order."""
+        wanted: tuple[signal.Signals, ...] = (signal.SIGINT, signal.SIGTERM)
+        if threading.current_thread() is not threading.main_thread():
+            wanted = ()
+        before = {number: signal.signal(number, self.ending) for number in wanted}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    @property
+    def on_screen(self) -> bool:
+        given = self.call.options
+        return not (self.call.json or given.csv or given.fields) and self.terminal.width is not None
+
+    @property
+    def terminal(self) -> "Terminal":
+        return self.call.streams.look(no_colour=self.call.options.no_colour)
+
+    def goes_on(self, app: "App", began: float) -> bool:
+        """Say whether nobody ended it yet."""
+        if self.ending.asked or self.call.streams.gone or self.call.streams.lost:
+            return False
+        return self.lasts is None or app.monotonic() - began < self.lasts
+
+
+def program(command: str, text: str | None) -> list[str]:
+    """Read the program of --exec as its words. Raises UsageError."""
+    if text is None:
+        return []
+    words, why = list[str](), ""
+    try:
+        words = shlex.split(text, posix=os.name != "nt")
+    except ValueError as error:
+        why = f": {error}"
+    if not words:
+        raise UsageError(f"--exec holds no command{why}. Nothing was run.", next=f"capcli {command} --help")
+    return words
+
+
+def seconds(option: str, text: str | None) -> float | None:
+    """Read a length of time: a number is seconds, else as `--last` takes it."""
+    if text is None:
+        return None
+    word = text.strip().removesuffix("s")
+    if word[-1:].isalpha() and (length := span(option, word)):
+        return length.total_seconds()
+    return float(above_zero(option, word))
