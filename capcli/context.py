@@ -1,41 +1,119 @@
-"""What every use case works with, and what one look at the account holds. Reads only who we are there."""
+"""What every use case works with, and one consistent look at the account. Reads only who we are there."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from capcli.domain.account import Account, Position, Preferences, Transaction, WorkingOrder
 from capcli.domain.check_input import Policy
 from capcli.domain.market import Market, OrderRules
 from capcli.errors import CapcliError, WouldSend
-from capcli.ports import Broker, Clock, HaltSwitch, Journal
+from capcli.ports import AccountLock, AttemptBook, Broker, Clock, HaltSwitch, Ids, Journal, Lane
 
 if TYPE_CHECKING:
+    from capcli.domain.check_input import Policy
     from capcli.safety.approval import Approvals
+    from capcli.trading.send_gate import SendGate
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What every use case about orders works with."""
+class Patience(Struct, frozen=True):
+    """How long a missing trace says nothing, and how far apart two looks without one must be (seconds)."""
+
+    quiet_s: float = 120
+    gap_s: float = 30
+
+    @property
+    def pause_s(self) -> float:
+        """Return how long to wait between two looks of somebody who waits for the verdict."""
+        return self.gap_s / 6
+
+
+class Supply(Struct, frozen=True, kw_only=True):
+    """What of a context is made once it is read, since it may fail or costs a load."""
+
+    broker: Callable[[], Broker]
+    journal: Callable[[], Journal]
+    book: Callable[[], AttemptBook]
+    halt: Callable[[], HaltSwitch]
+    send_gate: "Callable[[], SendGate]"
+    policy: "Callable[[], Policy]"
+    approval: Callable[[], str]
+    approvals: "Callable[[], Approvals]"
+    preview_ttl_s: Callable[[], int]
+
+
+class Context(Struct, frozen=True, kw_only=True):
+    """What every use case works with: broker and journal, limits and approvals, time and chance.
+
+    `account` is the one that the user asked for, if any. `client` names who asks. `notices` are said beside a
+    result: settings that cannot be read and that it does not use.
+    """
 
     env: str
-    broker: Broker
-    journal: Journal
-    policy: Policy
+    host: str
+    account: str | None
+    dry_run: bool
+    confirmation_needed: bool
+    ensure_stop: bool
+    patience: Patience
     clock: Clock
-    halt: HaltSwitch
-    approvals: "Approvals"
-    dry_run: bool = False
+    monotonic: Callable[[], float]
+    sleep: Callable[[float], None]
+    ids: Ids
+    client: Callable[[], str]
+    lock: AccountLock
+    supply: Supply
     notices: tuple[str, ...] = ()
-    """What a way out says beside its result: settings that cannot be read and that it does not use."""
+
+    @property
+    def broker(self) -> Broker:
+        return self.supply.broker()
+
+    @property
+    def journal(self) -> Journal:
+        return self.supply.journal()
+
+    @property
+    def book(self) -> AttemptBook:
+        """Where attempts are recorded: the journal, or for what takes risk away the best that there is."""
+        return self.supply.book()
+
+    @property
+    def halt(self) -> HaltSwitch:
+        return self.supply.halt()
+
+    @property
+    def send_gate(self) -> "SendGate":
+        return self.supply.send_gate()
+
+    @property
+    def policy(self) -> "Policy":
+        return self.supply.policy()
+
+    @property
+    def approval(self) -> str:
+        """Return who approves: `confirm` is whoever confirms, `human` a person."""
+        return self.supply.approval()
+
+    @property
+    def approvals(self) -> "Approvals":
+        return self.supply.approvals()
+
+    @property
+    def preview_ttl_s(self) -> int:
+        return self.supply.preview_ttl_s()
+
+    def in_lane(self, lane: Lane) -> "Context":
+        """Return this context with requests of another lane."""
+        return replace(self, supply=replace(self.supply, broker=lambda: self.broker.in_lane(lane)))
 
     def where(self, account_id: str | None) -> str:
         """Name environment, host and account: where something is closed, and the rest is not."""
-        named = dict.fromkeys((self.env, self.broker.host, f"account {account_id or 'unknown'}"))
+        named = dict.fromkeys((self.env, self.host, f"account {account_id or 'unknown'}"))
         return ", ".join(named)
 
     def rehearse(

@@ -876,7 +876,11 @@ class HaltSwitch(Protocol):
 class AccountLock(Protocol):
     """The lock that lets one process at a time send on an account."""
 
-    def __call__(self, env: str, host: str, account_id: str) -> AbstractContextManager[None]: ...
+    def __call__(
+        self, env: str, host: str, account_id: str, *, wait: bool = True
+    ) -> AbstractContextManager[None]:
+        """Hold it. Raises Busy, at once or after a bounded `wait`."""
+        ...
 
 
 class Kept(Struct, frozen=True):

@@ -29,8 +29,8 @@ MAY_IMPORT = {
     "ids": {"domain", "errors"},
     "fanout": set(),
     "refusals": {"domain", "errors"},
-    # Typing alone: the approvals that a context holds.
-    "context": {"domain", "errors", "ports", "safety.approval"},
+    # Typing alone: the approvals and the send gate of a context.
+    "context": {"domain", "errors", "ports", "safety.approval", "trading.send_gate"},
     **{room: {*USE_CASE, *ROOMS[:place]} for place, room in enumerate(ROOMS)},
     # The checklist looks once at everything that has to be done before live.
     "safety.going_live": {*USE_CASE, "safety", "marketdata", "trading.explain", "account.accounts"},
@@ -91,7 +91,7 @@ PROBES = {
     f"health.{name}" for name in ("assistants", "machine", "probes", "recording_check", "report", "venue")
 }
 # The composition root and its two sides: what they wire is everything.
-ROOTS = {"app", *PROBES, "paper_control", "hints", "__main__", "__init__"}
+ROOTS = {"app", "use_cases", *PROBES, "paper_control", "hints", "__main__", "__init__"}
 # Paid by the user: these load inside the function that needs them, except in the adapters named here.
 HEAVY = {
     "httpx",

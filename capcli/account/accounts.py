@@ -5,10 +5,10 @@ from decimal import Decimal
 
 from msgspec import Struct
 
+from capcli.context import Context
 from capcli.domain.account import Account, Rows, UnreadableRow
 from capcli.domain.fields import with_fields_of
 from capcli.errors import AccountUnknown, UsageError
-from capcli.ports import Broker, HaltSwitch
 from capcli.reply import Reply
 
 
@@ -68,10 +68,9 @@ class Pong(Struct, frozen=True):
 class Accounts:
     """Reads accounts and handles the session."""
 
-    def __init__(self, broker: Broker, halt: HaltSwitch, approval: str) -> None:
-        self._broker = broker
-        self._approval = approval
-        self._halt = halt
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._broker = context.broker
 
     def list(self) -> Reply[AccountsFound]:
         """Return all accounts of the login and say which one is active."""
@@ -114,7 +113,7 @@ class Accounts:
     def _shown(
         self, account_id: str | None, currency: str | None, client_id: str | None
     ) -> Reply[SessionShown]:
-        halt = self._halt.read()
+        halt = self._context.halt.read()
         shown = SessionShown(
             logged_in=account_id is not None,
             host=self._broker.host,
@@ -122,7 +121,7 @@ class Accounts:
             currency=currency,
             client_id=client_id,
             broker_time=self._broker.broker_time(),
-            approval=self._approval,
+            approval=self._context.approval,
             halt=halt.words if halt else None,
         )
         return Reply(shown, account_id)

@@ -4,7 +4,7 @@ Each event is numbered in the journal when this computer first learns of it, so 
 a cursor misses one, whoever else looks, and what comes late is told late.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from capcli.account.event_text import sentence
 from capcli.account.history import History, Span
 from capcli.account.journal_events import SwitchSeen, approval_events, attempt_events, switch_events
+from capcli.context import Context
 from capcli.domain.account import Account, Activity, Transaction
 from capcli.domain.account_events import (
     EventKind,
@@ -31,7 +32,7 @@ from capcli.domain.fields import with_fields_of
 from capcli.domain.market import Side
 from capcli.errors import Busy, CapcliError, EpicUnknown, UsageError
 from capcli.fanout import together
-from capcli.ports import Broker, Clock, HaltSwitch, Journal, Lane, Numbered, Place
+from capcli.ports import Lane, Numbered, Place
 from capcli.reconcile.deal_account import active_account
 from capcli.reply import Reply
 
@@ -109,14 +110,9 @@ class _Looked(SwitchSeen, frozen=True, kw_only=True):
 class Events:
     """Looks at the account and tells what happened. Changes nothing but the journal's list of events."""
 
-    def __init__(
-        self, env: str, broker: Broker, journal: Callable[[], Journal], halt: HaltSwitch, clock: Clock
-    ) -> None:
-        self._env = env
-        self._broker = broker
-        self._journal = journal
-        self._halt = halt
-        self._clock = clock
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._broker = context.broker
 
     def recent(
         self, *, last: timedelta = timedelta(days=1), since: str | None = None, limit: int = MOST
@@ -129,10 +125,10 @@ class Events:
         if since is not None:
             _check_form(since)
         place = self._place()
-        if since is not None and self._journal().account_events.state(place):
+        if since is not None and self._context.journal.account_events.state(place):
             self._number(place, since)
         problems = self._look(place)
-        book = self._journal().account_events
+        book = self._context.journal.account_events
         if since is None:
             rows = book.latest(place, self._now() - last, limit)
             told, more = self._rows(place, rows), False
@@ -149,7 +145,7 @@ class Events:
         """
         if since is not None:
             _check_form(since)
-        patient = Events(self._env, self._broker.in_lane(Lane.BULK), self._journal, self._halt, self._clock)
+        patient = Events(self._context.in_lane(Lane.BULK))
         place = self._place()
         return Feed(patient, place, since)
 
@@ -162,29 +158,29 @@ class Events:
 
     def after(self, place: Place, number: int) -> tuple[tuple[EventRow, ...], int]:
         """Return the events behind a number, and the number of the last of them."""
-        rows = self._journal().account_events.after(place, number, MOST)
+        rows = self._context.journal.account_events.after(place, number, MOST)
         return self._rows(place, rows), rows[-1].number if rows else number
 
     def number(self, place: Place, since: str | None) -> int:
         """Return the number that a cursor stands for, of the last event without one."""
         if since is None:
-            return self._journal().account_events.last(place)
+            return self._context.journal.account_events.last(place)
         return self._number(place, since)
 
     def _place(self) -> Place:
         account_id = self._broker.account_id or self._broker.session().account_id
-        return self._env, self._broker.host, account_id
+        return self._context.env, self._broker.host, account_id
 
     def _now(self) -> datetime:
         return self._broker.broker_time() or self._broker.server_time()
 
     def _look(self, place: Place) -> list[str]:
         """Number what is new. What the journal tells is told even where the broker cannot be reached."""
-        journal = self._journal()
+        journal = self._context.journal
         # Before the entries: see `switch_events`.
-        held = self._halt.read()
+        held = self._context.halt.read()
         kept = journal.account_events.state(place)
-        now = self._clock()
+        now = self._context.clock()
         old = convert(kept, _Looked) if kept else _Looked(began=now)
         entries = journal.account_events.entries(old.entries, min(old.began, now) - _FIRST_LOOK)
         told, switch = switch_events(held, entries, old, now)
@@ -212,7 +208,7 @@ class Events:
         # A clock that was set back: what it tells from now on is new.
         start = min(old.read_to or now - _FIRST_LOOK, now) - _OVERLAP
         start = max(start, now - LONGEST)
-        waiting = self._journal().alerts.waiting(place)
+        waiting = self._context.journal.alerts.waiting(place)
         accounts, positions, activity, (bids, problems) = together(
             broker.accounts,
             broker.list_positions,
@@ -257,7 +253,7 @@ class Events:
     def _tell(
         self, place: Place, rows: Sequence[Activity], deals: Mapping[str, Side], now: datetime
     ) -> tuple[list[Keyed], datetime]:
-        book = self._journal().account_events
+        book = self._context.journal.account_events
         names = {row.deal_id for row in rows if row.type == "POSITION"}
         sides = dict(deals) | book.sides(place, names)
         told, read_to = read_activity(rows, KnownDeals(sides), now)
@@ -276,7 +272,7 @@ class Events:
     def _with_attempts(self, place: Place, told: Sequence[Keyed]) -> list[Keyed]:
         """Name the attempts of this computer that deals and orders came from."""
         names = {name for _, fact in told for name in (fact.order_id, fact.deal_id) if name}
-        owners = self._journal().owners(place[0], place[1], names) if names else {}
+        owners = self._context.journal.owners(place[0], place[1], names) if names else {}
         return [
             (key, replace(fact, attempt_id=owners.get(fact.order_id or "") or owners.get(fact.deal_id or "")))
             for key, fact in told
@@ -303,13 +299,13 @@ class Events:
 
     def _tag(self, place: Place) -> str:
         """Tell this list from that of another account, environment or journal."""
-        state = self._journal().account_events.state(place)
+        state = self._context.journal.account_events.state(place)
         began = datetime.fromisoformat(state["began"]).isoformat() if state else ""
         return sha256("\n".join((*place, began)).encode()).hexdigest()[:8]
 
     def _number(self, place: Place, since: str) -> int:
         tag, _, number = since.partition("-")
-        if tag != self._tag(place) or int(number) > self._journal().account_events.last(place):
+        if tag != self._tag(place) or int(number) > self._context.journal.account_events.last(place):
             raise UsageError(
                 f"The cursor {since} is of another environment, account or computer: no event of {place[0]}, "
                 f"account {place[2]} has it here.",

@@ -7,6 +7,7 @@ from enum import StrEnum
 from msgspec import Struct
 from msgspec.structs import replace
 
+from capcli.context import Context
 from capcli.domain.account import Account, Listed, Position, UnreadableRow
 from capcli.domain.market import Side
 from capcli.domain.money import EXACT, cents, percent_of
@@ -91,8 +92,8 @@ class _Held(Struct, frozen=True):
 class Exposures:
     """Reads the book and adds it up. Three requests, and those for the rates of other currencies."""
 
-    def __init__(self, broker: Broker) -> None:
-        self._broker = broker
+    def __init__(self, context: Context) -> None:
+        self._broker = context.broker
 
     def show(self) -> Reply[ExposureFound]:
         """Return the exposure of the active account.

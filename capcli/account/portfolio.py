@@ -8,6 +8,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from msgspec import Struct
 
 from capcli import ids
+from capcli.context import Context
 from capcli.domain.account import Listed, OrderType, Position, UnreadableRow, WorkingOrder
 from capcli.domain.fields import with_fields_of
 from capcli.domain.levels import OwnLevel, own_levels
@@ -17,7 +18,6 @@ from capcli.domain.notes import OrderNotes
 from capcli.errors import DealUnknown, UnreadableAnswer
 from capcli.fanout import together
 from capcli.marketdata.conversion import rates_for
-from capcli.ports import Broker, HaltSwitch
 from capcli.reconcile.deal_account import active_account, name_account
 from capcli.reply import Reply
 
@@ -123,16 +123,11 @@ class Portfolio:
     """Reads the book. One request; a book in several currencies takes one more, for all rates."""
 
     def __init__(
-        self,
-        broker: Broker,
-        halt: HaltSwitch,
-        opened_on: Callable[[str], str | None],
-        notes_of: Callable[[Iterable[str]], Mapping[str, OrderNotes]],
+        self, context: Context, notes_of: Callable[[Iterable[str]], Mapping[str, OrderNotes]]
     ) -> None:
         """`notes_of` returns what was kept with an order, by the deals and working orders that came of it."""
-        self._broker = broker
-        self._halt = halt
-        self._opened_on = opened_on
+        self._context = context
+        self._broker = context.broker
         self._notes_of = notes_of
 
     def positions(self, deal_id: str | None = None) -> Reply[PositionsFound]:
@@ -144,7 +139,7 @@ class Portfolio:
             try:
                 book = Listed((self._broker.position(deal_id),))
             except DealUnknown as error:
-                name_account(error, self._broker, self._opened_on, deal_id, f"capcli positions {deal_id}")
+                name_account(error, self._context, deal_id, f"capcli positions {deal_id}")
                 raise
         rates = rates_for(self._broker, book.rows)
         known = self._notes_of(name for row in book.rows for name in _names(row))
@@ -152,7 +147,7 @@ class Portfolio:
             position_row(row, rates, next((known[name] for name in _names(row) if name in known), None))
             for row in book.rows
         )
-        held = self._halt.read()
+        held = self._context.halt.read()
         totals = self._totals(rows, len(book.unreadable), rates, whole=deal_id is None)
         found = PositionsFound(rows, totals, held.words if held else None, book.unreadable)
         return Reply(found, self._broker.account_id)
@@ -193,7 +188,7 @@ class Portfolio:
                 next="capcli positions",
                 deal_id=wanted,
             )
-            name_account(gone, self._broker, self._opened_on, wanted, f"capcli orders {wanted}")
+            name_account(gone, self._context, wanted, f"capcli orders {wanted}")
             raise gone
         return Reply(OrdersFound(rows, unreadable), self._broker.account_id)
 

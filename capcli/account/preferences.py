@@ -26,7 +26,7 @@ from capcli.errors import (
     Problem,
     UsageError,
 )
-from capcli.ports import AccountLock, Request
+from capcli.ports import Request
 from capcli.reconcile.deal_account import active_account
 from capcli.refusals import in_words, not_sent, reason_of
 from capcli.reply import Reply, about
@@ -35,7 +35,6 @@ from capcli.safety.approval_text import request_text
 from capcli.safety.halt import refuse_while_halted
 from capcli.safety.trading_gate import require_trading
 from capcli.trading.mutation import refusal
-from capcli.trading.send_gate import SendGate
 
 MOST = Decimal(400000)
 _LOOKS_S = (0.0, 0.3, 0.7, 1.5)
@@ -109,20 +108,8 @@ class _Words(Struct, frozen=True):
 class AccountChanges:
     """Reads and sets preferences, and moves play money."""
 
-    def __init__(
-        self,
-        context: Context,
-        lock: AccountLock,
-        send_gate: SendGate,
-        *,
-        sleep: Callable[[float], None],
-        confirmation_needed: bool,
-    ) -> None:
+    def __init__(self, context: Context) -> None:
         self._context = context
-        self._lock = lock
-        self._send_gate = send_gate
-        self._sleep = sleep
-        self._confirmation_needed = confirmation_needed
 
     def preferences(self) -> Reply[PreferencesShown]:
         """Return hedging mode and leverages of the active account, as the broker has them now."""
@@ -155,7 +142,7 @@ class AccountChanges:
         if wanted == Wanted():
             raise UsageError("Name what is to change.", next="capcli accounts preferences --help")
         account_id = self._context.broker.session().account_id
-        with about(account_id), self._lock(self._context.env, self._context.broker.host, account_id):
+        with about(account_id), self._context.lock(self._context.env, self._context.broker.host, account_id):
             before = self._context.broker.preferences()
             _check(wanted, before)
             refuse_while_halted(self._context.halt, "The change of preferences")
@@ -222,7 +209,7 @@ class AccountChanges:
             )
         require_trading(self._context.policy, "The top-up")
         account_id = self._context.broker.session().account_id
-        with about(account_id), self._lock(self._context.env, self._context.broker.host, account_id):
+        with about(account_id), self._context.lock(self._context.env, self._context.broker.host, account_id):
             before = self._account(account_id)
             what = _top_up_words(amount, before)
             self._confirm(f"{what}.", top_up_command(amount, confirm=True), confirmed=confirmed)
@@ -251,7 +238,7 @@ class AccountChanges:
         return active_account(self._context.broker.accounts(), account_id)
 
     def _confirm(self, effects: str, command: str, *, confirmed: bool) -> None:
-        if confirmed or not self._confirmation_needed:
+        if confirmed or not self._context.confirmation_needed:
             return
         raise OrderNotConfirmed(
             f"Not confirmed, so nothing was sent to {self._context.policy.env}. It would do this: {effects}",
@@ -277,11 +264,11 @@ class AccountChanges:
                 expires_at=context.clock() + LIFE,
             )
         )
-        self._send_gate.ask()
+        self._context.send_gate.ask()
         asked = {"account_id": account_id, "method": method, "path": path, "body": body.decode()}
 
         def ready() -> None:
-            self._send_gate.go(path)
+            self._context.send_gate.go(path)
             context.journal.note(None, "account_change", at=context.clock(), detail=asked, permit=permit)
 
         answer = context.broker.send(*request, account_id=account_id, ready=ready)
@@ -308,7 +295,7 @@ class AccountChanges:
         """Read back a few times until it is as asked; None when it could not be read."""
         found = None
         for pause in _LOOKS_S:
-            self._sleep(pause)
+            self._context.sleep(pause)
             with suppress(CapcliError):
                 found = read()
             if found is not None and done(found):

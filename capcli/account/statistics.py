@@ -8,7 +8,8 @@ from itertools import groupby
 from msgspec import Struct
 from msgspec.structs import replace
 
-from capcli.account.history import BookingsOfSpan, History, Span, Wanted
+from capcli.account.history import BookingsOfSpan, History, Span, Told, Wanted
+from capcli.context import Context
 from capcli.domain.account import Activity, Transaction
 from capcli.domain.attempt import AttemptRecord
 from capcli.domain.bookings import Column, column_of
@@ -30,7 +31,6 @@ from capcli.domain.performance import (
 )
 from capcli.domain.stored_order import StoredOrder, read_effect, read_order
 from capcli.errors import UsageError
-from capcli.ports import Journal
 from capcli.reply import Reply
 
 _OPENED = Wanted(types=("POSITION",), statuses=("ACCEPTED",))
@@ -83,14 +83,13 @@ class StatsFound(Struct, frozen=True):
 class Statistics:
     """Reads bookings and the journal. Changes nothing."""
 
-    def __init__(self, history: History, journal: Callable[[], Journal], env: str) -> None:
-        self._history = history
-        self._journal = journal
-        self._env = env
+    def __init__(self, context: Context, told: Told = lambda _done, _all: None) -> None:
+        self._context = context
+        self._history = History(context.broker, told)
 
     def telling(self, told: Callable[[int, int], None]) -> "Statistics":
         """Return these statistics, saying how far they are."""
-        return Statistics(self._history.telling(told), self._journal, self._env)
+        return Statistics(self._context, told)
 
     def of(
         self, span: Span, *, by: str = "market", most_days: int = 366, short: bool = False
@@ -149,8 +148,8 @@ class Statistics:
 
     def _sent(self, names: Iterable[str]) -> dict[str, tuple[AttemptRecord, StoredOrder]]:
         """Return what was sent from here, by the deals and working orders that came of it."""
-        journal, found = self._journal(), {}
-        for name, owner in journal.owners(self._env, self._history.broker.host, names).items():
+        journal, found = self._context.journal, {}
+        for name, owner in journal.owners(self._context.env, self._history.broker.host, names).items():
             attempt = journal.attempt(owner)
             preview = journal.preview(attempt.preview_id or "") if attempt else None
             if attempt is not None and preview is not None:
@@ -172,7 +171,7 @@ class Statistics:
             if first.working_order_id or len({row.side for row in rows}) > 1:
                 opened[deal] = first
         orders = self._sent(row.working_order_id for row in opened.values() if row.working_order_id)
-        changed = self._journal().changed_deals(self._env, self._history.broker.host, orders)
+        changed = self._context.journal.changed_deals(self._context.env, self._history.broker.host, orders)
         openings = {deal: Opening(side=_side(rows, missing[deal])) for deal, rows in told.items()}
         for deal, row in opened.items():
             openings[deal] = replace(openings[deal], side=row.side, opened_at=row.at)

@@ -91,12 +91,9 @@ class StatusFound(Struct, frozen=True):
 class Status:
     """Reads the account and the journal. Changes nothing."""
 
-    def __init__(
-        self, context: Context, waiting: Callable[[], int], mandates: Callable[[], Sequence[MandateRow]]
-    ) -> None:
-        """`waiting` counts the requests that wait for a person; `mandates` are those of this user."""
+    def __init__(self, context: Context, mandates: Callable[[], Sequence[MandateRow]]) -> None:
+        """`mandates` are those of this user."""
         self._context = context
-        self._waiting = waiting
         self._mandates = mandates
 
     def show(self) -> Reply[StatusFound]:
@@ -151,7 +148,7 @@ class Status:
             trading_allowed=context.policy.trading_allowed,
             halt=None if halt is None else halt.words,
             unresolved=tuple(with_fields_of(one, Unsettled) for one in unresolved),
-            approvals=_tried(problems, self._waiting) or 0,
+            approvals=_tried(problems, lambda: context.approvals.queue().total) or 0,
             mandates=_tried(problems, self._in_force) or (),
             problems=tuple(dict.fromkeys(problems)),
         )

@@ -1,16 +1,17 @@
 """Alerts that are kept: added, listed, removed. `events` looks at them and tells each once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
 from msgspec import Struct
 
+from capcli.context import Context
 from capcli.domain.alerts import AccountLevels, AlertState, Level, Measure, StoredAlert, Way
 from capcli.domain.fields import with_fields_of
 from capcli.domain.numbers import counted
 from capcli.errors import UsageError
-from capcli.ports import Broker, Clock, Journal, Lane, Place
+from capcli.ports import Lane, Place
 from capcli.reconcile.deal_account import active_account
 from capcli.reply import Reply
 
@@ -52,11 +53,9 @@ class AlertsChanged(Struct, frozen=True):
 class StoredAlerts:
     """Keeps alerts in the journal, for each account by itself. Sends nothing to the broker."""
 
-    def __init__(self, env: str, broker: Broker, journal: Callable[[], Journal], clock: Clock) -> None:
-        self._env = env
-        self._broker = broker
-        self._journal = journal
-        self._clock = clock
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._broker = context.broker
 
     def add(self, levels: Sequence[Level]) -> Reply[AlertsChanged]:
         """Keep levels until they are reached. A move counts from the bid of now.
@@ -68,7 +67,7 @@ class StoredAlerts:
             for level in dict.fromkeys(levels)
         ]
         place = self._place()
-        kept = self._journal().alerts.add(place, begun, at_most=MOST, at=self._clock())
+        kept = self._context.journal.alerts.add(place, begun, at_most=MOST, at=self._context.clock())
         if kept is None:
             raise UsageError(
                 f"{MOST} stored alerts can wait at a time, and that would be more. Nothing was added.",
@@ -80,23 +79,23 @@ class StoredAlerts:
     def found(self) -> Reply[AlertsFound]:
         """Return what waits, oldest first, then what fired last."""
         place = self._place()
-        rows = self._journal().alerts.of(place, fired=_SHOWN)
+        rows = self._context.journal.alerts.of(place, fired=_SHOWN)
         return Reply(AlertsFound(tuple(map(_row, rows))), place[2])
 
     def remove(self, numbers: Sequence[int], *, every: bool = False) -> Reply[AlertsChanged]:
         """Take alerts off the list. Raises UsageError for a number that is not on it: then all stay."""
         place = self._place()
-        book = self._journal().alerts
+        book = self._context.journal.alerts
         listed = {one.number: one for one in book.of(place, fired=None)}
         if missing := [number for number in numbers if number not in listed]:
             named = ", ".join(map(str, missing))
             raise UsageError(
-                f"No stored alert of account {place[2]} on {self._env} has the number {named}. Nothing was "
-                "removed.",
+                f"No stored alert of account {place[2]} on {self._context.env} has the number {named}. "
+                "Nothing was removed.",
                 next="capcli alert list",
             )
         gone = [one for one in listed.values() if every or one.number in numbers]
-        book.remove(place, [one.number for one in gone], at=self._clock())
+        book.remove(place, [one.number for one in gone], at=self._context.clock())
         return Reply(
             AlertsChanged(tuple(map(_row, gone)), f"{counted(len(gone), 'alert')} removed."), place[2]
         )
@@ -105,11 +104,11 @@ class StoredAlerts:
         """Return what levels of the account are compared with now. Raises Unreachable, RateLimited."""
         broker = self._broker.in_lane(Lane.BULK)
         account = active_account(broker.accounts(), broker.account_id or "")
-        return AccountLevels.of(account, broker.broker_time() or self._clock())
+        return AccountLevels.of(account, broker.broker_time() or self._context.clock())
 
     def _place(self) -> Place:
         account_id = self._broker.account_id or self._broker.session().account_id
-        return self._env, self._broker.host, account_id
+        return self._context.env, self._broker.host, account_id
 
 
 def _row(one: StoredAlert) -> AlertRow:

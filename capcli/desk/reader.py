@@ -84,7 +84,7 @@ class Reader:
     def __init__(self, app: "App", epics: Sequence[str] = ()) -> None:
         self._app = app
         self._broker = app.broker.in_lane(Lane.BULK)
-        self._watching = Watching(self._broker, app.streams, app.clock)
+        self._watching = Watching(app.reads.in_lane(Lane.BULK), app.streams)
         self._named = bool(epics)
         self._wanted = list(epics or USUAL)
         self._market = self._wanted[0]

@@ -6,11 +6,11 @@ from decimal import Decimal
 from msgspec import Struct
 
 from capcli import ids
+from capcli.context import Context
 from capcli.domain.account import UnreadableRow
 from capcli.domain.fields import with_fields_of
 from capcli.domain.market import MarketStatus, Node, Sentiment
 from capcli.errors import NodeUnknown, UsageError
-from capcli.ports import Broker
 from capcli.reply import Reply
 
 _MOST_MARKETS = 500
@@ -52,8 +52,8 @@ class SentimentsFound(Struct, frozen=True):
 class Browsing:
     """Walks the tree and asks for sentiment. Never changes anything."""
 
-    def __init__(self, broker: Broker) -> None:
-        self._broker = broker
+    def __init__(self, context: Context) -> None:
+        self._broker = context.broker
 
     def browse(self, node: str | None = None, *, limit: int = _MOST_MARKETS) -> Reply[Browsed]:
         """Return what is under a node, or under the root: nodes first, then at most `limit` markets.

@@ -1,6 +1,5 @@
 """Candles in bulk: pages asked for side by side, written in order, gone on with after any kind of end."""
 
-import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -15,12 +14,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from capcli import ids
+from capcli.context import Context
 from capcli.domain.candle_days import add, judge
 from capcli.domain.candle_gaps import Gap
 from capcli.domain.fields import with_fields_of
 from capcli.domain.market import Candle, Resolution
 from capcli.errors import CapcliError, Interrupted, UnreadableAnswer, UsageError
-from capcli.ports import Broker, CandleTarget, Clock, Kept, Lane
+from capcli.ports import Broker, CandleTarget, Kept, Lane
 from capcli.reply import Reply
 
 _PAGE = 1000
@@ -117,11 +117,9 @@ class Download(Struct, frozen=True):
 class Downloads:
     """Fetches candles in the lane that leaves everybody else the first turn."""
 
-    def __init__(self, broker: Broker, clock: Clock, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._broker = broker
-        self._bulk = broker.in_lane(Lane.BULK)
-        self._clock = clock
-        self._monotonic = monotonic
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._broker = context.broker
 
     def download(
         self, order: DownloadOrder, target: CandleTarget, told: Callable[[Progress], None]
@@ -132,7 +130,7 @@ class Downloads:
         was kept stays, and the same order goes on there.
         """
         order = replace(order, epic=ids.epic(order.epic))
-        began = self._monotonic()
+        began = self._context.monotonic()
         try:
             kept = target.begin(order.terms, order.command)
             market = self._broker.details(order.epic)
@@ -143,14 +141,14 @@ class Downloads:
                 start=start,
                 kept=kept or Kept(end, start=start, price_places=max(market.decimals, 0)),
                 told=told,
-                monotonic=self._monotonic,
+                monotonic=self._context.monotonic,
             )
             with run.going_on():
-                done = run.through(self._bulk)
+                done = run.through(self._broker.in_lane(Lane.BULK))
                 target.finish(done)
         finally:
             target.close()
-        took = Decimal(str(round(self._monotonic() - began, 3)))
+        took = Decimal(str(round(self._context.monotonic() - began, 3)))
         judged = judge(done.days, order.resolution.span, market.hours, self._now())
         found = with_fields_of(
             done,
@@ -170,7 +168,7 @@ class Downloads:
         return Reply(found, self._broker.account_id)
 
     def _now(self) -> datetime:
-        return self._broker.broker_time() or self._clock()
+        return self._broker.broker_time() or self._context.clock()
 
     def _window(self, order: DownloadOrder, kept: Kept | None) -> tuple[datetime, datetime]:
         """Return the first and the last instant to ask for."""

@@ -1,10 +1,11 @@
 """The open positions on the stream: P&L from every tick, totals in the account's currency."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 
 from msgspec import Struct
 
+from capcli.context import Context
 from capcli.domain.account import Position, UnreadableRow
 from capcli.domain.fields import with_fields_of
 from capcli.domain.market import Side
@@ -12,7 +13,7 @@ from capcli.domain.money import EXACT, cents
 from capcli.domain.stream import MOST_EPICS, Gap, Quiet, Tick, Told
 from capcli.errors import EpicUnknown, RateLimited, Unreachable
 from capcli.marketdata.streams import Watch, Watching
-from capcli.ports import Broker, Clock
+from capcli.ports import Streams
 
 REREAD_MS = 15_000
 _CROSS = "USD"
@@ -68,29 +69,22 @@ class _Leg(Struct, frozen=True):
 class LivePortfolio:
     """Opens live books. Changes nothing."""
 
-    def __init__(
-        self, broker: Broker, watching: Watching, clock: Clock, sleep: Callable[[float], None]
-    ) -> None:
-        self._broker = broker
-        self._watching = watching
-        self._clock = clock
-        self._sleep = sleep
+    def __init__(self, context: Context, streams: Streams) -> None:
+        self._context = context
+        self._streams = streams
 
     def open(self) -> "Book":
         """Read the positions and follow their markets. Raises as any read, and as `Watching.watch`."""
-        return Book(self._broker, self._watching, self._clock, self._sleep)
+        return Book(self._context, self._streams)
 
 
 class Book:
     """The positions and their prices. Reads the book again now and then, for what opened and closed."""
 
-    def __init__(
-        self, broker: Broker, watching: Watching, clock: Clock, sleep: Callable[[float], None]
-    ) -> None:
-        self._broker = broker
-        self._watching = watching
-        self._clock = clock
-        self._sleep = sleep
+    def __init__(self, context: Context, streams: Streams) -> None:
+        self._context = context
+        self._broker = context.broker
+        self._watching = Watching(context, streams)
         self._positions: dict[str, Position] = {}
         self._unreadable: tuple[UnreadableRow, ...] = ()
         self._prices: dict[str, tuple[Decimal, Decimal]] = {}
@@ -111,7 +105,7 @@ class Book:
         if self._now_ms() - self._read_at_ms >= REREAD_MS:
             self._read_again()
         if self._watch is None:
-            self._sleep(timeout_s)
+            self._context.sleep(timeout_s)
             return []
         told = self._watch.receive(timeout_s)
         for event in told:
@@ -230,4 +224,4 @@ class Book:
         return None
 
     def _now_ms(self) -> int:
-        return int(self._clock().timestamp() * 1000)
+        return int(self._context.clock().timestamp() * 1000)

@@ -7,13 +7,13 @@ from decimal import Decimal
 from msgspec import Struct
 
 from capcli import ids
+from capcli.context import Context
 from capcli.domain.account import Rows, UnreadableRow
 from capcli.domain.fields import with_fields_of
 from capcli.domain.levels import OwnLevel
 from capcli.domain.market import Candle, MarketDetails, MarketRow, MarketStatus, Quote, Resolution
 from capcli.domain.market_names import epics_for
 from capcli.errors import CapcliError, EpicUnknown, NoQuote, UsageError
-from capcli.ports import Broker, Clock
 from capcli.reply import Reply
 
 _PAGE = 1000
@@ -88,9 +88,9 @@ class ServerTime(Struct, frozen=True):
 class Markets:
     """Reads market data. Never changes anything."""
 
-    def __init__(self, broker: Broker, clock: Clock) -> None:
-        self._broker = broker
-        self._clock = clock
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._broker = context.broker
 
     def search(self, term: str | None, *, limit: int = 50) -> Reply[MarketsFound]:
         """Return the markets that match a term (all without one), at most `limit`.
@@ -204,7 +204,7 @@ class Markets:
         return Reply(found, self._broker.account_id)
 
     def _now(self) -> datetime:
-        return self._broker.broker_time() or self._clock()
+        return self._broker.broker_time() or self._context.clock()
 
     def _latest(self, epic: str, resolution: Resolution, last: int, end: datetime) -> Rows[Candle]:
         if not 1 <= last <= _PAGE:
@@ -245,7 +245,7 @@ class Markets:
     def time(self) -> Reply[ServerTime]:
         """Return the broker's clock and our distance from it."""
         theirs = self._broker.server_time()
-        ahead = Decimal(str(round((self._clock() - theirs).total_seconds(), 3)))
+        ahead = Decimal(str(round((self._context.clock() - theirs).total_seconds(), 3)))
         return Reply(ServerTime(theirs, ahead), self._broker.account_id)
 
 

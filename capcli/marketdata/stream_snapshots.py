@@ -14,6 +14,7 @@ from typing import Any
 from msgspec import Struct
 
 from capcli import ids
+from capcli.context import Context
 from capcli.domain.alerts import Level, Way
 from capcli.domain.fields import with_fields_of
 from capcli.domain.market import Resolution
@@ -23,7 +24,7 @@ from capcli.errors import UsageError
 from capcli.marketdata.alerts import Alarms
 from capcli.marketdata.live_book import LivePortfolio, LivePosition
 from capcli.marketdata.streams import Throttle, Watch, Watching, chosen
-from capcli.ports import Broker, Clock, Streams
+from capcli.ports import Streams
 from capcli.reply import Reply
 
 LONGEST_S = 43  # opening and ending included, so that a call stays below 45
@@ -126,22 +127,11 @@ class CandlesSeen(Struct, frozen=True):
 class Glimpses:
     """Looks at the stream, each at most 43 s long. `stopped` ends a look whose caller has gone."""
 
-    def __init__(
-        self,
-        broker: Broker,
-        streams: Streams,
-        watching: Watching,
-        book: LivePortfolio,
-        *,
-        clock: Clock,
-        monotonic: Callable[[], float],
-    ) -> None:
-        self._broker = broker
+    def __init__(self, context: Context, streams: Streams) -> None:
+        self._context = context
+        self._broker = context.broker
         self._streams = streams
-        self._watching = watching
-        self._book = book
-        self._clock = clock
-        self._monotonic = monotonic
+        self._watching = Watching(context, streams)
 
     def prices(
         self,
@@ -232,14 +222,14 @@ class Glimpses:
         """Return the open positions with P&L from their ticks. Raises as any read, and Unreachable."""
         before, ends = _read(cursor, "portfolio"), self._ends(duration_s)
         every_s = max(interval_s, min(duration_s, LONGEST_S) / MOST_ROWS)
-        book, missed = self._book.open(), self._since(before)
+        book, missed = LivePortfolio(self._context, self._streams).open(), self._since(before)
         history, opened, closed = list[PlPoint](), list[str](), list[str]()
         try:
-            latest, due = book.snapshot(), self._monotonic() + every_s
+            latest, due = book.snapshot(), self._context.monotonic() + every_s
             for told in self._looks(book.receive, ends, stopped):
                 missed += _missed(told)
-                if self._monotonic() >= due:
-                    due = self._monotonic() + every_s
+                if self._context.monotonic() >= due:
+                    due = self._context.monotonic() + every_s
                     latest = book.snapshot()
                     history.append(PlPoint(_instant(latest.at_ms), latest.totals.pl))
                     opened += latest.opened
@@ -315,11 +305,11 @@ class Glimpses:
     def _looks(
         self, receive: Callable[[float], Sequence[Told | Quiet]], ends: float, stopped: Stopped
     ) -> Iterator[Sequence[Told | Quiet]]:
-        while (left := ends - self._monotonic()) > 0 and not stopped():
+        while (left := ends - self._context.monotonic()) > 0 and not stopped():
             yield receive(min(_LOOK_S, left))
 
     def _ends(self, duration_s: float) -> float:
-        return self._monotonic() + min(duration_s, LONGEST_S)
+        return self._context.monotonic() + min(duration_s, LONGEST_S)
 
     def _since(self, before: Mapping[str, Any]) -> list[str]:
         if not before:
@@ -331,10 +321,10 @@ class Glimpses:
         return urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
     def _now_ms(self) -> int:
-        return int(self._clock().timestamp() * 1000)
+        return int(self._context.clock().timestamp() * 1000)
 
     def _broker_ms(self) -> int:
-        return int((self._broker.broker_time() or self._clock()).timestamp() * 1000)
+        return int((self._broker.broker_time() or self._context.clock()).timestamp() * 1000)
 
 
 def _read(cursor: str | None, kind: str) -> dict[str, Any]:

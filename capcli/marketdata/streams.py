@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 
 from capcli import ids
+from capcli.context import Context
 from capcli.domain.market import MarketDetails, MarketStatus
 from capcli.domain.stream import MOST_EPICS, Gap, Lost, Quiet, Tick, Told
 from capcli.errors import RateLimited, Unreachable, UsageError
@@ -37,10 +38,9 @@ class Watched(Struct, frozen=True):
 class Watching:
     """Opens watches over markets. Changes nothing."""
 
-    def __init__(self, broker: Broker, streams: Streams, clock: Clock) -> None:
-        self._broker = broker
+    def __init__(self, context: Context, streams: Streams) -> None:
+        self._context = context
         self._streams = streams
-        self._clock = clock
 
     def watch(self, epics: Sequence[str]) -> "Watch":
         """Start to watch 1 to 40 markets.
@@ -50,9 +50,10 @@ class Watching:
         """
         wanted = chosen(epics)
         # A list whose one member is unknown is told by that member's name.
-        markets = self._broker.all_details(wanted) if len(wanted) > 1 else (self._broker.details(wanted[0]),)
+        broker = self._context.broker
+        markets = broker.all_details(wanted) if len(wanted) > 1 else (broker.details(wanted[0]),)
         stream = self._streams.open(wanted)
-        return Watch(self._broker, stream, markets, self._clock)
+        return Watch(broker, stream, markets, self._context.clock)
 
 
 def chosen(epics: Iterable[str]) -> tuple[str, ...]:

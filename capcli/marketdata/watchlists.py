@@ -5,6 +5,7 @@ from shlex import quote
 from msgspec import Struct
 
 from capcli import ids
+from capcli.context import Context
 from capcli.domain.account import UnreadableRow, Watchlist
 from capcli.domain.attempt import Answer, Delivery
 from capcli.domain.market import MarketRow
@@ -21,7 +22,7 @@ from capcli.errors import (
     WatchlistFixed,
     WatchlistUnknown,
 )
-from capcli.ports import Broker, Request
+from capcli.ports import Request
 from capcli.refusals import reason_of, unread
 from capcli.reply import Reply
 
@@ -65,9 +66,9 @@ class Watchlists:
     else ChangeUnproved says that the same command is safe, because every change looks first.
     """
 
-    def __init__(self, broker: Broker, *, confirmation_needed: bool) -> None:
-        self._broker = broker
-        self._confirmation_needed = confirmation_needed
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._broker = context.broker
 
     def list(self) -> Reply[WatchlistsFound]:
         """Return all watchlists, the broker's own included."""
@@ -162,7 +163,7 @@ class Watchlists:
         return self._changed(found, (), f"Deleted {found.name!r}.")
 
     def _confirm(self, command: str, *, confirmed: bool) -> None:
-        if self._confirmation_needed and not confirmed:
+        if self._context.confirmation_needed and not confirmed:
             raise NotConfirmed(
                 "Not confirmed, so no watchlist was changed.", next=f"capcli watchlists {command} --confirm"
             )

@@ -1,6 +1,5 @@
 """The broker's confirmation of a request, by its deal reference. Sends nothing."""
 
-from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -8,10 +7,10 @@ from enum import StrEnum
 from msgspec import Struct
 
 from capcli import ids
+from capcli.context import Context
 from capcli.domain.account import AffectedDeal, Confirm
 from capcli.domain.market import Side
 from capcli.errors import Exit, Problem
-from capcli.ports import Broker
 from capcli.refusals import in_words
 from capcli.reply import Reply
 
@@ -45,12 +44,9 @@ class ConfirmShown(Struct, frozen=True):
 class Confirms:
     """Reads confirmations."""
 
-    def __init__(
-        self, broker: Broker, *, sleep: Callable[[float], None], monotonic: Callable[[], float]
-    ) -> None:
-        self._broker = broker
-        self._sleep = sleep
-        self._monotonic = monotonic
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._broker = context.broker
 
     def get(self, deal_reference: str) -> Reply[ConfirmShown]:
         """Return the verdict as it stands now."""
@@ -60,10 +56,10 @@ class Confirms:
         """Ask every `pause_s` seconds until there is a verdict or `wait_s` seconds are over."""
         reference = ids.deal_id(deal_reference)
         pause = min(max(pause_s, _SHORTEST_PAUSE_S), _LONGEST_PAUSE_S)
-        deadline = self._monotonic() + wait_s
+        deadline = self._context.monotonic() + wait_s
         confirm = self._ask(reference)
-        while confirm is None and self._monotonic() + pause <= deadline:
-            self._sleep(pause)
+        while confirm is None and self._context.monotonic() + pause <= deadline:
+            self._context.sleep(pause)
             confirm = self._ask(reference)
         shown = _pending(reference) if confirm is None else _shown(confirm)
         return Reply(shown, self._broker.account_id, _problem(shown))

@@ -1,35 +1,26 @@
 """Where a deal is that the active account does not have: the journal knows the account of those it opened."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
 from typing import TYPE_CHECKING
 
 from capcli.domain.account import Account, Rows
 from capcli.errors import BrokerRefused, CapcliError, DealUnknown, UnreadableAnswer
-from capcli.ports import Broker, Journal
 
 if TYPE_CHECKING:
     from capcli.context import Context
 
 
-def account_of(journal: Journal, env: str, host: str, deal_id: str) -> str | None:
-    """Return the account on which a deal or an order was opened from here; None where nothing tells."""
-    with suppress(CapcliError, ValueError):
-        attempt_id = journal.owners(env, host, (deal_id,)).get(deal_id)
-        attempt = journal.attempt(attempt_id) if attempt_id else None
-        return attempt.account_id if attempt else None
-    return None
-
-
-def name_account(
-    error: BrokerRefused, broker: Broker, opened_on: Callable[[str], str | None], deal_id: str, command: str
-) -> None:
-    """Say on which account a deal was looked for, and on which it is to be looked for by `command`."""
-    asked = broker.account_id
+def name_account(error: BrokerRefused, context: "Context", deal_id: str, command: str) -> None:
+    """Say on which account a deal was looked for, and by `command` on which it was opened from here."""
+    asked = context.broker.account_id
     if asked is None or "position_deal_id" in error.details:
         return
-    home = opened_on(deal_id)
+    home = None
+    with suppress(CapcliError, ValueError):
+        owners = context.journal.owners(context.env, context.host, (deal_id,))
+        attempt = context.journal.attempt(owners[deal_id]) if deal_id in owners else None
+        home = attempt.account_id if attempt else None
     error.details["account_id"] = asked
     if home in {None, asked}:
         error.message = f"{error.message} Only account {asked} was searched."
@@ -54,11 +45,6 @@ def active_account(accounts: Rows[Account], account_id: str) -> Account:
     )
 
 
-def opened_on(context: "Context") -> Callable[[str], str | None]:
-    """Return what names the account that the journal knows a deal of."""
-    return partial(account_of, context.journal, context.env, context.broker.host)
-
-
 @contextmanager
 def placing(context: "Context", deal_id: str, command: str) -> Iterator[None]:
     """Name the account where a deal is not there, and the one to ask with `command` where it may be.
@@ -73,6 +59,6 @@ def placing(context: "Context", deal_id: str, command: str) -> Iterator[None]:
             from capcli.reconcile.readback import require_account
 
             require_account(broker, broker.account_id, command)
-        name_account(error, broker, opened_on(context), deal_id, command)
+        name_account(error, context, deal_id, command)
         error.message = f"{error.message} Nothing was sent."
         raise

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from msgspec import Struct
-
 from capcli.context import Context, active_on
 from capcli.domain.account import Activity
 from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence
@@ -32,27 +30,11 @@ _DAY = timedelta(days=1)
 _MOST_DAYS = 7
 
 
-class Patience(Struct, frozen=True):
-    """How long a missing trace says nothing, and how far apart two looks without one must be (seconds)."""
-
-    quiet_s: float = 120
-    gap_s: float = 30
-
-    @property
-    def pause_s(self) -> float:
-        """Return how long to wait between two looks of somebody who waits for the verdict."""
-        return self.gap_s / 6
-
-
-DEFAULT = Patience()
-
-
 @dataclass(frozen=True, slots=True)
 class OrderLookup:
     """Reads and matches; moves nothing."""
 
     context: Context
-    patience: Patience
 
     def look(self, attempt: AttemptRecord, request: OrderRequest) -> ReconciliationReport | None:
         """Look for an order on its account; None when one of the reads failed or ended elsewhere."""
@@ -102,7 +84,7 @@ class OrderLookup:
 
     def is_quiet(self, attempt: AttemptRecord) -> bool:
         """Say whether the send is so long ago, by the broker's clock, that a missing trace says something."""
-        return self.age(attempt) >= timedelta(seconds=self.patience.quiet_s)
+        return self.age(attempt) >= timedelta(seconds=self.context.patience.quiet_s)
 
     def age(self, attempt: AttemptRecord) -> timedelta:
         """Return the time since the send, by the broker's clock where both ends of it are known."""
@@ -118,7 +100,9 @@ class OrderLookup:
     def is_second_look(self, attempt: AttemptRecord) -> bool:
         """Say whether a look without a trace lies far enough behind this one."""
         first = attempt.absent_seen_at
-        return first is not None and self.broker_now() - first >= timedelta(seconds=self.patience.gap_s)
+        return first is not None and self.broker_now() - first >= timedelta(
+            seconds=self.context.patience.gap_s
+        )
 
     def is_watched(self, attempt: AttemptRecord) -> bool:
         """Say whether an order that no answer settled is still looked for.

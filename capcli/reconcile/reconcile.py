@@ -1,6 +1,6 @@
 """Reconcile: settle what is unresolved on this account as far as evidence allows, one pass or until it is."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 
@@ -15,7 +15,6 @@ from capcli.domain.market import Side
 from capcli.domain.order import Kind
 from capcli.domain.stored_order import StoredOrder
 from capcli.errors import AttemptElsewhere, AttemptUnknown, Busy, Exit, Problem
-from capcli.ports import AccountLock
 from capcli.reconcile.outcomes import execution_reply, strayed
 from capcli.reconcile.readback import is_about_order
 from capcli.reconcile.reconciler import Reconciler
@@ -75,22 +74,13 @@ class Reconciliation(Struct, frozen=True):
 
 
 class Reconciliations:
-    """Settles attempts inside the account lock. `account` is the one that the user asked for, if any."""
+    """Settles attempts inside the account lock."""
 
-    def __init__(
-        self,
-        context: Context,
-        reconciler: Reconciler,
-        lock: AccountLock,
-        *,
-        sleep: Callable[[float], None],
-        account: str | None,
-    ) -> None:
+    def __init__(self, context: Context, *, waits: bool = True) -> None:
+        """`waits`: for a process that is sending on the account, 20 s at most."""
         self._context = context
-        self._reconciler = reconciler
-        self._lock = lock
-        self._sleep = sleep
-        self._account = account
+        self._reconciler = Reconciler(context)
+        self._waits = waits
 
     def reconcile(self, attempt_id: str | None = None) -> Reply[Reconciliation]:
         """Look once at every attempt that is unresolved, or at one; also at orders presumed not placed.
@@ -118,7 +108,7 @@ class Reconciliations:
                 if not any(self._may_yet_be_decided(row, finding) for row, finding in found):
                     kept = [replace(row, state_before=before[row.attempt_id]) for row in rows]
                     return _reply(kept, account_id)
-            self._sleep(self._reconciler.patience.pause_s)
+            self._context.sleep(self._context.patience.pause_s)
 
     def _lately(self, account_id: str) -> Iterator[str]:
         """Say what was settled within the last hour: a preview or an execution may have done it unasked."""
@@ -146,9 +136,9 @@ class Reconciliations:
                 f"({context.broker.host}).",
                 next=f"capcli reconcile {attempt.attempt_id} --env {attempt.env}",
             )
-        if self._account not in {None, attempt.account_id}:
+        if context.account not in {None, attempt.account_id}:
             raise AttemptElsewhere(
-                f"{attempt.attempt_id} belongs to account {attempt.account_id}, this is {self._account}.",
+                f"{attempt.attempt_id} belongs to account {attempt.account_id}, this is {context.account}.",
                 next=f"capcli reconcile {attempt.attempt_id} --account {attempt.account_id}",
             )
         return attempt
@@ -210,7 +200,7 @@ class Reconciliations:
         if acked or attempt.other_account_id is not None:
             why = " The broker acknowledged it, so that is no proof." if acked else ""
             return f"{nothing}{why}", resolve
-        patience = self._reconciler.patience
+        patience = self._context.patience
         when = f"from {patience.quiet_s:g} s after the send, in two looks {patience.gap_s:g} s apart"
         return f"{nothing} It counts as not placed {when}.", wait
 
@@ -218,13 +208,13 @@ class Reconciliations:
         if attempt_id is not None:
             attempt = self.find(attempt_id)
             return attempt.account_id, (attempt.attempt_id,)
-        return self._account or self._context.broker.session().account_id, ()
+        return self._context.account or self._context.broker.session().account_id, ()
 
     def _pass(
         self, account_id: str, wanted: tuple[str, ...]
     ) -> list[tuple[Settled, ReconciliationReport | None]]:
         context = self._context
-        with self._lock(context.env, context.broker.host, account_id), returning(context.broker):
+        with context.lock(context.env, context.host, account_id, wait=self._waits), returning(context.broker):
             found = [self.examine(attempt) for attempt in self._attempts(account_id, wanted)]
         # What was found by its traces is watched, and is news only once there is a second deal like it.
         return [

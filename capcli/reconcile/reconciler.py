@@ -1,6 +1,5 @@
 """What became of a mutation: the broker's confirmation, and the book read back. Sends nothing."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,7 +14,7 @@ from capcli.domain.stored_order import StoredOrder, read_sizes
 from capcli.errors import CapcliError, DealUnknown, RowUnreadable
 from capcli.ports import Broker, DealTaken
 from capcli.reconcile.attribution import Causes
-from capcli.reconcile.lookup import DEFAULT, OrderLookup, Patience
+from capcli.reconcile.lookup import OrderLookup
 from capcli.reconcile.readback import ReadBack, filled_as, read_asked, read_back_of
 
 _FIRST_POLL_S, _LONGEST_POLL_S = 0.2, 2.0
@@ -28,14 +27,11 @@ class Reconciler:
     """Turns what the broker says into a verdict in the journal. Runs inside the account lock."""
 
     context: Context
-    sleep: Callable[[float], None]
-    monotonic: Callable[[], float]
-    patience: Patience = DEFAULT
 
     @property
     def search(self) -> OrderLookup:
         """Return what this reconciler looks with."""
-        return OrderLookup(self.context, self.patience)
+        return OrderLookup(self.context)
 
     def conclude(self, attempt: AttemptRecord, order: StoredOrder, *, wait_s: float) -> AttemptRecord:
         """Ask for the verdict on an acknowledged order until it comes or the wait (seconds) is over.
@@ -252,7 +248,7 @@ class Reconciler:
     def _await_confirm(self, attempt: AttemptRecord, wait_s: float) -> tuple[Confirm | None, Misfit | None]:
         """Return the confirmation of an order, else what was told instead of it, if anything."""
         reference, other = attempt.deal_reference or "", None
-        deadline, pause = self.monotonic() + wait_s, _FIRST_POLL_S
+        deadline, pause = self.context.monotonic() + wait_s, _FIRST_POLL_S
         while True:
             try:
                 confirm = self.context.broker.confirm(reference)
@@ -263,9 +259,9 @@ class Reconciler:
                 other = misfit(self.search.asked(attempt, _named(confirm)), confirm)
             if confirm is not None and other is None:
                 return confirm, None
-            if self.monotonic() + pause > deadline:
+            if self.context.monotonic() + pause > deadline:
                 return None, other
-            self.sleep(pause)
+            self.context.sleep(pause)
             pause = min(pause * 1.6, _LONGEST_POLL_S)
 
     def _landing(
@@ -309,7 +305,7 @@ class Reconciler:
     ) -> tuple[Position, ...] | tuple[WorkingOrder, ...]:
         """Look at what the order became. The stop that was asked for must be seen, not assumed."""
         for pause in _READ_BACK_PAUSES_S:
-            self.sleep(pause)
+            self.context.sleep(pause)
             try:
                 found = self._seen(kind, deals, order_id)
             except CapcliError:

@@ -11,7 +11,6 @@ from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence, Protect
 from capcli.domain.candidates import ReconciliationReport
 from capcli.domain.order import Kind
 from capcli.errors import CapcliError, EvidenceAgainst, NotConfirmed, UsageError
-from capcli.ports import AccountLock
 from capcli.reconcile.reconcile import Reconciliations, Settled, problem_of
 from capcli.reconcile.reconciler import Reconciler, is_open, landing_facts
 from capcli.reply import Reply
@@ -25,13 +24,10 @@ _NO_CHANGE = _NO | dict.fromkeys((AttemptState.UNKNOWN, AttemptState.SENDING), A
 class Resolutions:
     """Records what a person says became of an attempt. Looks first: what can be settled needs no person."""
 
-    def __init__(
-        self, context: Context, reconciliations: Reconciliations, reconciler: Reconciler, lock: AccountLock
-    ) -> None:
+    def __init__(self, context: Context) -> None:
         self._context = context
-        self._reconciliations = reconciliations
-        self._reconciler = reconciler
-        self._lock = lock
+        self._reconciliations = Reconciliations(context)
+        self._reconciler = Reconciler(context)
 
     def resolve(
         self,
@@ -57,7 +53,7 @@ class Resolutions:
                 next=f"{_command(attempt, deal_id)} --confirm",
             )
         with (
-            self._lock(attempt.env, attempt.host, attempt.account_id),
+            self._context.lock(attempt.env, attempt.host, attempt.account_id),
             returning(self._context.broker),
         ):
             held = self._context.journal.attempt(attempt.attempt_id) or attempt

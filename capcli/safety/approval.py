@@ -12,12 +12,12 @@ from msgspec import Struct
 from capcli.domain.approval import ApprovalRecord, ApprovalState, Asked, code_hash, tidy_code
 from capcli.domain.fields import with_fields_of
 from capcli.errors import ApprovalDenied, ApprovalElsewhere, ApprovalRequired, ApprovalUnknown, CapcliError
-from capcli.ports import Clock, Ids, Journal
 from capcli.reply import Reply
 from capcli.safety.announcements import REPEAT_S, Announcement, Happening
 from capcli.safety.approval_text import harmless, one_line
 
 if TYPE_CHECKING:
+    from capcli.context import Context
     from capcli.domain.mandate import Opening, Outside, Permit, Spend, Tightening
 
 LIFE = timedelta(minutes=10)
@@ -109,40 +109,29 @@ class Approvals:
 
     def __init__(
         self,
-        journal: Callable[[], Journal],
-        clock: Clock,
-        ids: Ids,
+        context: "Context",
         *,
-        place: tuple[str, str],
-        needed: bool,
         announce: Callable[[Announcement], None],
-        client: Callable[[], str],
         mandate: Mandated = lambda *_: None,
         at_terminal: bool = False,
     ) -> None:
-        """`place`: the environment and its host. `announce` tells a person that something waits for them.
-
-        `client` names who asks; of one client five requests wait at most.
+        """`announce` tells a person that something waits for them. Of one client five requests wait at most.
 
         `mandate` judges a request by the mandate that this client was given; None where it was given none.
         At a terminal a denial does not keep the person from it, and nothing is announced: they are asked.
         """
-        self._journal = journal
-        self._clock = clock
-        self._ids = ids
-        self._env, self._host = place
-        self.needed = needed
+        self._context = context
+        self.mode = context.approval
         self._announce = announce
-        self._client = client
         self._mandate = mandate
         self._at_terminal = at_terminal
         self._codes: dict[tuple[str, ...], str] = {}
         self._lock = Lock()
 
     @property
-    def mode(self) -> str:
-        """Name who approves: whoever confirms, or a person."""
-        return "human" if self.needed else "confirm"
+    def needed(self) -> bool:
+        """Say whether a person approves, and not whoever confirms."""
+        return self.mode == "human"
 
     def permit(
         self, asked: Asked, opening: "Opening | None" = None, tightening: "Tightening | None" = None
@@ -154,7 +143,7 @@ class Approvals:
         """
         if not self.needed:
             return None
-        now = self._clock()
+        now = self._context.clock()
         if self._is_approved(asked, now):
             return asked.digest
         # A mandate is a script's or an assistant's: a person who is there is asked.
@@ -176,7 +165,7 @@ class Approvals:
                     key=attempt_id,
                     env=asked.env,
                     account_id=asked.account_id,
-                    at=self._clock(),
+                    at=self._context.clock(),
                     text=asked.text,
                     attempt_id=attempt_id,
                     mandate=permit.name,
@@ -188,7 +177,7 @@ class Approvals:
         if not self.needed:
             return False
         with suppress(CapcliError):
-            return not self._is_approved(asked, self._clock())
+            return not self._is_approved(asked, self._context.clock())
         return False
 
     def permit_all(self, asked: Sequence[Asked]) -> None:
@@ -198,12 +187,12 @@ class Approvals:
         """
         if not self.needed:
             return
-        now = self._clock()
+        now = self._context.clock()
         if open_ones := tuple(one for one in asked if not self._is_approved(one, now)):
             raise self._required(open_ones, now)
 
     def _is_approved(self, asked: Asked, now: datetime) -> bool:
-        said = self._journal().approvals_of(asked.digest, now=now)
+        said = self._context.journal.approvals_of(asked.digest, now=now)
         decided = (one for one in said if one.state in _SAID)
         last = max(decided, key=lambda one: one.decided_at or one.created_at, default=None)
         if last is None or (last.state is ApprovalState.DENIED and self._at_terminal):
@@ -221,20 +210,20 @@ class Approvals:
     ) -> ApprovalRequired:
         code = self._code(asked, now)
         # What was stored is shown, also when the same question is put again with newer figures.
-        rows = self._journal().approvals(code_hash(code))
+        rows = self._context.journal.approvals(code_hash(code))
         text, until = "\n".join(one.text for one in rows), min(one.expires_at for one in rows)
         error = ApprovalRequired(
             "A person has to approve this, so nothing was sent yet: with y in capcli approve --watch, or with"
             f" the code {code}, until {until:%H:%M:%S}Z. The same call sends it after that. "
             f"{f'{outside.sentence} ' if outside else ''}{one_line(text)}",
-            next=f"{_LIST} {code} --env {self._env}",
+            next=f"{_LIST} {code} --env {self._context.env}",
             approval_code=code,
-            watch=f"{_LIST} --watch --env {self._env}",
+            watch=f"{_LIST} --watch --env {self._context.env}",
             expires_at=until.isoformat(),
         )
         error.shown = text
         # Another process may have asked for the same a moment ago, as a script run again and again.
-        before = () if self._at_terminal else self._journal().approvals_of(rows[0].digest, now=now)
+        before = () if self._at_terminal else self._context.journal.approvals_of(rows[0].digest, now=now)
         others = (one.created_at for one in before if one.code_hash != rows[0].code_hash)
         if not self._at_terminal and not any(timedelta(0) <= now - at < _REPEAT for at in others):
             news = Announcement(
@@ -255,22 +244,28 @@ class Approvals:
         """Return the code of these requests; a question that still waits keeps the one it has."""
         wanted = tuple(one.digest for one in asked)
         with self._lock:
-            rows = self._journal().approvals(code_hash(self._codes[wanted])) if wanted in self._codes else ()
+            rows = (
+                self._context.journal.approvals(code_hash(self._codes[wanted]))
+                if wanted in self._codes
+                else ()
+            )
             waits = all(row.state is ApprovalState.PENDING and row.expires_at > now for row in rows)
             if wanted in self._codes and waits:
                 return self._codes[wanted]
-            client = None if self._at_terminal else harmless(self._client()) or "a client without a name"
+            client = (
+                None if self._at_terminal else harmless(self._context.client()) or "a client without a name"
+            )
             for _ in range(_DRAWS):
-                code = tidy_code(self._ids(""))[-_LENGTH:]
+                code = tidy_code(self._context.ids(""))[-_LENGTH:]
                 new = [ApprovalRecord.of(one, code_hash(code), now, client) for one in asked]
-                if self._journal().ask_approval(new, at_most=None if self._at_terminal else AT_MOST):
+                if self._context.journal.ask_approval(new, at_most=None if self._at_terminal else AT_MOST):
                     self._codes[wanted] = code
                     return code
             raise RuntimeError("no code is free")
 
     def waiting(self) -> Reply[ApprovalsFound]:
         """Return what waits, of every environment of this user."""
-        found = self._journal().approvals_waiting(now=self._clock())
+        found = self._context.journal.approvals_waiting(now=self._context.clock())
         rows = tuple(with_fields_of(one, ApprovalRow, asked_at=one.created_at) for one in found)
         return Reply(ApprovalsFound(self.mode, rows))
 
@@ -282,12 +277,12 @@ class Approvals:
         codes: dict[str, list[ApprovalRecord]] = {}
         approved = set()
         elsewhere: dict[tuple[str, str], set[str]] = {}
-        for row in self._journal().approvals_waiting(now=self._clock()):
+        for row in self._context.journal.approvals_waiting(now=self._context.clock()):
             if row.state is ApprovalState.APPROVED:
                 approved.add(row.digest)
             elif row.client is None:
                 continue
-            elif (row.env, row.host) == (self._env, self._host):
+            elif (row.env, row.host) == (self._context.env, self._context.host):
                 codes.setdefault(row.code_hash, []).append(row)
             else:
                 elsewhere.setdefault((row.env, row.host), set()).add(row.code_hash)
@@ -305,11 +300,15 @@ class Approvals:
         A no is one to each of its codes, a yes to the latest.
         """
         if approved:
-            signed = self._journal().decide(
-                request.rows[0].code_hash, ApprovalState.APPROVED, at=self._clock(), by=by, shown=request.rows
+            signed = self._context.journal.decide(
+                request.rows[0].code_hash,
+                ApprovalState.APPROVED,
+                at=self._context.clock(),
+                by=by,
+                shown=request.rows,
             )
         else:
-            decide = partial(self._journal().decide, at=self._clock(), by=by)
+            decide = partial(self._context.journal.decide, at=self._context.clock(), by=by)
             # Each of them is said no to, whatever became of the one before.
             signed = sum(decide(code, ApprovalState.DENIED) for code in request.codes) > 0
         if not signed:
@@ -322,16 +321,16 @@ class Approvals:
 
     def _found(self, code: str, states: frozenset[ApprovalState]) -> tuple[ApprovalRecord, ...]:
         """Return a code's requests, all in one of some states. Raises ApprovalUnknown, ApprovalElsewhere."""
-        rows = self._journal().approvals(code_hash(code))
-        now = self._clock()
+        rows = self._context.journal.approvals(code_hash(code))
+        now = self._context.clock()
         if not rows:
             shown = ascii(tidy_code(code)[:20])
             raise ApprovalUnknown(f"Nothing waits under the code {shown}. Nothing was approved.", next=_LIST)
         first = rows[0]
-        if (first.env, first.host) != (self._env, self._host):
+        if (first.env, first.host) != (self._context.env, self._context.host):
             raise ApprovalElsewhere(
-                f"This code is for {first.env} ({first.host}), this is {self._env} ({self._host}). "
-                "Nothing was approved.",
+                f"This code is for {first.env} ({first.host}), this is {self._context.env} "
+                f"({self._context.host}). Nothing was approved.",
                 next=f"capcli approve {tidy_code(code)} --env {first.env}",
             )
         if not {row.state for row in rows} <= states:
@@ -377,5 +376,5 @@ class Approvals:
         self._decide(code, ApprovalState.VOID, by)
 
     def _decide(self, code: str, state: ApprovalState, by: str) -> None:
-        if not self._journal().decide(code_hash(code), state, at=self._clock(), by=by):
+        if not self._context.journal.decide(code_hash(code), state, at=self._context.clock(), by=by):
             raise ApprovalUnknown(_MEANWHILE, next=_LIST)

@@ -1,14 +1,14 @@
 """Whether the journal is as it was written: its event chain, and what the keychain remembers of it."""
 
 from collections.abc import Callable
-from datetime import datetime
 from typing import Protocol
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from capcli.context import Context
 from capcli.errors import CapcliError, JournalAltered, JournalBehind, UsageError
-from capcli.ports import Anchor, Inspection, Journal, JournalBreak
+from capcli.ports import Anchor, Inspection, JournalBreak
 from capcli.reply import Reply
 
 _PLAIN = (
@@ -47,10 +47,9 @@ class Verified(Struct, frozen=True):
 class Verification:
     """Reads the journal of this computer. Asks the broker nothing."""
 
-    def __init__(self, journal: Journal, vault: Vault, clock: Callable[[], datetime]) -> None:
-        self._journal = journal
+    def __init__(self, context: Context, vault: Vault) -> None:
+        self._context = context
         self._vault = vault
-        self._clock = clock
 
     def verify(
         self, *, ask_keychain: bool = True, progress: Progress = lambda _done, _all: None
@@ -65,9 +64,9 @@ class Verification:
         except CapcliError as error:
             trouble = f"The keychain could not be asked ({error.code}). "
         marks = (anchor.mark,) if anchor else ()
-        found = self._journal.inspect(anchor.key if anchor else None, marks, progress)
+        found = self._context.journal.inspect(anchor.key if anchor else None, marks, progress)
         is_damaged = any(one.table == "file" for one in found.breaks)
-        behind = None if is_damaged else self._journal.remembered()
+        behind = None if is_damaged else self._context.journal.remembered()
         breaks = found.breaks if behind is None else (behind, *found.breaks)
         anchored = anchor.count if anchor and not breaks else None
         note = _note(found, anchor, trouble)
@@ -84,7 +83,7 @@ class Verification:
         if not reason.strip():
             raise UsageError("Give a reason.", next='capcli history accept --reason "..."')
         anchor = self._vault.load() if ask_keychain else None
-        found = self._journal.inspect(anchor.key if anchor else None, (), progress)
+        found = self._context.journal.inspect(anchor.key if anchor else None, (), progress)
         broken = [one for one in found.breaks if one.table in _FOUNDATIONS]
         if broken:
             raise JournalAltered(
@@ -93,7 +92,9 @@ class Verification:
                 " that.",
                 next="capcli config path",
             )
-        count, head = self._journal.accept(found.altered, at=self._clock(), reason=reason.strip())
+        count, head = self._context.journal.accept(
+            found.altered, at=self._context.clock(), reason=reason.strip()
+        )
         if anchor is not None:
             self._vault.save(replace(anchor, count=count, head=head))
         return self.verify(ask_keychain=ask_keychain, progress=progress)

@@ -1,23 +1,23 @@
 """The go-live checklist: what is done, how that is known, and what unlocks live on this computer."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from capcli.account.accounts import Accounts
+from capcli.context import Context
 from capcli.domain.attempt import AttemptState
 from capcli.domain.going_live import Approval, Gate, Step, Unlock
 from capcli.domain.hosts import HostKind
 from capcli.domain.numbers import counted
 from capcli.errors import CapcliError, JournalAltered, LiveLocked, NotConfirmed
-from capcli.ports import Clock, Journal, LivePlace, UnlockKeeper
+from capcli.marketdata.markets import Markets
+from capcli.ports import LivePlace, UnlockKeeper
 from capcli.reply import Reply
 from capcli.trading.explain import is_walkable, sentences
 
 if TYPE_CHECKING:
-    from capcli.account.accounts import Accounts
-    from capcli.marketdata.markets import Markets
     from capcli.safety.audit import Verification
     from capcli.safety.pin import Pin
 
@@ -70,28 +70,6 @@ class Checklist(Struct, frozen=True):
     next: str | None
 
 
-class OnPurpose(Struct, frozen=True):
-    """Where environment and profile say that live and trading are wanted; None where they do not."""
-
-    env: str | None
-    trading: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Sources:
-    """What the checklist reads and asks.
-
-    `kind_of` tells the kind of a host; only what was done on the kind of host that `host` is counts.
-    """
-
-    host: str
-    kind_of: Callable[[str], HostKind]
-    journal: Callable[[], Journal]
-    accounts: "Callable[[], Accounts]"
-    markets: "Callable[[], Markets]"
-    verification: "Callable[[], Verification]"
-
-
 def gate_of(keeper: UnlockKeeper, place: LivePlace) -> Gate:
     """Say whether live is unlocked here. It never raises: what cannot be asked is a lock."""
     try:
@@ -110,21 +88,28 @@ class GoingLive:
 
     def __init__(
         self,
-        sources: Sources,
+        context: Context,
         keeper: UnlockKeeper,
         place: LivePlace,
         pin: "Pin",
-        clock: Clock,
+        verification: "Callable[[], Verification]",
         *,
         profile: str,
-        on_purpose: OnPurpose,
+        kind_of: Callable[[str], HostKind],
+        on_purpose: Mapping[Step, str | None],
     ) -> None:
-        self._sources = sources
+        """`kind_of` tells the kind of a host; only what was done on the kind that this host is counts.
+
+        `on_purpose` says where environment and profile want live and trading; None where they do not.
+        """
+        self._context = context
         self._keeper = keeper
         self._place = place
         self._pin = pin
-        self._clock = clock
+        self._verification = verification
         self._profile = profile
+        self._kind_of = kind_of
+        self._kind = kind_of(context.host)
         self._on_purpose = on_purpose
         self._troubles: dict[Step, str] = {}
 
@@ -160,7 +145,7 @@ class GoingLive:
         """Return each step, whether it is done, and how that is known or what is missing."""
         # By step, how it is known (None where it is not) and what is missing.
         found: dict[Step, tuple[str | None, str]] = {}
-        for at, detail in self._sources.journal().notes(KIND):
+        for at, detail in self._context.journal.notes(KIND):
             here = (detail.get("profile"), detail.get("hosts")) == (self._profile, self._kind.value)
             if here and detail.get("step") in tuple(Step):
                 found[Step(detail["step"])] = f"{detail.get('how', '')} ({at:%Y-%m-%d %H:%M}Z)", ""
@@ -168,8 +153,8 @@ class GoingLive:
             missing = "a person says so on a terminal" if step in ASKED else "looked at on a terminal"
             found.setdefault(step, (None, self._troubles.get(step, missing)))
         unset = "set neither in the environment nor in the profile"
-        found[Step.ENV] = self._on_purpose.env, f"{unset}; --env alone does not count"
-        found[Step.TRADING] = self._on_purpose.trading, unset
+        found[Step.ENV] = self._on_purpose[Step.ENV], f"{unset}; --env alone does not count"
+        found[Step.TRADING] = self._on_purpose[Step.TRADING], unset
         no_trade = f"the journal has no preview that was executed on demo {_WHERE[self._kind]}"
         found[Step.DEMO_TRADE] = self._demo_trade(), f"{no_trade}: capcli --env demo preview ..."
         found[Step.PHRASE] = gate.reason if gate.unlocked else None, gate.reason
@@ -183,32 +168,28 @@ class GoingLive:
         ]
 
     def _demo_trade(self) -> str | None:
-        for attempt in self._sources.journal().attempts("demo", limit=_MANY):
+        for attempt in self._context.journal.attempts("demo", limit=_MANY):
             landed = attempt.state is AttemptState.LANDED and attempt.preview_id is not None
-            if landed and self._sources.kind_of(attempt.host) is self._kind:
+            if landed and self._kind_of(attempt.host) is self._kind:
                 return f"journal: preview {attempt.preview_id} became {attempt.attempt_id}"
         return None
-
-    @property
-    def _kind(self) -> HostKind:
-        return self._sources.kind_of(self._sources.host)
 
     def note(self, step: Step, how: str) -> None:
         """Write down that a step is done, so that the list can be continued. Raises JournalUnreadable."""
         detail = {"profile": self._profile, "hosts": self._kind.value, "step": step.value, "how": how}
-        self._sources.journal().note(None, KIND, at=self._clock(), detail=detail)
+        self._context.journal.note(None, KIND, at=self._context.clock(), detail=detail)
 
     def look(self) -> None:
         """Ask the broker for what is open of login, accounts and market search, and note what worked."""
         for step in self.open_steps():
             try:
                 if step is Step.LOGIN:
-                    self._sources.accounts().login(force=True)
+                    Accounts(self._context).login(force=True)
                     self.note(step, "logged in")
                 elif step is Step.ACCOUNTS:
-                    self.note(step, counted(len(self._sources.accounts().list().data.accounts), "account"))
+                    self.note(step, counted(len(Accounts(self._context).list().data.accounts), "account"))
                 elif step is Step.MARKETS:
-                    rows = self._sources.markets().search("gold", limit=1).data.markets
+                    rows = Markets(self._context).search("gold", limit=1).data.markets
                     if not rows:
                         raise LiveLocked("A search for gold found no market.")
                     self.note(step, f"found {rows[0].epic}")
@@ -217,8 +198,8 @@ class GoingLive:
 
     def fields(self) -> tuple[tuple[str, str], ...]:
         """Return the fields of the latest demo preview with their meaning; empty without such a preview."""
-        for record in self._sources.journal().previews("demo", limit=_MANY):
-            if is_walkable(record) and self._sources.kind_of(record.host) is self._kind:
+        for record in self._context.journal.previews("demo", limit=_MANY):
+            if is_walkable(record) and self._kind_of(record.host) is self._kind:
                 return sentences(record)
         return ()
 
@@ -234,9 +215,9 @@ class GoingLive:
         self._pin.check(pin)
         if " ".join(phrase.split()) != PHRASES[approval]:
             raise NotConfirmed("That is not the phrase, so nothing was changed.", next=_COMMAND)
-        if (altered := self._sources.verification().verify().problem) is not None:
+        if (altered := self._verification().verify().problem) is not None:
             raise JournalAltered(f"{altered.message} Live is unchanged.", next="capcli history verify")
-        now = self._clock()
+        now = self._context.clock()
         done = {"profile": self._profile, "hosts": self._kind.value, "approval": approval.value}
-        self._sources.journal().note(None, KIND, at=now, detail=done | {"step": "complete"})
+        self._context.journal.note(None, KIND, at=now, detail=done | {"step": "complete"})
         self._keeper.save(Unlock(self._place.make(), now, approval))

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
@@ -11,6 +10,7 @@ from typing import Protocol
 from msgspec import Struct
 from msgspec.structs import replace
 
+from capcli.context import Context
 from capcli.domain.fields import with_fields_of
 from capcli.domain.mandate import Deed, Mandate, MandateState, secret_hash
 from capcli.domain.money import CENT, plain
@@ -18,9 +18,9 @@ from capcli.domain.numbers import counted
 from capcli.domain.order import Kind
 from capcli.domain.risk import Risk
 from capcli.errors import CapcliError, LiveLocked, MandateUnknown, UsageError, WouldSend
-from capcli.ports import Broker, Clock, Ids, Journal
 from capcli.reconcile.deal_account import active_account
 from capcli.reply import Reply
+from capcli.safety.halt import refuse_while_halted
 from capcli.safety.mandate_permits import Ledger
 
 LONGEST = timedelta(hours=24)
@@ -107,29 +107,22 @@ class SecretFiles(Protocol):
         """Remove a secret. Raises StateFolderUnusable."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tools:
-    """What mandates work with. `cancel` cancels a working order that was granted to be cancelled."""
-
-    broker: Callable[[], Broker]
-    journal: Callable[[], Journal]
-    ledger: Ledger
-    files: SecretFiles
-    cancel: Callable[[str], object]
-    refuse_while_halted: Callable[[str], None]
-    clock: Clock
-    ids: Ids
-    new_secret: Callable[[], str]
-
-
 class Mandates:
-    """Grants, lists and ends mandates. `approval` is who approves orders: confirm or human."""
+    """Grants, lists and ends mandates."""
 
-    def __init__(self, env: str, host: str, tools: Tools, *, approval: str) -> None:
-        self._env = env
-        self._host = host
-        self._tools = tools
-        self._approval = approval
+    def __init__(
+        self,
+        context: Context,
+        files: SecretFiles,
+        cancel: Callable[[str], object],
+        new_secret: Callable[[], str],
+    ) -> None:
+        """`cancel` cancels a working order that was granted to be cancelled."""
+        self._context = context
+        self._ledger = Ledger(context)
+        self._files = files
+        self._cancel = cancel
+        self._new_secret = new_secret
 
     def plan(  # noqa: PLR0917  each is an option of the command
         self, name: str, epics: Sequence[str], risk: Risk, total_risk: Risk, orders: int, until: datetime
@@ -138,13 +131,13 @@ class Mandates:
 
         Raises UsageError, LiveLocked (there are none on live), Halted, EpicUnknown, and what a read raises.
         """
-        if self._env == "live":
+        if self._context.env == "live":
             raise LiveLocked(
                 "There are no mandates on live: a person approves every order there. Nothing was granted.",
                 next=f"{_LIST} --env demo",
             )
-        self._tools.refuse_while_halted("The mandate")
-        now, broker = self._tools.clock(), self._tools.broker()
+        refuse_while_halted(self._context.halt, "The mandate")
+        now, broker = self._context.clock(), self._context.broker
         _check(name, epics, orders, until, now)
         account_id = broker.session().account_id
         account = active_account(broker.accounts(), account_id)
@@ -161,10 +154,10 @@ class Mandates:
                 option="--total-risk",
             )
         mandate = Mandate(
-            mandate_id=self._tools.ids("m_"),
+            mandate_id=self._context.ids("m_"),
             name=name,
-            env=self._env,
-            host=self._host,
+            env=self._context.env,
+            host=self._context.host,
             account_id=account_id,
             secret_hash="",
             epics=tuple(dict.fromkeys(epics)),
@@ -176,7 +169,7 @@ class Mandates:
             granted_at=now,
             expires_at=until,
         )
-        confirm = "" if self._approval == "human" else _UNDER_CONFIRM
+        confirm = "" if self._context.approval == "human" else _UNDER_CONFIRM
         text = (
             f"Mandate {name}: whoever has its file may send, without asking a person,\n"
             f"up to {counted(orders, 'order')} in {', '.join(mandate.epics)}, each with a stop,\n"
@@ -192,15 +185,15 @@ class Mandates:
 
         Raises NameTaken, JournalUnreadable, StateFolderUnusable: then none is in force.
         """
-        tools, secret = self._tools, self._tools.new_secret()
+        secret = self._new_secret()
         mandate = replace(terms.mandate, secret_hash=secret_hash(secret))
-        tools.journal().mandates.grant(mandate)
+        self._context.journal.mandates.grant(mandate)
         try:
-            tools.files.write(mandate.env, mandate.name, secret)
+            self._files.write(mandate.env, mandate.name, secret)
         except CapcliError:
             self._end((mandate,), MandateState.REVOKED, "capcli mandate grant")
             raise
-        file = tools.files.place(mandate.env, mandate.name)
+        file = self._files.place(mandate.env, mandate.name)
         until = local_time(mandate.expires_at)
         said = (
             f"Granted: the mandate {mandate.name} is in force until {until}. Give it to one client: "
@@ -212,38 +205,38 @@ class Mandates:
 
     def list(self) -> Reply[MandatesFound]:
         """Return the mandates of this user, of every environment. Reads the broker only for what is used."""
-        now = self._tools.clock()
-        found = self._tools.journal().mandates.of(since=now - _SHOWN_FOR)
+        now = self._context.clock()
+        found = self._context.journal.mandates.of(since=now - _SHOWN_FOR)
         active = (one for one in found if one.state is MandateState.ACTIVE and one.expires_at > now)
         here = [one for one in active if self._is_here(one)]
         charged: dict[str, Decimal] = {}
         if here:
             # Nothing is told of those of another account, or where a read fails.
             with suppress(CapcliError):
-                broker = self._tools.broker()
+                broker = self._context.broker
                 on = broker.session().account_id
                 positions, orders = broker.positions(), broker.orders()
                 for one in (one for one in here if one.account_id == on):
-                    charged[one.mandate_id] = self._tools.ledger.used(one, positions, orders).charged
+                    charged[one.mandate_id] = self._ledger.used(one, positions, orders).charged
         rows = []
         for one in found:
-            uses = self._tools.journal().mandates.uses(one.mandate_id)
+            uses = self._context.journal.mandates.uses(one.mandate_id)
             used = sum(use.deed is Deed.OPEN for use, _ in uses)
             rows.append(self._row(one, used, charged.get(one.mandate_id)))
         account_id = None
         with suppress(CapcliError):
-            account_id = self._tools.broker().account_id if here else None
-        return Reply(MandatesFound(tuple(rows), self._approval), account_id)
+            account_id = self._context.broker.account_id if here else None
+        return Reply(MandatesFound(tuple(rows), self._context.approval), account_id)
 
     def revoke(self, name: str, *, by: str) -> Reply[MandateRevoked]:
         """End a mandate for good and cancel its working orders. Asks nothing. Raises MandateUnknown."""
-        journal = self._tools.journal()
+        journal = self._context.journal
         named = [one for one in journal.mandates.active() if one.name == name]
         mine = sorted((one for one in named if self._is_here(one)), key=lambda one: one.granted_at)
         if not mine:
             there = next((one.env for one in named), None)
             raise MandateUnknown(
-                f"No mandate {name[:40]!a} is in force on {self._env}"
+                f"No mandate {name[:40]!a} is in force on {self._context.env}"
                 + (f"; there is one on {there}. It was not changed." if there else "."),
                 next=f"capcli mandate revoke {name} --env {there}" if there else _LIST,
             )
@@ -251,7 +244,7 @@ class Mandates:
         self._end(mine, MandateState.REVOKED, by)
         cancelled, left = self._cancelled(mine)
         with suppress(CapcliError):
-            self._tools.files.drop(mandate.env, mandate.name)
+            self._files.drop(mandate.env, mandate.name)
         sentence = (
             f"Revoked: the mandate {name} is no longer in force. What it opened stays open, with its stops."
             f"{_orders_told(cancelled, left)}"
@@ -262,7 +255,7 @@ class Mandates:
 
     def cancel_orders(self) -> str:
         """Cancel the working orders of all mandates here, and say so; empty where there are none."""
-        now, journal = self._tools.clock(), self._tools.journal()
+        now, journal = self._context.clock(), self._context.journal
         # None of their orders waits past their end.
         found = [one for one in journal.mandates.of(since=now - _SHOWN_FOR) if one.expires_at > now]
         told = _orders_told(*self._cancelled([one for one in found if self._is_here(one)]))
@@ -276,7 +269,7 @@ class Mandates:
 
     def _waiting(self, mandate: Mandate) -> tuple[str, ...]:
         """Name the working orders that were placed under a mandate, filled or gone since or not."""
-        sent = (one.attempt for one in self._tools.ledger.sent(mandate))
+        sent = (one.attempt for one in self._ledger.sent(mandate))
         return tuple(one.order_id for one in sent if one.kind is Kind.WORKING and one.order_id is not None)
 
     def _cancelled(self, mandates: Sequence[Mandate]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -285,7 +278,7 @@ class Mandates:
         done: list[str] = []
         if not names:
             return (), ()
-        broker = self._tools.broker()
+        broker = self._context.broker
         try:
             waiting = [row.deal_id for row in broker.list_orders().rows if row.deal_id in names]
         except CapcliError:
@@ -293,7 +286,7 @@ class Mandates:
         left = [name for name, account_id in names.items() if account_id != broker.account_id]
         for deal_id in waiting:
             try:
-                self._tools.cancel(deal_id)
+                self._cancel(deal_id)
                 done.append(deal_id)
             except (CapcliError, WouldSend):
                 left.append(deal_id)
@@ -301,13 +294,13 @@ class Mandates:
 
     def _end(self, mandates: Sequence[Mandate], state: MandateState, by: str) -> None:
         ids = tuple(one.mandate_id for one in mandates)
-        self._tools.journal().mandates.end(ids, state, at=self._tools.clock(), by=by)
+        self._context.journal.mandates.end(ids, state, at=self._context.clock(), by=by)
 
     def _is_here(self, mandate: Mandate) -> bool:
-        return (mandate.env, mandate.host) == (self._env, self._host)
+        return (mandate.env, mandate.host) == (self._context.env, self._context.host)
 
     def _row(self, mandate: Mandate, used: int, charged: Decimal | None) -> MandateRow:
-        past = mandate.state is MandateState.ACTIVE and mandate.expires_at <= self._tools.clock()
+        past = mandate.state is MandateState.ACTIVE and mandate.expires_at <= self._context.clock()
         return with_fields_of(
             mandate,
             MandateRow,

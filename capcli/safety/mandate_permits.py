@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from capcli.context import AccountSnapshot
+from capcli.context import AccountSnapshot, Context
 from capcli.domain.account import Position, WorkingOrder
 from capcli.domain.approval import Asked
 from capcli.domain.attempt import AttemptState
@@ -36,7 +36,6 @@ from capcli.domain.stored_order import read_order
 from capcli.errors import CapcliError, ConfigError
 from capcli.fanout import together
 from capcli.marketdata.conversion import known_rates
-from capcli.ports import Broker, Clock, Journal
 
 # What the broker gives at once is a day, less a minute.
 _WINDOW = timedelta(hours=12)
@@ -52,18 +51,17 @@ _DEEDS = {
 class Ledger:
     """Reads how much of a mandate is used: from the journal, and from the broker's own bookings."""
 
-    journal: Callable[[], Journal]
-    broker: Callable[[], Broker]
+    context: Context
 
     def sent(self, mandate: Mandate) -> tuple[Sent, ...]:
         """Return the orders of a mandate, oldest first."""
-        uses = self.journal().mandates.uses(mandate.mandate_id)
+        uses = self.context.journal.mandates.uses(mandate.mandate_id)
         changes = [each for use, each in uses if use.deed is Deed.TIGHTEN]
         found = []
         for use, attempt in uses:
             if use.deed is not Deed.OPEN:
                 continue
-            preview = self.journal().preview(attempt.preview_id or "")
+            preview = self.context.journal.preview(attempt.preview_id or "")
             assert preview is not None
             order = read_order(preview.document)
             # The stop of a working order is a distance, so its deal gets another level than the order shows.
@@ -81,14 +79,14 @@ class Ledger:
         found = next((one for one in sent if deal_id in one.names), None)
         if found is not None or not any(one.attempt.kind is Kind.WORKING for one in sent):
             return found
-        origin = self.broker().position(deal_id).working_order_id
+        origin = self.context.broker.position(deal_id).working_order_id
         return next((one for one in sent if origin in one.names), None)
 
     def used(
         self, mandate: Mandate, positions: tuple[Position, ...], orders: tuple[WorkingOrder, ...]
     ) -> Usage:
         """Add up what is used of a mandate, by the book as it was just read. Raises as the reads do."""
-        broker, sent = self.broker(), self.sent(mandate)
+        broker, sent = self.context.broker, self.sent(mandate)
         if not sent:
             return Usage(0, Decimal("0.00"), None)
         since = mandate.since
@@ -107,17 +105,10 @@ class Ledger:
 class MandatePermits:
     """Judges what this client asks for by the mandate whose secret it was given."""
 
-    def __init__(
-        self,
-        journal: Callable[[], Journal],
-        ledger: Ledger,
-        clock: Clock,
-        secret: Callable[[], str],
-    ) -> None:
+    def __init__(self, context: Context, secret: Callable[[], str]) -> None:
         """`secret` reads the client's file at every question. It raises ConfigError."""
-        self._journal = journal
-        self._ledger = ledger
-        self._clock = clock
+        self._context = context
+        self._ledger = Ledger(context)
         self._secret = secret
 
     def permit(self, asked: Asked, opening: Opening | None, tightening: Tightening | None) -> Spend | Outside:
@@ -130,11 +121,11 @@ class MandatePermits:
         except ConfigError as error:
             return Outside(None, f"No mandate applies here: {error.message.rstrip('.')}")
         try:
-            mandate = self._journal().mandates.by_secret(known)
+            mandate = self._context.journal.mandates.by_secret(known)
             if mandate is None:
                 return Outside(None, "No mandate was granted for the secret in CAP_MANDATE_FILE")
             # What its rows say counts only as it was written.
-            self._journal().require_intact()
+            self._context.journal.require_intact()
             found: Spend | str | None = self._ended(mandate, asked)
             if found is None and opening is not None:
                 found = self._opened(mandate, opening)
@@ -163,9 +154,9 @@ class MandatePermits:
             return f"it {mandate.state.words}"
         # The latest of the times that are known: a clock that was set back brings nothing back.
         # On paper the broker's time may run faster than ours, so there it does not count.
-        broker_time = None if mandate.env == "paper" else self._ledger.broker().broker_time()
-        latest = self._journal().mandates.latest_event_at(mandate.mandate_id)
-        if mandate.expires_at <= max(filter(None, (self._clock(), latest, broker_time))):
+        broker_time = None if mandate.env == "paper" else self._context.broker.broker_time()
+        latest = self._context.journal.mandates.latest_event_at(mandate.mandate_id)
+        if mandate.expires_at <= max(filter(None, (self._context.clock(), latest, broker_time))):
             self._end(mandate, MandateState.EXPIRED)
             return f"it {MandateState.EXPIRED.words}"
         place = (mandate.env, mandate.host, mandate.account_id)
@@ -174,10 +165,14 @@ class MandatePermits:
         return None
 
     def _end(self, mandate: Mandate, state: MandateState) -> None:
-        self._journal().mandates.end((mandate.mandate_id,), state, at=self._clock(), by="capcli")
+        self._context.journal.mandates.end(
+            (mandate.mandate_id,), state, at=self._context.clock(), by="capcli"
+        )
 
     def _opened(self, mandate: Mandate, opening: Opening) -> Spend | str:
-        count = sum(use.deed is Deed.OPEN for use, _ in self._journal().mandates.uses(mandate.mandate_id))
+        count = sum(
+            use.deed is Deed.OPEN for use, _ in self._context.journal.mandates.uses(mandate.mandate_id)
+        )
         # What the journal can tell is told before anything is read.
         if why := why_not_opened(mandate, opening, Usage(count, Decimal(0), None)):
             return why

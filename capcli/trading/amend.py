@@ -11,7 +11,7 @@ from typing import Generic
 from msgspec.structs import replace
 
 from capcli import ids as typed
-from capcli.context import AccountSnapshot
+from capcli.context import AccountSnapshot, Context
 from capcli.domain.attempt import (
     Answer,
     AttemptRecord,
@@ -36,7 +36,6 @@ from capcli.domain.money import EXACT
 from capcli.domain.numbers import money
 from capcli.domain.order import Kind, OrderRequest
 from capcli.errors import BrokerRefused, CapcliError, DealUnknown, Exit, Problem, UsageError
-from capcli.ports import AccountLock
 from capcli.reconcile.blocking import refuse_while_unresolved
 from capcli.reconcile.deal_account import placing
 from capcli.reconcile.readback import Ended, ReadBack, amended_read_back, asked_of, confirmed, write_asked
@@ -56,21 +55,11 @@ from capcli.trading.snapshot import check_input, order_rules, take_snapshot, wit
 class Amendments(Generic[D, A]):
     """Changes deals of one kind. What only tightens is always possible, anything else is new risk."""
 
-    def __init__(
-        self,
-        changer: Mutations,
-        reconciler: Reconciler,
-        lock: AccountLock,
-        deals: Amendable[D, A],
-        *,
-        confirmation_needed: bool,
-    ) -> None:
-        self._changer = changer
-        self._context = changer.context
-        self._reconciler = reconciler
-        self._lock = lock
+    def __init__(self, context: Context, deals: Amendable[D, A]) -> None:
+        self._context = context
+        self._changer = Mutations(context)
+        self._reconciler = Reconciler(context)
         self._deals = deals
-        self._confirmation_needed = confirmation_needed
 
     def amend(self, deal_id: str, change: Change, *, confirmed: bool) -> Reply[A]:
         """Change what is named and keep the rest; an order's stop and limit keep their distance.
@@ -87,7 +76,7 @@ class Amendments(Generic[D, A]):
         require_confirmation(
             self._context.policy,
             confirmed=confirmed,
-            needed=self._confirmation_needed,
+            needed=self._context.confirmation_needed,
             command=self._deals.command(deal_id, change),
         )
         with self._planned(deal_id, change) as plan:
@@ -109,7 +98,7 @@ class Amendments(Generic[D, A]):
         with placing(self._context, deal_id, f"capcli {self._deals.noun}s {deal_id}"):
             deal = self._deals.find(self._context.broker, deal_id)
         account_id = self._context.broker.account_id or ""
-        lock = self._lock(self._context.env, self._context.broker.host, account_id)
+        lock = self._context.lock(self._context.env, self._context.broker.host, account_id)
         with about(account_id), lock, self._context.broker.hold_account():
             yield deal
 

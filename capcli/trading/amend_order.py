@@ -6,6 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from capcli.context import Context
 from capcli.domain.account import OrderType, WorkingOrder
 from capcli.domain.attempt import Protection
 from capcli.domain.bracket import Bracket, Change, Target
@@ -16,6 +17,7 @@ from capcli.errors import BrokerRefused, DealUnknown, UsageError
 from capcli.ports import Broker
 from capcli.reconcile.readback import Ended, filled_as
 from capcli.safety.approval_text import order_told
+from capcli.trading.amend import Amendments
 from capcli.trading.amend_plan import Amendable, Plan
 from capcli.trading.cancel import find_order, no_order
 from capcli.trading.exit_orders import exits_told
@@ -115,3 +117,8 @@ class AmendableOrders(Amendable[WorkingOrder, OrderAmendment]):
 
 
 ORDERS = AmendableOrders()
+
+
+def order_amendments(context: Context) -> Amendments[WorkingOrder, OrderAmendment]:
+    """Return what changes working orders."""
+    return Amendments(context, ORDERS)

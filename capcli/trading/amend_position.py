@@ -19,6 +19,7 @@ from capcli.ports import Broker
 from capcli.reconcile.deal_account import placing
 from capcli.reconcile.readback import Ended
 from capcli.safety.approval_text import position_told
+from capcli.trading.amend import Amendments
 from capcli.trading.amend_plan import Amendable, Plan
 from capcli.trading.exit_orders import exits_told
 from capcli.trading.snapshot import order_rules
@@ -146,3 +147,8 @@ def breakeven(context: Context, deal_id: str) -> Change:
 
 def _opened(plan: Plan[Position]) -> str:
     return f"{plan.deal.side.value} {short(plan.deal.size)} {plan.deal.epic}"
+
+
+def position_amendments(context: Context) -> Amendments[Position, Amendment]:
+    """Return what changes positions."""
+    return Amendments(context, POSITIONS)

@@ -1,7 +1,6 @@
 """Previewed updates of working orders: stored with the exact body, checked again, and sent once."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
@@ -28,14 +27,13 @@ from capcli.errors import (
     Refused,
     UsageError,
 )
-from capcli.ports import AccountLock, Ids, Request
+from capcli.ports import Request
 from capcli.reconcile.readback import read_asked
 from capcli.reconcile.reconciler import Reconciler
 from capcli.reply import Reply, about
 from capcli.safety.approval_text import order_told
 from capcli.safety.trading_gate import require_confirmation, require_trading
-from capcli.trading.amend import Amendments
-from capcli.trading.amend_order import ORDERS, OrderAmendment
+from capcli.trading.amend_order import ORDERS, OrderAmendment, order_amendments
 from capcli.trading.amend_plan import Plan
 from capcli.trading.snapshot import clock_fault, life_fault, order_rules
 
@@ -74,31 +72,13 @@ class _Document(Struct, frozen=True):
     change: Change
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """How updates are kept and sent. `account` is the one that the user asked for, if any."""
-
-    lock: AccountLock
-    ids: Ids
-    ttl_s: int
-    confirmation_needed: bool
-    account: str | None
-
-
 class OrderUpdates:
     """Previews and executes updates over the same checks and sending as an amendment."""
 
-    def __init__(
-        self,
-        context: Context,
-        amendments: Amendments[WorkingOrder, OrderAmendment],
-        reconciler: Reconciler,
-        setting: Setting,
-    ) -> None:
+    def __init__(self, context: Context) -> None:
         self._context = context
-        self._amendments = amendments
-        self._reconciler = reconciler
-        self._setting = setting
+        self._amendments = order_amendments(context)
+        self._reconciler = Reconciler(context)
 
     def preview(self, deal_id: str, change: Change, dropped: Dropped) -> Reply[OrderUpdate]:
         """Check an update and store it with the body that would be sent. Sends nothing.
@@ -188,9 +168,9 @@ class OrderUpdates:
                 if why := life_fault(context, record):
                     raise _expired(record, why, again)
                 require_trading(context.policy, "The update")
-                needed, command = self._setting.confirmation_needed, f"capcli orders amend {deal_id}"
+                needed, command = self._context.confirmation_needed, f"capcli orders amend {deal_id}"
                 require_confirmation(context.policy, confirmed=confirmed, needed=needed, command=command)
-            lock = self._setting.lock(record.env, record.host, record.account_id)
+            lock = self._context.lock(record.env, record.host, record.account_id)
             with lock, returning(context.broker), context.broker.hold_account():
                 if attempt := context.journal.attempt_of(record.preview_id):
                     return self._executed_before(document, self._reconciler.settle(attempt), record)
@@ -218,7 +198,7 @@ class OrderUpdates:
             raise _elsewhere(record, f"a {record.kind.value} order")
         if (record.env, record.host) != (self._context.env, self._context.broker.host):
             raise _elsewhere(record, f"{record.env} ({record.host})")
-        if self._setting.account not in {None, record.account_id}:
+        if self._context.account not in {None, record.account_id}:
             raise _elsewhere(record, f"account {record.account_id}")
         return record
 
@@ -263,7 +243,7 @@ class OrderUpdates:
         now = self._context.clock()
         method, path, body = self._request(plan)
         record = PreviewRecord(
-            preview_id=self._setting.ids("p_"),
+            preview_id=self._context.ids("p_"),
             kind=Kind.WORKING_UPDATE,
             env=self._context.env,
             host=self._context.broker.host,
@@ -277,7 +257,7 @@ class OrderUpdates:
             state=PreviewState.READY,
             created_at=now,
             broker_time=self._context.broker.broker_time(),
-            expires_at=now + timedelta(seconds=self._setting.ttl_s),
+            expires_at=now + timedelta(seconds=self._context.preview_ttl_s),
         )
         self._context.journal.save_preview(record)
         return record

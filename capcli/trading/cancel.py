@@ -5,7 +5,7 @@ from decimal import Decimal
 from msgspec import Struct
 
 from capcli import ids as typed
-from capcli.context import active_account_id
+from capcli.context import Context, active_account_id
 from capcli.domain.account import OrderType, Position, WorkingOrder
 from capcli.domain.approval import Asked
 from capcli.domain.attempt import Answer, AttemptRecord, AttemptState, Evidence, Protection
@@ -71,10 +71,9 @@ class _Target(Struct, frozen=True):
 class Cancellations:
     """Cancels working orders. That needs the broker and the deal id: no limit or journal stops it."""
 
-    def __init__(self, changer: Mutations, *, confirmation_needed: bool) -> None:
-        self._changer = changer
-        self._context = changer.context
-        self._confirmation_needed = confirmation_needed
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._changer = Mutations(context)
 
     def cancel(self, deal_id: str, *, confirmed: bool, person: bool = False) -> Reply[Cancellation]:
         """Cancel a working order and prove it; `person`: one at a terminal has just typed so.
@@ -85,11 +84,11 @@ class Cancellations:
         deal_id = typed.deal_id(deal_id)
         command = f"capcli orders cancel {deal_id}"
         require_way_out(self._context.policy, "The cancellation", command, person=person)
-        needed = self._confirmation_needed
+        needed = self._context.confirmation_needed
         require_confirmation(
             self._context.policy, confirmed=confirmed or person, needed=needed, command=command
         )
-        self._changer.send_gate.ask()
+        self._context.send_gate.ask()
         target = self._target(deal_id)
         return self._changer.take_away(self._change(target), active_account_id(self._context), person=person)
 
@@ -113,7 +112,7 @@ class Cancellations:
             if order is not None or {deal_id, None} & {row.deal_id for row in found.unreadable}:
                 return _Target(deal_id, order)
             if not last:
-                self._changer.sleep(AGREES_AFTER_S)
+                self._context.sleep(AGREES_AFTER_S)
         with placing(self._context, deal_id, f"capcli orders cancel {deal_id}"):
             raise no_order(deal_id, filled_as(self._context.broker, deal_id))
 
@@ -143,7 +142,7 @@ class Cancellations:
             self._changer.record(attempt, AttemptState.UNKNOWN, answer)
             return self._unknown(target, attempt, answer.detail or "it is not confirmed that it is gone")
         for pause in _FILL_LOOKS_S:
-            self._changer.sleep(pause)
+            self._context.sleep(pause)
             asked, reference = asked_of(attempt), answer.deal_reference
             confirm = confirmed(self._context.broker, reference, asked) if reference else None
             if confirm is not None and confirm.accepted:

@@ -1,7 +1,5 @@
 """Cancel every working order, or those of a market, each by its own cancellation."""
 
-from collections.abc import Callable
-
 from msgspec import Struct
 
 from capcli.context import Context
@@ -47,18 +45,9 @@ _Swept = Swept[WorkingOrder, Cancellation]
 class CancellationsOfAll:
     """Cancels what waits. Running it again goes on with what still waits."""
 
-    def __init__(
-        self,
-        context: Context,
-        cancellations: Cancellations,
-        *,
-        sleep: Callable[[float], None],
-        confirmation_needed: bool,
-    ) -> None:
+    def __init__(self, context: Context) -> None:
         self._context = context
-        self._cancellations = cancellations
-        self._sleep = sleep
-        self._confirmation_needed = confirmation_needed
+        self._cancellations = Cancellations(context)
 
     def cancel_all(
         self, epic: str | None = None, *, confirmed: bool, person: bool = False
@@ -69,8 +58,7 @@ class CancellationsOfAll:
         market. Raises as `Sweep.go`; Problem CANCEL_INCOMPLETE carries the exit code of the worst.
         """
         sweep = self._sweep(epic)
-        needed = self._confirmation_needed
-        run = sweep.go(confirmed=confirmed, confirmation_needed=needed, person=person)
+        run = sweep.go(confirmed=confirmed, person=person)
         return _reply(run, self._context, sweep.command)
 
     def question(self, epic: str | None = None) -> str | Reply[AllCancellations]:
@@ -86,7 +74,6 @@ class CancellationsOfAll:
     def _sweep(self, epic: str | None) -> Sweep[WorkingOrder, Cancellation]:
         return Sweep(
             context=self._context,
-            sleep=self._sleep,
             command="capcli orders cancel --all" + (f" --epic {epic}" if epic else ""),
             one="capcli orders cancel",
             action="The cancellation",

@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from capcli import ids as typed
-from capcli.context import active_account_id
+from capcli.context import Context, active_account_id
 from capcli.domain.account import Confirm, Position
 from capcli.domain.approval import Asked
 from capcli.domain.attempt import Answer, AttemptRecord, AttemptState, Evidence, Protection
@@ -26,7 +26,7 @@ from capcli.errors import (
     Unreachable,
 )
 from capcli.marketdata.conversion import known_rates
-from capcli.reconcile.deal_account import name_account, opened_on, placing
+from capcli.reconcile.deal_account import name_account, placing
 from capcli.reconcile.readback import Ended, ReadBack, asked_of, confirmed
 from capcli.reconcile.reconciler import is_open
 from capcli.reply import Reply
@@ -111,10 +111,9 @@ class _Target(Struct, frozen=True):
 class Closings:
     """Closes positions. That needs the broker and the deal id: no limit or journal stops it."""
 
-    def __init__(self, changer: Mutations, *, confirmation_needed: bool) -> None:
-        self._changer = changer
-        self._context = changer.context
-        self._confirmation_needed = confirmation_needed
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._changer = Mutations(context)
 
     def close(self, deal_id: str, *, confirmed: bool, person: bool = False) -> Reply[Closing]:
         """Close a whole position at market and prove it; `person`: one at a terminal has just typed so.
@@ -132,11 +131,11 @@ class Closings:
         deal_id = typed.deal_id(deal_id)
         command = f"capcli close {deal_id}"
         require_way_out(self._context.policy, "The close", command, person=person)
-        needed = self._confirmation_needed
+        needed = self._context.confirmation_needed
         require_confirmation(
             self._context.policy, confirmed=confirmed or person, needed=needed, command=command
         )
-        self._changer.send_gate.ask()
+        self._context.send_gate.ask()
         target = self._target(deal_id)
         return self._changer.take_away(self._change(target), active_account_id(self._context), person=person)
 
@@ -176,7 +175,7 @@ class Closings:
                 except DealUnknown:
                     if last:
                         raise
-                    self._changer.sleep(AGREES_AFTER_S)
+                    self._context.sleep(AGREES_AFTER_S)
                 except (BrokerRefused, Unreachable, RateLimited):
                     break
         return _Target(deal_id, None)
@@ -214,7 +213,7 @@ class Closings:
         if read_back is ReadBack.GONE and not never_seen:
             confirm = self._confirm(attempt, target, answer, accepted=True)
             # A process that slept through the quiet period may find its attempt settled by another.
-            held = self._changer.book.attempt(attempt.attempt_id) or attempt
+            held = self._context.book.attempt(attempt.attempt_id) or attempt
             if held.state is not AttemptState.LANDED:
                 self._changer.move(
                     held,
@@ -245,8 +244,7 @@ class Closings:
             deal_id=target.deal_id,
             attempt_id=attempt.attempt_id,
         )
-        context, command = self._context, f"capcli close {target.deal_id}"
-        name_account(unknown, context.broker, opened_on(context), target.deal_id, command)
+        name_account(unknown, self._context, target.deal_id, f"capcli close {target.deal_id}")
         return unknown
 
     def _confirm(
@@ -255,7 +253,7 @@ class Closings:
         """Return the confirmation of this close, never the opening one that shares its reference."""
         asked = asked_of(attempt)
         for pause in _CONFIRM_LOOKS_S:
-            self._changer.sleep(pause)
+            self._context.sleep(pause)
             confirm = confirmed(self._context.broker, answer.deal_reference or f"p_{target.deal_id}", asked)
             if confirm is not None and confirm.accepted is accepted:
                 return confirm

@@ -1,6 +1,5 @@
 """Close every position, each by its own close: what fails is told and does not stop the others."""
 
-from collections.abc import Callable
 from decimal import Decimal
 
 from msgspec import Struct
@@ -63,18 +62,9 @@ class AllClosings(Struct, frozen=True):
 class ClosingsOfAll:
     """Closes the book. Running it again goes on with what is still open."""
 
-    def __init__(
-        self,
-        context: Context,
-        closings: Closings,
-        *,
-        sleep: Callable[[float], None],
-        confirmation_needed: bool,
-    ) -> None:
+    def __init__(self, context: Context) -> None:
         self._context = context
-        self._closings = closings
-        self._sleep = sleep
-        self._confirmation_needed = confirmation_needed
+        self._closings = Closings(context)
 
     def close_all(self, *, confirmed: bool, person: bool = False) -> Reply[AllClosings]:
         """Close every open position of the active account, one after the other, and look again.
@@ -83,8 +73,7 @@ class ClosingsOfAll:
         any other.
         """
         sweep = self._sweep()
-        needed = self._confirmation_needed
-        run = sweep.go(confirmed=confirmed, confirmation_needed=needed, person=person)
+        run = sweep.go(confirmed=confirmed, person=person)
         # The rates are read once, when all are closed.
         closings = [one.data for one in run.done if one.data is not None]
         told = iter(self._closings.in_account_currency(closings, run.account_id))
@@ -103,7 +92,6 @@ class ClosingsOfAll:
     def _sweep(self) -> Sweep[Position, Closing]:
         return Sweep(
             context=self._context,
-            sleep=self._sleep,
             command="capcli close --all",
             one="capcli close",
             action="Closing all",

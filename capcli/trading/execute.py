@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -32,9 +31,8 @@ from capcli.errors import (
     RateLimited,
     Refused,
 )
-from capcli.ports import AccountLock, DealTaken, Ids
+from capcli.ports import DealTaken
 from capcli.reconcile.blocking import refuse_while_order_unresolved, refuse_while_unresolved
-from capcli.reconcile.lookup import DEFAULT, Patience
 from capcli.reconcile.outcomes import Execution, execution_reply
 from capcli.reconcile.reconcile import settled_words
 from capcli.reconcile.reconciler import Reconciler
@@ -44,7 +42,6 @@ from capcli.safety.halt import refuse_while_halted
 from capcli.safety.mandate_permits import opening_of
 from capcli.safety.trading_gate import require_confirmation, require_trading
 from capcli.trading.margin_check import compare_margin
-from capcli.trading.send_gate import SendGate
 from capcli.trading.snapshot import (
     CalledOff,
     Start,
@@ -61,30 +58,12 @@ _TWIN_WINDOW = timedelta(seconds=60)
 _NOTHING_OPENED = frozenset({AttemptState.NOT_SENT, AttemptState.REFUSED, AttemptState.REJECTED})
 
 
-@dataclass(frozen=True, slots=True)
-class Sending:
-    """How an execution is carried out: ids, waiting, the lock, and what a first Ctrl-C says.
-
-    `account` is the one that the user asked for, if any: a preview of another account is refused.
-    """
-
-    lock: AccountLock
-    ids: Ids
-    sleep: Callable[[float], None]
-    monotonic: Callable[[], float]
-    confirmation_needed: bool
-    send_gate: SendGate
-    account: str | None = None
-    patience: Patience = DEFAULT
-
-
 class Executions:
     """Sends previews. Every call leads to at most one POST, whatever crashes, repeats or races."""
 
-    def __init__(self, context: Context, sending: Sending) -> None:
+    def __init__(self, context: Context) -> None:
         self._context = context
-        self._sending = sending
-        self._reconciler = Reconciler(context, sending.sleep, sending.monotonic, sending.patience)
+        self._reconciler = Reconciler(context)
 
     def execute(
         self,
@@ -135,7 +114,7 @@ class Executions:
             self._gate(preview, confirmed=confirmed)
         with ExitStack() as held:
             try:
-                held.enter_context(self._sending.lock(preview.env, preview.host, preview.account_id))
+                held.enter_context(self._context.lock(preview.env, preview.host, preview.account_id))
             except Busy:
                 return self.so_far(preview.preview_id)
             held.enter_context(returning(self._context.broker))
@@ -224,8 +203,8 @@ class Executions:
                 f"({context.broker.host}). Nothing was sent now.",
                 next=f"{command} --env {preview.env}",
             )
-        if self._sending.account not in {None, preview.account_id}:
-            raise self._other_account(preview, self._sending.account or "")
+        if self._context.account not in {None, preview.account_id}:
+            raise self._other_account(preview, self._context.account or "")
 
     def _gate(self, preview: PreviewRecord, *, confirmed: bool) -> None:
         if preview.state is PreviewState.DRAFT:
@@ -241,7 +220,7 @@ class Executions:
         require_confirmation(
             self._context.policy,
             confirmed=confirmed,
-            needed=self._sending.confirmation_needed,
+            needed=self._context.confirmation_needed,
             command=f"capcli execute {preview.preview_id}",
         )
 
@@ -393,7 +372,7 @@ class Executions:
 
     def _new_attempt(self, preview: PreviewRecord, baseline: bytes, now: datetime) -> AttemptRecord:
         return AttemptRecord(
-            attempt_id=self._sending.ids("a_"),
+            attempt_id=self._context.ids("a_"),
             kind=preview.kind,
             env=preview.env,
             host=preview.host,
@@ -427,7 +406,7 @@ class Executions:
 
         Raises Interrupted when it was called back before that.
         """
-        start = Start(self._context, self._context.journal, self._sending.send_gate, attempt, risk)
+        start = Start(self._context, self._context.journal, attempt, risk)
         try:
             answer = self._context.broker.send(
                 preview.method, preview.path, preview.body, account_id=preview.account_id, ready=start

@@ -32,7 +32,6 @@ from capcli.trading.cancel import Cancellations
 from capcli.trading.close import Closing, Closings, Total, deal_told, total_of
 from capcli.trading.exit_text import all_cancels_lines, all_closes_lines
 from capcli.trading.mutation import AGREES_AFTER_S
-from capcli.trading.send_gate import SendGate
 from capcli.trading.sweep import Row, rows_of
 
 T = TypeVar("T")
@@ -184,25 +183,14 @@ class _Run:
         return Reply(self.result(sentence, next_command, unresolved=unresolved), account_id, problem)
 
 
-@dataclass(frozen=True, slots=True)
-class Tools:
-    """The use cases that a flattening is made of."""
-
-    halting: Halting
-    reconciliations: Callable[[], Reconciliations]
-    cancellations: Cancellations
-    closings: Closings
-    send_gate: SendGate
-    sleep: Callable[[float], None]
-
-
 class Flattenings:
     """Takes everything off the active account. Running it again goes on with what is still there."""
 
-    def __init__(self, context: Context, tools: Tools, *, confirmation_needed: bool) -> None:
+    def __init__(self, context: Context, halting: Halting) -> None:
         self._context = context
-        self._tools = tools
-        self._confirmation_needed = confirmation_needed
+        self._halting = halting
+        self._closings = Closings(context)
+        self._cancellations = Cancellations(context)
 
     def flatten(
         self,
@@ -230,12 +218,12 @@ class Flattenings:
                 asked_by="--dry-run" if dry else "CAP_DRY_RUN",
                 first="It would halt first.",
             )
-        if not (confirmed or person) and self._confirmation_needed:
+        if not (confirmed or person) and self._context.confirmation_needed:
             require_way_out(context.policy, "The flattening", command, person=person)
             require_confirmation(context.policy, confirmed=False, needed=True, command=command)
-        self._tools.send_gate.ask()
+        self._context.send_gate.ask()
         run = _Run([] if done is None else done, person, [*context.notices])
-        unhalted = self._tools.halting.halt("flatten", by=by).problem
+        unhalted = self._halting.halt("flatten", by=by).problem
         if unhalted is not None:
             # Nobody keeps it: the way out goes on all the same.
             run.unhalted = True
@@ -268,7 +256,7 @@ class Flattenings:
 
     def _asked(self, there: _Account) -> list[Asked]:
         """Return each request that would be sent now."""
-        cancel, close = self._tools.cancellations.asked, self._tools.closings.asked
+        cancel, close = self._cancellations.asked, self._closings.asked
         orders = [cancel(row.deal_id, row.read) for row in there.orders if row.deal_id]
         return orders + [close(row.deal_id, row.read) for row in there.positions if row.deal_id]
 
@@ -288,9 +276,9 @@ class Flattenings:
                 if not there.ids - run.tried or run.was_stopped:
                     break
                 for order in there.orders:
-                    self._undo(run, order.deal_id, order.words, self._tools.cancellations.cancel)
+                    self._undo(run, order.deal_id, order.words, self._cancellations.cancel)
                 for position in self._read(account_id).positions:
-                    self._undo(run, position.deal_id, position.words, self._tools.closings.send)
+                    self._undo(run, position.deal_id, position.words, self._closings.send)
                 if not run.was_stopped:
                     doubt = self._settle(run)
                 # What a settled attempt opened, and what was filled meanwhile, is the next round's.
@@ -312,11 +300,11 @@ class Flattenings:
             return
         run.tried.add(deal_id)
         try:
-            self._tools.send_gate.ask()
+            self._context.send_gate.ask()
             reply = act(deal_id, confirmed=True, person=run.person)
         except DealUnknown as gone:
             row = Flattened(deal_id, deal, done=True, attempt_id=None, exit_code=0, sentence=gone.message)
-            if act == self._tools.closings.send:
+            if act == self._closings.send:
                 run.closings[deal_id] = None
         except CapcliError as error:
             run.warnings += error.data.get("warnings", ())
@@ -333,7 +321,7 @@ class Flattenings:
     def _have_priced(self, run: _Run, account_id: str | None) -> None:
         """Tell what was closed in account currency, and the sum: the rates are read when all are closed."""
         closings = [row for row in run.closings.values() if row is not None]
-        for closing in self._tools.closings.in_account_currency(closings, account_id):
+        for closing in self._closings.in_account_currency(closings, account_id):
             run.closings[closing.deal_id] = closing
         for place, row in enumerate(run.done):
             done = run.closings.get(row.deal_id) if row.done else None
@@ -350,7 +338,7 @@ class Flattenings:
             if last:
                 require_account(self._context.broker, there.account_id, _AGAIN)
             else:
-                self._tools.sleep(AGREES_AFTER_S)
+                self._context.sleep(AGREES_AFTER_S)
         return there
 
     def _read(self, account_id: str | None = None) -> _Account:
@@ -376,7 +364,7 @@ class Flattenings:
         if run.behind is not None:
             return self._unsettled(run.behind)
         try:
-            found = self._tools.reconciliations().reconcile().data.attempts
+            found = Reconciliations(self._context).reconcile().data.attempts
         except CapcliError as error:
             run.behind = error if isinstance(error, Busy) else None
             run.warnings.append(_why_behind(error))

@@ -22,14 +22,13 @@ from capcli.errors import (
     PreviewExpired,
     Problem,
 )
-from capcli.ports import AttemptBook, Ids, Request
+from capcli.ports import Request
 from capcli.reconcile.readback import ReadBack
 from capcli.refusals import bounded_exit, in_words, is_passing, not_sent, reason_of, unread
 from capcli.reply import about
 from capcli.safety.approval import LIFE
 from capcli.safety.approval_text import request_text
 from capcli.safety.trading_gate import permit_one_way_out
-from capcli.trading.send_gate import SendGate
 from capcli.trading.snapshot import CalledOff, Start, failed_after
 
 if TYPE_CHECKING:
@@ -74,16 +73,9 @@ class Mutation(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Mutations:
-    """Sends one change: its SENDING is written down before the first byte, its verdict is what is read back.
-
-    `book` is the journal, durable or nothing is sent; for what takes risk away the best that there is.
-    """
+    """Sends one change: SENDING is recorded before the first byte, and the verdict is what is read back."""
 
     context: Context
-    book: AttemptBook
-    ids: Ids
-    sleep: Callable[[float], None]
-    send_gate: SendGate
 
     def carry_out(self, change: Mutation[T], account_id: str) -> T:
         """Send a change and let `conclude` tell what became of it. Raises what means that nothing changed.
@@ -108,7 +100,7 @@ class Mutations:
         return self._carry_out(change, account_id, asked, permit)
 
     def _rehearse(self, change: Mutation[T], account_id: str) -> None:
-        self.send_gate.ask()
+        self.context.send_gate.ask()
         preview_id = change.preview.preview_id if change.preview else None
         self.context.rehearse(*change.request, account_id, preview_id)
 
@@ -140,7 +132,9 @@ class Mutations:
 
     def move(self, attempt: AttemptRecord, state: AttemptState, **facts: Any) -> bool:
         """Compare and set; False when somebody else settled the attempt first."""
-        return self.book.move(attempt.attempt_id, attempt.state, state, at=self.context.clock(), **facts)
+        return self.context.book.move(
+            attempt.attempt_id, attempt.state, state, at=self.context.clock(), **facts
+        )
 
     def record(self, attempt: AttemptRecord, state: AttemptState, answer: Answer, **facts: Any) -> None:
         """Commit a verdict with what the broker answered."""
@@ -156,11 +150,11 @@ class Mutations:
 
     def unrecorded(self, attempt: AttemptRecord) -> tuple[str, ...]:
         """Say what could not be recorded of an attempt."""
-        return self.book.unrecorded(attempt.attempt_id)
+        return self.context.book.unrecorded(attempt.attempt_id)
 
     def _open(self, change: Mutation[T], account_id: str, permit: "Permit | None") -> AttemptRecord:
         attempt = AttemptRecord(
-            attempt_id=self.ids("a_"),
+            attempt_id=self.context.ids("a_"),
             kind=change.kind,
             env=self.context.env,
             host=self.context.broker.host,
@@ -174,7 +168,7 @@ class Mutations:
             created_at=self.context.clock(),
             deal_id=change.deal_id,
         )
-        book, preview = self.book, change.preview
+        book, preview = self.context.book, change.preview
         if preview is None:
             book.open_attempt(attempt, permit=permit)
         elif book.claim(preview.preview_id, attempt, now=attempt.created_at, permit=permit) is None:
@@ -185,7 +179,7 @@ class Mutations:
         return attempt
 
     def _send(self, attempt: AttemptRecord, change: Mutation[T]) -> T:
-        start = Start(self.context, self.book, self.send_gate, attempt, change.risk)
+        start = Start(self.context, self.context.book, attempt, change.risk)
         try:
             answer = self.context.broker.send(*change.request, account_id=attempt.account_id, ready=start)
             return self._finish(start.sending or attempt, change, answer)
@@ -213,14 +207,14 @@ class Mutations:
         if not isinstance(error, CapcliError) or isinstance(error, JournalUnreadable):
             return False
         with suppress(CapcliError):
-            held = self.book.attempt(attempt.attempt_id)
+            held = self.context.book.attempt(attempt.attempt_id)
             return held is not None and not held.state.unresolved
         return False
 
     def _known(self, attempt: AttemptRecord) -> dict[str, Any]:
         state = attempt.state
         with suppress(CapcliError):
-            state = (self.book.attempt(attempt.attempt_id) or attempt).state
+            state = (self.context.book.attempt(attempt.attempt_id) or attempt).state
         known = {"deal_id": attempt.target, "attempt_id": attempt.attempt_id, "state": state.value}
         lost = self.unrecorded(attempt)
         return known | ({"warnings": lost} if lost else {})
@@ -245,7 +239,7 @@ class Mutations:
         """Read the deal back, a few times: until it is as asked if `wait`, else until it can be read."""
         seen = ReadBack.UNREADABLE
         for pause in _LOOKS_S:
-            self.sleep(pause)
+            self.context.sleep(pause)
             now = self._agreed(change)
             seen = seen if now is ReadBack.UNREADABLE else now
             if now in {ReadBack.DONE, ReadBack.GONE} or (now is ReadBack.NOT_YET and not wait):
@@ -257,7 +251,7 @@ class Mutations:
         now = change.look()
         if now is not ReadBack.GONE:
             return now
-        self.sleep(AGREES_AFTER_S)
+        self.context.sleep(AGREES_AFTER_S)
         return change.look()
 
 

@@ -125,7 +125,7 @@ class Reductions(Executions):
         require_confirmation(
             self._context.policy,
             confirmed=confirmed,
-            needed=self._sending.confirmation_needed,
+            needed=self._context.confirmation_needed,
             command=_command(deal_id, size),
         )
         with self._checked_part(deal_id, size, again=again) as part:
@@ -207,7 +207,7 @@ class Reductions(Executions):
         with (
             _closing_all_stays(deal_id),
             about(account_id),
-            self._sending.lock(self._context.env, self._context.broker.host, account_id),
+            self._context.lock(self._context.env, self._context.broker.host, account_id),
             self._context.broker.hold_account(),
         ):
             yield self._part(position, size, account_id, again=again)
@@ -292,7 +292,7 @@ class Reductions(Executions):
         method, path, body = self._context.broker.requests.open_order(order.request, None)
         now = self._context.clock()
         return PreviewRecord(
-            preview_id=self._sending.ids("p_"),
+            preview_id=self._context.ids("p_"),
             kind=Kind.MARKET,
             env=self._context.env,
             host=self._context.broker.host,
@@ -335,7 +335,7 @@ class Reductions(Executions):
 
     def _settled(self, reply: Reply[Execution]) -> Reply[Execution]:
         """Ask the reconciler once more: the answer may be lost and the reduction there to be seen."""
-        self._sending.sleep(0.3)
+        self._context.sleep(0.3)
         attempt = self._context.journal.attempt(reply.data.attempt_id)
         preview = self._context.journal.preview(reply.data.preview_id)
         if attempt is None or preview is None:

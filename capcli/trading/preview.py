@@ -1,6 +1,5 @@
 """Preview: what an order would be, with every check at once, stored under an id that executes it once."""
 
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -29,8 +28,8 @@ from capcli.domain.stored_order import StoredOrder, write_order
 from capcli.domain.unusual import Caution, CautionInput, Unusual, cautions
 from capcli.errors import CapcliError, ChecksFailed, Exit, Problem, Refused, RiskTooSmall, UsageError
 from capcli.fanout import together
-from capcli.ports import DayRangeBook, Ids
-from capcli.reconcile.reconcile import Reconciliation, settled_now
+from capcli.ports import DayRangeBook
+from capcli.reconcile.reconcile import Reconciliations, settled_now
 from capcli.reply import Reply
 from capcli.safety.approval_text import harmless
 from capcli.trading.exit_orders import placed
@@ -100,26 +99,9 @@ _DAYS = 14
 class Previews:
     """Makes previews and keeps them. Sends nothing."""
 
-    def __init__(
-        self,
-        context: Context,
-        day_ranges: DayRangeBook,
-        *,
-        ids: Ids,
-        ttl_s: int,
-        settle: Callable[[], Reply[Reconciliation]],
-        client: Callable[[], str],
-    ) -> None:
-        """Make the service. `settle` looks once for what is unresolved on the account, without waiting.
-
-        `client` names who asks.
-        """
+    def __init__(self, context: Context, day_ranges: DayRangeBook) -> None:
         self._context = context
         self._day_ranges = day_ranges
-        self._ids = ids
-        self._ttl_s = ttl_s
-        self._settle = settle
-        self._client = client
 
     def preview(self, request: OrderRequest, *, risk: Risk | None = None) -> Reply[Preview]:
         """Check an order against the market, the account and the policy, and store it.
@@ -170,7 +152,10 @@ class Previews:
         account_id = context.broker.account_id
         if account_id and context.journal.unresolved(context.env, context.broker.host, account_id):
             with suppress(CapcliError):
-                return tuple(Caution(Unusual.SETTLED, words) for words in settled_now(self._settle().data))
+                return tuple(
+                    Caution(Unusual.SETTLED, words)
+                    for words in settled_now(Reconciliations(self._context, waits=False).reconcile().data)
+                )
         return ()
 
     def of_scene(
@@ -201,7 +186,7 @@ class Previews:
         assert case.effect is not None, "an order always has an effect"
         passed = all(check.passed for check in checks)
         return Preview(
-            preview_id=self._ids("p_"),
+            preview_id=self._context.ids("p_"),
             executable=passed,
             kind=request.kind,
             epic=request.epic,
@@ -224,8 +209,8 @@ class Previews:
             warnings=cautions(CautionInput(case, day_range, broker_now)),
             body=self._context.broker.requests.open_order(request, case.order_type).body.decode(),
             created_at=now,
-            expires_at=now + timedelta(seconds=self._ttl_s),
-            ttl_s=self._ttl_s,
+            expires_at=now + timedelta(seconds=self._context.preview_ttl_s),
+            ttl_s=self._context.preview_ttl_s,
             note=request.note,
             tag=request.tag,
         )
@@ -240,7 +225,7 @@ class Previews:
             preview.limit.level if preview.limit else None,
             preview.effect,
             abs(preview.stop.amount) if preview.stop else None,
-            harmless(self._client()),
+            harmless(self._context.client()),
         )
         self._context.journal.save_preview(
             PreviewRecord(

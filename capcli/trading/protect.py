@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -18,9 +17,8 @@ from capcli.reconcile.outcomes import Execution, StopStep, StopWork, execution_r
 from capcli.reconcile.readback import filled_as
 from capcli.reconcile.reconciler import is_open
 from capcli.reply import Reply
-from capcli.trading.amend import Amendments
-from capcli.trading.amend_order import OrderAmendment
-from capcli.trading.amend_position import Amendment
+from capcli.trading.amend_order import order_amendments
+from capcli.trading.amend_position import position_amendments
 from capcli.trading.cancel import Cancellations
 from capcli.trading.close import Closings
 from capcli.trading.execute import Executions
@@ -31,25 +29,17 @@ _DONE_BY = MappingProxyType(
 _NOT_CLOSED = "It was left open: a missing stop is not confirmed."
 
 
-@dataclass(frozen=True, slots=True)
-class Remedies:
-    """The use cases that set a stop or end a deal, each with an attempt of its own in the journal."""
-
-    amendments: Amendments[Position, Amendment]
-    order_amendments: Amendments[WorkingOrder, OrderAmendment]
-    closings: Closings
-    cancellations: Cancellations
-
-
 class ProtectedExecutions:
     """Executes previews, and looks after a stop that the broker left out. A replay sends nothing."""
 
-    def __init__(self, context: Context, executions: Executions, remedies: Remedies, *, always: bool) -> None:
-        """`always`: a missing stop is seen to whether a call asks for it or not (CAP_ENSURE_STOP)."""
+    def __init__(self, context: Context, exits: Context) -> None:
+        """`exits` is the context of what takes risk away: of closes and cancellations."""
         self._context = context
-        self._executions = executions
-        self._remedies = remedies
-        self._always = always
+        self._executions = Executions(context)
+        self._amendments = position_amendments(context)
+        self._order_amendments = order_amendments(context)
+        self._closings = Closings(exits)
+        self._cancellations = Cancellations(exits)
 
     def execute(
         self, preview_id: str, *, confirmed: bool, ensure_stop: bool = False, **options: Any
@@ -62,7 +52,7 @@ class ProtectedExecutions:
         that was seen; NO_STOP_CLOSED when it is gone.
         """
         reply = self._executions.execute(preview_id, confirmed=confirmed, **options)
-        if not (ensure_stop or self._always) or not self.lacks_stop(reply):
+        if not (ensure_stop or self._context.ensure_stop) or not self.lacks_stop(reply):
             return reply
         for work, repair in ((StopWork.SET, self.set_stop), (StopWork.CLOSE, self.end)):
             if self.lacks_stop(reply):
@@ -118,16 +108,16 @@ class ProtectedExecutions:
         def work(row: Position | WorkingOrder) -> Reply[Any]:
             change = missing_stop(order)
             if isinstance(row, WorkingOrder):
-                return self._remedies.order_amendments.amend(row.deal_id, change, confirmed=True)
-            return self._remedies.amendments.amend(row.deal_id, change, confirmed=True)
+                return self._order_amendments.amend(row.deal_id, change, confirmed=True)
+            return self._amendments.amend(row.deal_id, change, confirmed=True)
 
         return self._step(attempt, deal_id, StopWork.SET, work)
 
     def _end(self, attempt: AttemptRecord, deal_id: str) -> StopStep:
         def work(row: Position | WorkingOrder) -> Reply[Any]:
             if isinstance(row, WorkingOrder):
-                return self._remedies.cancellations.cancel(row.deal_id, confirmed=True)
-            return self._remedies.closings.close(row.deal_id, confirmed=True)
+                return self._cancellations.cancel(row.deal_id, confirmed=True)
+            return self._closings.close(row.deal_id, confirmed=True)
 
         row = self._row(attempt, deal_id)
         deed = StopWork.CANCEL if isinstance(row, WorkingOrder) else StopWork.CLOSE

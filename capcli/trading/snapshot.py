@@ -53,7 +53,6 @@ from capcli.trading.open_risk import (
     orders_on,
     total_at_stops,
 )
-from capcli.trading.send_gate import SendGate
 
 if TYPE_CHECKING:
     pass
@@ -322,7 +321,6 @@ class Start:
 
     context: Context
     book: AttemptBook
-    send_gate: SendGate
     attempt: AttemptRecord
     risk: str | None = None
     sending: AttemptRecord | None = None
@@ -332,7 +330,7 @@ class Start:
         attempt = self.attempt
         self._refuse_halted(attempt)
         try:
-            self.send_gate.go(attempt.attempt_id)
+            self.context.send_gate.go(attempt.attempt_id)
         except Interrupted:
             self._give_up(attempt, Interrupted.code, "interrupted before the send")
             raise

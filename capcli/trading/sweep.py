@@ -137,7 +137,6 @@ class Sweep(Generic[R, D]):
     """
 
     context: Context
-    sleep: Callable[[float], None]
     command: str
     one: str
     action: str
@@ -150,7 +149,7 @@ class Sweep(Generic[R, D]):
     send: Callable[..., Reply[D]]
     epic: str | None = None
 
-    def go(self, *, confirmed: bool, confirmation_needed: bool, person: bool) -> Run[R, D]:
+    def go(self, *, confirmed: bool, person: bool) -> Run[R, D]:
         """Send a request for each row, one after the other, and look again.
 
         `person`: one at a terminal has just typed so. Called back, the request that is under way finishes and
@@ -161,14 +160,14 @@ class Sweep(Generic[R, D]):
         context, policy = self.context, self.context.policy
         require_way_out(policy, self.action, self.command, person=person)
         sure = confirmed or person
-        require_confirmation(policy, confirmed=sure, needed=confirmation_needed, command=self.command)
+        require_confirmation(policy, confirmed=sure, needed=context.confirmation_needed, command=self.command)
         rows = self.rows()
         account_id = context.broker.account_id
         asked = [self.asked(row.deal_id, row.read) for row in rows if row.deal_id]
         if context.dry_run and asked:
             raise WouldSend(*((one.method, one.path, one.body) for one in asked), account_id=account_id)
         permit_way_out(context.approvals, asked, policy, self.command, person=person)
-        run: Run[R, D] = Run(account_id, warnings=[*context.notices])
+        run: Run[R, D] = Run(account_id, warnings=list(context.notices))
         # Through what is there, then through what a stale list had left out.
         for _ in range(_ROUNDS):
             for row in rows:
@@ -189,7 +188,7 @@ class Sweep(Generic[R, D]):
         """Read what is there; that nothing is takes two looks, and the broker's word on whose they were."""
         found, broker = self.read(), self.context.broker
         if found.is_empty:
-            self.sleep(AGREES_AFTER_S)
+            self.context.sleep(AGREES_AFTER_S)
             found = self.read()
         if found.is_empty:
             require_account(broker, broker.account_id, self.command)

@@ -27,7 +27,7 @@ def test_case_locked(case: Case, bench: Bench) -> None:
     preview_id = bench.preview()
     bench.restart()
     # The wait of ten seconds is the store's own, for which it has a test of its own.
-    bench.app._built["journal"] = SqliteJournal(bench.journal, database=Database(bench.journal, wait_s=0.1))
+    vars(bench.app)["journal"] = SqliteJournal(bench.journal, database=Database(bench.journal, wait_s=0.1))
     with closing(sqlite3.connect(bench.journal, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         told = bench.execute(preview_id)

@@ -220,13 +220,13 @@ def test_a_session_killed_before_the_order_leaves_is_no_reason_to_send_twice(pla
     """The order meets 401: that is a refusal, told as one, and nothing is sent again."""
     with closing(place.app()) as app:
         preview_id = app.previews.preview(order()).data.preview_id
-        real = app.order_context.broker.opening_wait_s
+        real = app.orders.broker.opening_wait_s
 
         def at_the_last_moment() -> int:
             place.sessions_end()
             return real()
 
-        app.order_context.broker.opening_wait_s = at_the_last_moment  # type: ignore[method-assign]
+        app.orders.broker.opening_wait_s = at_the_last_moment  # type: ignore[method-assign]
         done = app.executions.execute(preview_id, confirmed=True)
 
     posts = [one for one in place.seen() if (one.method, one.path) == ("POST", "/positions")]

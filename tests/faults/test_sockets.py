@@ -64,7 +64,7 @@ class Line:
 
     def breaks(self, breaking: Breaking, patch: pytest.MonkeyPatch) -> None:
         """Arm the proxy when the client is about to send, and not before."""
-        broker = self.app.order_context.broker
+        broker = self.app.orders.broker
         real = broker.send
 
         def send(*args: Any, **options: Any) -> Any:

@@ -7,7 +7,6 @@ import pytest
 from capcli.broker.stream import Streams
 from capcli.domain.market import Side
 from capcli.marketdata.live_book import REREAD_MS, LivePortfolio
-from capcli.marketdata.streams import Watching
 from tests.support.sockets import Exchange, tick
 from tests.support.tap import says
 
@@ -19,8 +18,7 @@ def exchange(time):
 
 @pytest.fixture
 def live(seat, exchange, time):
-    watching = Watching(seat.app.broker, Streams(seat.app.broker, exchange.setting()), time.now)
-    return LivePortfolio(seat.app.broker, watching, time.now, time.sleep)
+    return LivePortfolio(seat.app.reads, Streams(seat.app.broker, exchange.setting()))
 
 
 def test_each_tick_moves_the_profit_of_its_market(seat, live, exchange):

@@ -9,9 +9,7 @@ from capcli.broker.stream import Streams
 from capcli.domain.alerts import Way
 from capcli.domain.market import Resolution
 from capcli.errors import EpicUnknown, UsageError
-from capcli.marketdata.live_book import LivePortfolio
 from capcli.marketdata.stream_snapshots import MOST_ROWS, Glimpses
-from capcli.marketdata.streams import Watching
 from tests.support.seat import refusal
 from tests.support.sockets import Exchange, FakeSocket, tick
 
@@ -43,12 +41,8 @@ def exchange(time):
 
 
 @pytest.fixture
-def glimpses(seat, exchange, time):
-    broker = seat.app.broker
-    streams = Streams(broker, exchange.setting())
-    watching = Watching(broker, streams, time.now)
-    book = LivePortfolio(broker, watching, time.now, time.sleep)
-    return Glimpses(broker, streams, watching, book, clock=time.now, monotonic=time.monotonic)
+def glimpses(seat, exchange):
+    return Glimpses(seat.app.reads, Streams(seat.app.broker, exchange.setting()))
 
 
 def test_ticks_are_thinned_to_the_interval_and_counted_whole(glimpses):

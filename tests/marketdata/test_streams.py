@@ -18,8 +18,8 @@ def exchange(time):
 
 
 @pytest.fixture
-def watching(seat, exchange, time):
-    return Watching(seat.app.broker, Streams(seat.app.broker, exchange.setting()), time.now)
+def watching(seat, exchange):
+    return Watching(seat.app.reads, Streams(seat.app.broker, exchange.setting()))
 
 
 def test_a_watch_costs_two_requests(watching, exchange, seat):

@@ -278,7 +278,7 @@ async def after_a_halt_and_a_resumption(stage: Stage) -> None:
 
 @attack
 async def after_a_halt_that_could_not_be_written_down(stage: Stage) -> None:
-    stage.person.app._halt_switch.set(Halt(stage.person.time.now(), "a test", 1, ""))
+    stage.person.app.halt_switch.set(Halt(stage.person.time.now(), "a test", 1, ""))
     stage.person.app.halting.resume(confirmed=True, by="a test")
     asks(await stage.order(size=1), "it ended with a halt")
 

@@ -20,7 +20,7 @@ from tests.support.seat import FIRST_ACCOUNT, Seat, refusal
     ],
 )
 def test_what_is_not_settled_is_named(seat: Seat, kind: Kind, words: str) -> None:
-    context = seat.app.order_context
+    context = seat.app.orders
     facts = {"env": "paper", "host": context.broker.host, "account_id": FIRST_ACCOUNT, "deal_id": "D1"}
     now = context.clock()
     context.journal.open_attempt(

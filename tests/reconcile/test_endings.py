@@ -9,7 +9,7 @@ import pytest
 from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence
 from capcli.domain.order import Kind, Trigger
 from capcli.reconcile.attribution import Causes
-from capcli.reconcile.lookup import OrderLookup, Patience
+from capcli.reconcile.lookup import OrderLookup
 from tests.store.builders import a_close
 from tests.support.seat import FIRST_ACCOUNT, Seat
 
@@ -21,9 +21,9 @@ class Held:
     """Closes of one deal in the journal of a seat, long enough ago that activity has come."""
 
     def __init__(self, seat: Seat) -> None:
-        self.context = seat.app.order_context
+        self.context = seat.app.orders
         self.context.broker.session()
-        self.causes = Causes(OrderLookup(self.context, Patience()))
+        self.causes = Causes(OrderLookup(self.context))
         self.now = self.context.clock()
 
     def close(self, number: int, ago: float, **facts: Any) -> AttemptRecord:

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from capcli.context import Patience
 from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence
 from capcli.domain.order import Kind
-from capcli.reconcile.lookup import OrderLookup, Patience
+from capcli.reconcile.lookup import OrderLookup
 from tests.store.builders import an_attempt
 from tests.support.seat import Seat
 
@@ -16,7 +17,7 @@ S = AttemptState
 
 
 def search(seat: Seat) -> OrderLookup:
-    return OrderLookup(seat.app.order_context, Patience())
+    return OrderLookup(seat.app.orders)
 
 
 def sent(seat: Seat, seconds_ago: float, **changes: Any) -> AttemptRecord:
@@ -28,12 +29,12 @@ def sent(seat: Seat, seconds_ago: float, **changes: Any) -> AttemptRecord:
 
 @pytest.mark.parametrize(("seconds", "quiet"), [(119, False), (120, True), (121, True)])
 def test_two_minutes_without_a_trace_say_something(seat: Seat, seconds: int, *, quiet: bool) -> None:
-    seat.app.order_context.broker.session()
+    seat.app.orders.broker.session()
     assert search(seat).is_quiet(sent(seat, seconds)) is quiet
 
 
 def test_the_brokers_clock_counts_where_it_is_known_at_both_ends(seat: Seat) -> None:
-    seat.app.order_context.broker.session()
+    seat.app.orders.broker.session()
     hour = timedelta(hours=1)
     attempt = sent(seat, 100)
     ours = replace(attempt, sent_at=(attempt.sent_at or attempt.created_at) - hour)
@@ -42,7 +43,7 @@ def test_the_brokers_clock_counts_where_it_is_known_at_both_ends(seat: Seat) -> 
 
 
 def test_before_the_brokers_first_answer_our_own_clock_counts(seat: Seat) -> None:
-    assert seat.app.order_context.broker.broker_time() is None
+    assert seat.app.orders.broker.broker_time() is None
     assert search(seat).age(sent(seat, 100)) == timedelta(seconds=100)
     begun = replace(sent(seat, 100), sent_at=None, broker_time_at_send=None)
     assert search(seat).age(begun) == timedelta(seconds=100)
@@ -50,7 +51,7 @@ def test_before_the_brokers_first_answer_our_own_clock_counts(seat: Seat) -> Non
 
 @pytest.mark.parametrize(("seconds", "enough"), [(29, False), (30, True)])
 def test_two_looks_are_half_a_minute_apart(seat: Seat, seconds: int, *, enough: bool) -> None:
-    seat.app.order_context.broker.session()
+    seat.app.orders.broker.session()
     first = search(seat).broker_now() - timedelta(seconds=seconds)
     assert search(seat).is_second_look(an_attempt(absent_seen_at=first)) is enough
     assert not search(seat).is_second_look(an_attempt())

@@ -32,7 +32,7 @@ def waiting(seat: Seat) -> str:
 @pytest.mark.parametrize("broken", BROKEN)
 def test_what_cannot_be_read_is_no_sight(seat: Seat, broken: httpx.Response) -> None:
     deal, order = seat.open().deal_id or "", waiting(seat)
-    broker = seat.app.order_context.broker
+    broker = seat.app.orders.broker
     seat.tap.breaks("GET", f"/positions/{deal}", before=broken, times=9)
     seat.tap.breaks("GET", "/positions", before=broken, times=9)
     seat.tap.breaks("GET", "/workingorders", before=broken, times=9)
@@ -44,7 +44,7 @@ def test_what_cannot_be_read_is_no_sight(seat: Seat, broken: httpx.Response) -> 
 
 def test_a_deal_is_seen_as_it_is(seat: Seat) -> None:
     deal, order = seat.open(stop=stop_at("24.50")).deal_id or "", waiting(seat)
-    broker = seat.app.order_context.broker
+    broker = seat.app.orders.broker
     (row,) = broker.orders()
     (position,) = broker.positions()
     asked = Bracket(position.stop_level, None)
@@ -60,7 +60,7 @@ def test_a_deal_is_seen_as_it_is(seat: Seat) -> None:
 
 
 def test_what_is_not_on_another_account_is_not_gone(seat: Seat) -> None:
-    broker = seat.app.order_context.broker
+    broker = seat.app.orders.broker
     assert on_account(broker, FIRST_ACCOUNT)
     assert not on_account(broker, SECOND_ACCOUNT)
     assert amended_read_back(broker, "D0", SECOND_ACCOUNT, BARE) is ReadBack.UNREADABLE
@@ -69,7 +69,7 @@ def test_what_is_not_on_another_account_is_not_gone(seat: Seat) -> None:
 
 
 def test_an_order_that_may_be_the_unreadable_one_is_not_gone(seat: Seat) -> None:
-    broker = seat.app.order_context.broker
+    broker = seat.app.orders.broker
     nameless = says(200, {"workingOrders": [{"workingOrderData": {"epic": "SILVER"}}]})
     seat.tap.breaks("GET", "/workingorders", before=nameless, times=9)
     assert order_read_back(broker, "D0", FIRST_ACCOUNT) is ReadBack.UNREADABLE
@@ -77,7 +77,7 @@ def test_an_order_that_may_be_the_unreadable_one_is_not_gone(seat: Seat) -> None
 
 def test_a_filled_order_is_seen_in_the_position_that_came_from_it(seat: Seat) -> None:
     deal = seat.open().deal_id
-    broker = seat.app.order_context.broker
+    broker = seat.app.orders.broker
     (position,) = broker.positions()
     found = filled_as(broker, position.working_order_id or "")
     assert found is not None

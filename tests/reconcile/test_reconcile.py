@@ -557,7 +557,7 @@ def test_what_a_dead_process_left_is_settled(seats: Seats, monkeypatch: Any, sta
     place = (
         (seat.app.journal, "move")
         if state is S.CLAIMED
-        else (seat.app.order_context.broker._changes, "_send_now")
+        else (seat.app.orders.broker._changes, "_send_now")
     )
     monkeypatch.setattr(place[0], place[1], die)
     with pytest.raises(Crash):
@@ -661,7 +661,7 @@ def until(seat: Seat, moment: Callable[[], object]) -> None:
 def test_waiting_goes_on_while_another_process_is_sending(seats: Seats) -> None:
     seat, other = seats(), seats()
     lose(seat, landed=True)
-    sending = other.app.executions._sending.lock("paper", "paper", FIRST_ACCOUNT)
+    sending = other.app.orders.lock("paper", "paper", FIRST_ACCOUNT)
     sending.__enter__()
     until(seat, lambda: sending.__exit__(None, None, None))
     assert only(seat.app.reconciliations.wait()).state is S.LANDED

@@ -173,7 +173,7 @@ def test_a_stop_that_nobody_asked_for_is_shown(seat: Seat) -> None:
 
 
 def test_a_close_that_may_still_be_sent_is_left_to_its_own_process(seat: Seat) -> None:
-    deal, context = seat.open().deal_id or "", seat.app.order_context
+    deal, context = seat.open().deal_id or "", seat.app.orders
     assert context.broker.send("DELETE", f"/positions/{deal}", None).status == 200
     seat.time.tick(2)
     facts = {"env": "paper", "host": context.broker.host, "account_id": FIRST_ACCOUNT, "deal_id": deal}

@@ -233,7 +233,7 @@ def test_an_acknowledged_order_that_left_no_trace_can_be_called_off(seat: Seat) 
     seat.confirms_after(9999)
     attempt_id = seat.execute(seat.preview().preview_id).data.attempt_id
     (deal,) = seat.book()
-    seat.app.order_context.broker.send("DELETE", f"/positions/{deal}", None)
+    seat.app.orders.broker.send("DELETE", f"/positions/{deal}", None)
     seat.tap.breaks("GET", "/history/activity", before=says(200, {"activities": []}), times=99)
     assert refusal(lambda: resolve(seat, attempt_id, not_placed=True)).code == "EVIDENCE_AGAINST"
     seat.time.tick(QUIET_S + GAP_S)
@@ -251,11 +251,11 @@ def hang_a_close(seat: Seat) -> tuple[str, str]:
     def die(*_: object, **__: object) -> None:
         raise Gone
 
-    real = seat.app.order_context.broker._changes._send_now
-    seat.app.order_context.broker._changes._send_now = die  # type: ignore[method-assign]
+    real = seat.app.orders.broker._changes._send_now
+    seat.app.orders.broker._changes._send_now = die  # type: ignore[method-assign]
     with pytest.raises(Gone):
         seat.app.closings.close(deal, confirmed=True)
-    seat.app.order_context.broker._changes._send_now = real  # type: ignore[method-assign]
+    seat.app.orders.broker._changes._send_now = real  # type: ignore[method-assign]
     (attempt,) = seat.app.journal.unresolved("paper", "paper", seat.app.broker.account_id or "")
     return attempt.attempt_id, deal
 
@@ -265,7 +265,7 @@ def test_an_order_whose_process_died_in_the_send_is_what_a_person_says(
 ) -> None:
     seat, hand = seats(), seats()
     shown = seat.preview()
-    broker = seat.app.order_context.broker
+    broker = seat.app.orders.broker
     real = broker._changes._send_now
 
     def die(*args: Any, **options: Any) -> None:

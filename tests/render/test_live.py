@@ -45,8 +45,7 @@ def test_a_sparkline_without_unicode_is_ascii():
 
 @pytest.fixture
 def board(seat, time):
-    broker = seat.app.broker
-    watching = Watching(broker, Streams(broker, Exchange(time).setting()), time.now)
+    watching = Watching(seat.app.reads, Streams(seat.app.broker, Exchange(time).setting()))
     board = Board(watching.watch(["SILVER", "AAPL", "EURUSD"]))
     for step in range(1, 61):
         board.take([Tick("SILVER", Decimal(step), Decimal(step + 1), 0, 0)])

@@ -201,7 +201,7 @@ def test_what_was_approved_and_drifts_away_is_not_sent(human: Seat, monkeypatch:
 def _far_away(seat: Seat, monkeypatch: pytest.MonkeyPatch, preview_id: str) -> Any:
     from msgspec.structs import replace
 
-    broker = seat.app.order_context.broker
+    broker = seat.app.orders.broker
     market = broker.market
 
     def dear(epic: str) -> Any:

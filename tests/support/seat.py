@@ -146,7 +146,7 @@ def refusal(work: Callable[[], Any]) -> CapcliError:
 
 def refuse_logins(seat: Seat, monkeypatch: Any, error: CapcliError) -> None:
     """Let the session end just before the next mutation, and refuse to make another."""
-    broker = seat.app.order_context.broker
+    broker = seat.app.orders.broker
     real = broker.send
 
     def send(*args: Any, **options: Any) -> Any:

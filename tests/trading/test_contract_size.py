@@ -14,7 +14,6 @@ from capcli.domain.market import Side
 from capcli.domain.money import cents
 from capcli.domain.policy import Rule
 from capcli.marketdata.live_book import LivePortfolio
-from capcli.marketdata.streams import Watching
 from tests.support.clock import Time
 from tests.support.fixtures import Seats
 from tests.support.seat import Seat, refusal, stop_at
@@ -78,8 +77,7 @@ def test_a_stream_moves_the_profit_of_all_units(seat: Seat, time: Time) -> None:
     seat.open(size="2")
     with_contracts_of_ten(seat)
     exchange = Exchange(time)
-    watching = Watching(seat.app.broker, Streams(seat.app.broker, exchange.setting()), time.now)
-    book = LivePortfolio(seat.app.broker, watching, time.now, time.sleep).open()
+    book = LivePortfolio(seat.app.reads, Streams(seat.app.broker, exchange.setting())).open()
     (row,) = book.snapshot().positions
     exchange.socket.fed.append(tick("SILVER", f"{row.level + 3}", f"{row.level + 4}"))
     book.receive(1)

@@ -753,7 +753,7 @@ def test_a_process_that_died_is_settled_by_the_next(
     place = (
         (seat.app.journal, "move")
         if last_words == "CLAIMED"
-        else (seat.app.order_context.broker._changes, "_send_now")
+        else (seat.app.orders.broker._changes, "_send_now")
     )
     monkeypatch.setattr(place[0], place[1], die)
     with pytest.raises(Crash):
@@ -790,13 +790,13 @@ def test_what_is_left_behind_before_its_send_may_be_live_as_well(
 ) -> None:
     preview_id = seat.preview().preview_id
     told: list[Any] = []
-    real = seat.app.order_context.broker.send
+    real = seat.app.orders.broker.send
 
     def leave(*args: Any, **options: Any) -> Any:
         told.append(seat.app.executions.left_behind(preview_id))
         return real(*args, **options)
 
-    monkeypatch.setattr(seat.app.order_context.broker, "send", leave)
+    monkeypatch.setattr(seat.app.orders.broker, "send", leave)
     assert seat.execute(preview_id).data.state is S.LANDED
     assert (told[0].data.state, told[0].exit_code) == (S.UNKNOWN, 8)
 

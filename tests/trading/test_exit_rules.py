@@ -131,7 +131,7 @@ def test_checks_and_paper_broker_agree_on_every_leg(
 def test_an_amended_order_is_measured_by_the_live_quote_too(seat: Seat) -> None:
     quote = seat.app.broker.market("SILVER").quote
     deal = seat.open(trigger=Trigger(D("20"))).deal_id or ""
-    rules = take_snapshot(seat.app.context, seat.request(), with_orders=False).rules
+    rules = take_snapshot(seat.app.reads, seat.request(), with_orders=False).rules
     least = rules.min_stop_distance.at(quote.exit(Side.BUY))
     # Far enough for the order's own level, which is a third below the quote, and not for the quote.
     between = ceil_to(rules.min_stop_distance.at(D(20)), rules.price_step)
@@ -146,8 +146,8 @@ def test_an_amended_order_is_measured_by_the_live_quote_too(seat: Seat) -> None:
 
 
 def test_a_far_stop_below_a_low_order_has_room_down_to_the_lowest_price(seat: Seat) -> None:
-    snapshot = take_snapshot(seat.app.context, seat.request(), with_orders=False)
+    snapshot = take_snapshot(seat.app.reads, seat.request(), with_orders=False)
     request = seat.request(trigger=Trigger(D(10)), stop=ExitOrder(ExitForm.LEVEL, snapshot.rules.price_step))
-    checked = check_input(seat.app.context, snapshot, request, OrderType.LIMIT)
+    checked = check_input(seat.app.reads, snapshot, request, OrderType.LIMIT)
     (verdict,) = evaluate(checked, {Rule.STOP})
     assert verdict.passed

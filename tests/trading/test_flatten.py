@@ -331,7 +331,7 @@ def test_what_another_process_is_sending_meanwhile_leaves_doubt_only_where_somet
         shown = seat.preview(size="2")
         seat.tap.breaks("POST", "/positions", before=LOST)
         assert seat.execute(shown.preview_id).exit_code == 8
-    with other.app.executions._sending.lock("paper", "paper", FIRST_ACCOUNT):
+    with other.app.orders.lock("paper", "paper", FIRST_ACCOUNT):
         reply = flatten(seat)
     why = "Earlier orders could not be looked at: another process is sending on this account."
     assert (reply.exit_code, len(reply.data.unresolved)) == ((8, 1) if lost else (0, 0))

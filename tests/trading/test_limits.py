@@ -251,7 +251,7 @@ def test_each_limit_on_the_day_costs_one_request_in_the_same_round(seats: Seats)
 def test_a_rival_that_took_the_last_order_of_the_hour_is_told_with_the_true_wait(
     seat: Seat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    broker, openings = seat.app.order_context.broker, Openings(seat.time.now, most=1)
+    broker, openings = seat.app.orders.broker, Openings(seat.time.now, most=1)
     preview_id = seat.preview().preview_id
     monkeypatch.setattr(broker._changes, "_openings", openings)
     # The last one is there at the check and at the question right before the send, and then it is taken.
@@ -269,7 +269,7 @@ def test_a_rival_that_took_the_last_order_of_the_hour_is_told_with_the_true_wait
 def test_an_order_that_found_no_connection_is_not_counted(
     seat: Seat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    broker, openings = seat.app.order_context.broker, Openings(seat.time.now, most=1)
+    broker, openings = seat.app.orders.broker, Openings(seat.time.now, most=1)
     monkeypatch.setattr(broker._changes, "_openings", openings)
     seat.tap.breaks("POST", "/positions", before=httpx.ConnectError("refused"))
     assert seat.execute(seat.preview().preview_id).exit_code == 7

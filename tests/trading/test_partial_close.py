@@ -517,7 +517,7 @@ def test_a_part_that_is_being_sent_is_told_to_be_under_way(
     deal = seat.open(size="5").deal_id or ""
     begun: list[str] = []
     told: list[Any] = []
-    real = seat.app.order_context.broker.send
+    real = seat.app.orders.broker.send
 
     def ask(_: Any) -> None:
         told.append(seat.app.reductions.part_so_far(deal, D(2), begun[0]))
@@ -529,7 +529,7 @@ def test_a_part_that_is_being_sent_is_told_to_be_under_way(
     if sent:
         seat.tap.breaks("POST", "/positions", before=ask)
     else:
-        monkeypatch.setattr(seat.app.order_context.broker, "send", send)
+        monkeypatch.setattr(seat.app.orders.broker, "send", send)
     assert reduce(seat, deal, "2", begun=begun.append).exit_code == 0
     problem = told[0].problem
     assert problem.message.startswith(f"The partial close of {deal} is still running.")

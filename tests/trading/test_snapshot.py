@@ -1,6 +1,5 @@
 """What a day and an account are, for the limits that count by them."""
 
-import dataclasses
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -41,7 +40,7 @@ def test_the_active_account_must_be_in_the_brokers_list() -> None:
 
 def test_the_orders_of_a_day_are_ours_and_everybody_elses(seats: Seats) -> None:
     seat = seats(CAP_MAX_ORDERS_PER_DAY="5")
-    context = seat.app.order_context
+    context = seat.app.orders
     foreign = order_row("foreign", at=seat.time.now())
     assert orders_today(context, FIRST_ACCOUNT, ()) == 0
     seat.open()
@@ -53,12 +52,12 @@ def test_the_orders_of_a_day_are_ours_and_everybody_elses(seats: Seats) -> None:
 
 def test_the_orders_of_a_day_are_not_counted_without_a_limit(seat: Seat) -> None:
     seat.open()
-    assert orders_today(seat.app.order_context, FIRST_ACCOUNT, (order_row("foreign"),)) == 0
+    assert orders_today(seat.app.orders, FIRST_ACCOUNT, (order_row("foreign"),)) == 0
 
 
 def test_an_account_is_found_by_a_login_where_nothing_was_read_yet(seat: Seat) -> None:
-    assert active_account_id(seat.app.order_context) == FIRST_ACCOUNT
-    assert active_account_id(seat.app.order_context) == FIRST_ACCOUNT
+    assert active_account_id(seat.app.orders) == FIRST_ACCOUNT
+    assert active_account_id(seat.app.orders) == FIRST_ACCOUNT
     assert seat.tap.seen("POST") == ["POST /session"]
 
 
@@ -68,18 +67,18 @@ def rates(context: Context, seat: Seat, *, opening: bool) -> set[str]:
 
 def test_the_rates_of_other_deals_are_read_where_they_count(seats: Seats) -> None:
     seat, bound = seats(), seats(CAP_MAX_TOTAL_RISK_PCT="50")
-    assert rates(seat.app.order_context, seat, opening=True) == {"USD"}
+    assert rates(seat.app.orders, seat, opening=True) == {"USD"}
     seat.open("DE40", "0.1")
-    assert rates(seat.app.order_context, seat, opening=True) == {"USD", "EUR"}
-    assert rates(seat.app.order_context, seat, opening=False) == {"USD"}
-    assert rates(bound.app.order_context, bound, opening=False) == {"USD", "EUR"}
+    assert rates(seat.app.orders, seat, opening=True) == {"USD", "EUR"}
+    assert rates(seat.app.orders, seat, opening=False) == {"USD"}
+    assert rates(bound.app.orders, bound, opening=False) == {"USD", "EUR"}
 
 
 def test_what_the_day_brought_is_read_where_a_limit_asks(seats: Seats) -> None:
     seat, bound = seats(), seats(CAP_MAX_DAILY_LOSS="100")
     seat.app.closings.close(seat.open().deal_id or "", confirmed=True)
     for one, count in ((seat, 0), (bound, 1)):
-        context = one.app.order_context
+        context = one.app.orders
         snapshot = take_snapshot(context, one.request(), with_orders=False, opening=False)
         assert snapshot.bookings == ()
         assert [row.type for row in with_day(context, snapshot).bookings].count("TRADE") == count
@@ -87,7 +86,7 @@ def test_what_the_day_brought_is_read_where_a_limit_asks(seats: Seats) -> None:
 
 @pytest.mark.parametrize("state", [AttemptState.CLAIMED, AttemptState.SENDING])
 def test_what_is_being_sent_right_now_is_no_open_question(seat: Seat, state: AttemptState) -> None:
-    context = seat.app.order_context
+    context = seat.app.orders
     snapshot = take_snapshot(context, seat.request(), with_orders=False)
     sending = a_close(
         env="paper",
@@ -119,7 +118,7 @@ def test_what_was_not_sent_says_how_long_to_wait_and_what_to_do() -> None:
 
 @pytest.mark.parametrize(("env", "told"), [("paper", None), ("demo", "has expired by the broker's clock.")])
 def test_the_paper_brokers_faster_time_ends_no_preview(seat: Seat, env: str, told: str | None) -> None:
-    context = dataclasses.replace(seat.app.order_context, env=env)
+    context = replace(seat.app.orders, env=env)
     now = context.clock()
     preview = a_preview(created_at=now, expires_at=now + timedelta(seconds=60), broker_time=now)
     assert clock_fault(context, preview) is None, "the broker has not said yet what time it is"

@@ -17,6 +17,6 @@ def breakeven(ctx: typer.Context, deal: Deal, *, confirm: Confirm = False) -> No
     amend_to(
         ctx,
         deal,
-        lambda app, deal_id: amend_position.breakeven(app.order_context, deal_id),
+        lambda app, deal_id: amend_position.breakeven(app.orders, deal_id),
         confirm=confirm,
     )
