@@ -15,7 +15,7 @@ from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence, Protect
 from capcli.domain.bracket import Change
 from capcli.domain.market import Side
 from capcli.domain.order import Trigger
-from capcli.reconcile.reconcile import Settled
+from capcli.reconcile.reconcile import Reconciliations, Settled
 from tests.support.clock import Time
 from tests.support.fixtures import Seats
 from tests.support.seat import FIRST_ACCOUNT, SECOND_ACCOUNT, Seat, refusal, stop_at
@@ -555,9 +555,7 @@ def test_what_a_dead_process_left_is_settled(seats: Seats, monkeypatch: Any, sta
         raise Crash
 
     place = (
-        (seat.app.journal, "move")
-        if state is S.CLAIMED
-        else (seat.app.orders.broker._changes, "_send_now")
+        (seat.app.journal, "move") if state is S.CLAIMED else (seat.app.orders.broker._changes, "_send_now")
     )
     monkeypatch.setattr(place[0], place[1], die)
     with pytest.raises(Crash):
@@ -632,8 +630,7 @@ def test_others_proceed_while_somebody_waits(seats: Seats, monkeypatch: Any, tim
             closed.append(None)
             closed[0] = other.app.closings.close(deal, confirmed=True).exit_code
 
-    seat.app.reconciliations._sleep = between  # type: ignore[misc]
-    seat.app.reconciliations.wait()
+    Reconciliations(replace(seat.app.orders, sleep=between)).wait()
     assert closed == [0]
 
 
@@ -655,7 +652,6 @@ def until(seat: Seat, moment: Callable[[], object]) -> None:
         if not happened:
             happened.append(moment())
 
-    seat.app.reconciliations._sleep = sleep  # type: ignore[misc]
 
 
 def test_waiting_goes_on_while_another_process_is_sending(seats: Seats) -> None:
@@ -664,7 +660,7 @@ def test_waiting_goes_on_while_another_process_is_sending(seats: Seats) -> None:
     sending = other.app.orders.lock("paper", "paper", FIRST_ACCOUNT)
     sending.__enter__()
     until(seat, lambda: sending.__exit__(None, None, None))
-    assert only(seat.app.reconciliations.wait()).state is S.LANDED
+    assert only(Reconciliations(replace(seat.app.orders, sleep=sleep)).wait()).state is S.LANDED
 
 
 def test_waiting_goes_on_where_the_account_cannot_be_read_yet(seat: Seat) -> None:
@@ -738,9 +734,8 @@ def test_a_wait_that_is_interrupted_leaves_the_attempt_as_it_is(seat: Seat) -> N
     def interrupt(_: float) -> None:
         raise KeyboardInterrupt
 
-    seat.app.reconciliations._sleep = interrupt  # type: ignore[misc]
     with pytest.raises(KeyboardInterrupt):
-        seat.app.reconciliations.wait()
+        Reconciliations(replace(seat.app.orders, sleep=interrupt)).wait()
     assert held(seat, attempt_id).state is S.UNKNOWN
 
 

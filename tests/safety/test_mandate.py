@@ -56,9 +56,7 @@ def test_an_order_within_it_is_sent_without_a_person_and_counted(client: Callabl
     at_stop = (position.level - Decimal("24.50")) * Decimal("1.5")
     assert row.charged is not None
     assert at_stop <= row.charged < at_stop + Decimal("0.01")
-    assert bot.app.journal.mandates.names([sent.data.attempt_id]) == {
-        sent.data.attempt_id: "night"
-    }
+    assert bot.app.journal.mandates.names([sent.data.attempt_id]) == {sent.data.attempt_id: "night"}
 
 
 def resting(bot: Seat, *, hours: float = 1) -> Any:
