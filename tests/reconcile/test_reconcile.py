@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+from msgspec.structs import replace
 
 from capcli.app import Options
 from capcli.domain.account import OrderType
@@ -643,8 +644,8 @@ def test_waiting_ends_where_only_a_person_can_decide(seats: Seats) -> None:
     assert f"It may be any of {', '.join(only(reply).candidates)}." in only(reply).sentence
 
 
-def until(seat: Seat, moment: Callable[[], object]) -> None:
-    """Let something happen while `wait` waits for the first time."""
+def until(seat: Seat, moment: Callable[[], object]) -> Reconciliations:
+    """Return what lets something happen while `wait` waits for the first time."""
     real, happened = seat.time.sleep, []
 
     def sleep(seconds: float) -> None:
@@ -652,6 +653,7 @@ def until(seat: Seat, moment: Callable[[], object]) -> None:
         if not happened:
             happened.append(moment())
 
+    return Reconciliations(replace(seat.app.orders, sleep=sleep))
 
 
 def test_waiting_goes_on_while_another_process_is_sending(seats: Seats) -> None:
@@ -659,15 +661,15 @@ def test_waiting_goes_on_while_another_process_is_sending(seats: Seats) -> None:
     lose(seat, landed=True)
     sending = other.app.orders.lock("paper", "paper", FIRST_ACCOUNT)
     sending.__enter__()
-    until(seat, lambda: sending.__exit__(None, None, None))
-    assert only(Reconciliations(replace(seat.app.orders, sleep=sleep)).wait()).state is S.LANDED
+    waiting = until(seat, lambda: sending.__exit__(None, None, None))
+    assert only(waiting.wait()).state is S.LANDED
 
 
 def test_waiting_goes_on_where_the_account_cannot_be_read_yet(seat: Seat) -> None:
     lose(seat, landed=True)
     seat.tap.breaks("GET", "/positions", before=says(500, text=""), times=99)
-    until(seat, seat.tap.mend)
-    assert only(seat.app.reconciliations.wait()).state is S.LANDED
+    waiting = until(seat, seat.tap.mend)
+    assert only(waiting.wait()).state is S.LANDED
 
 
 def test_waiting_goes_on_where_a_close_cannot_be_read_yet(seat: Seat) -> None:
@@ -676,8 +678,8 @@ def test_waiting_goes_on_where_a_close_cannot_be_read_yet(seat: Seat) -> None:
     seat.app.closings.close(deal, confirmed=True)
     seat.time.tick(QUIET_S)
     seat.tap.breaks("GET", f"/positions/{deal}", before=says(500, text=""), times=99)
-    until(seat, seat.tap.mend)
-    assert only(seat.app.reconciliations.wait()).state is S.ABSENT
+    waiting = until(seat, seat.tap.mend)
+    assert only(waiting.wait()).state is S.ABSENT
 
 
 def test_waiting_goes_on_for_an_order_whose_answer_was_about_another(seat: Seat) -> None:
