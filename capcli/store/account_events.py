@@ -2,22 +2,20 @@
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
+
+import msgspec
 
 from capcli.domain.account_events import EventKind, Happened, Keyed
 from capcli.domain.market import Side
 from capcli.ports import JournalEntry, Numbered, Place
 from capcli.store.alerts import fire
-from capcli.store.custody import Ask
+from capcli.store.custody import Ask, asking
 from capcli.store.db import Database
-from capcli.store.events import Event
-from capcli.store.records import broker_text, stamp
-
-Writing = Callable[[], AbstractContextManager[tuple[sqlite3.Connection, Callable[[Event], None]]]]
+from capcli.store.events import Event, Writing
+from capcli.store.records import row_of, stamp
 
 _OF = "env = ? AND host = ? AND account_id = ?"
 _AFTER = f"SELECT * FROM account_events WHERE {_OF} AND number > ? ORDER BY number LIMIT ?"  # noqa: S608
@@ -33,9 +31,6 @@ _KEEP = """
 _MOVES = """
     SELECT seq, hash, attempt_id, kind, at, from_state, to_state, detail FROM events
     WHERE seq > ? AND at >= ? AND kind IN ('move', 'halt', 'resume', 'approval') ORDER BY seq"""
-# SQLite takes 999 variables in one statement everywhere.
-_AT_ONCE = 500
-_NUMBERS = ("size", "level", "amount", "margin_level")
 
 
 class AccountEvents:
@@ -63,14 +58,9 @@ class AccountEvents:
 
     def sides(self, place: Place, deal_ids: Iterable[str]) -> dict[str, Side]:
         """Return the sides of the deals whose opening was told."""
-        found: dict[str, Side] = {}
-        for some in _portions(deal_ids):
-            sql = _SIDES.format(", ".join("?" * len(some)))
-            for row in self._db.rows(sql, (*place, *some)):
-                fact = _read(row["fact"])
-                if fact.kind is EventKind.FILLED and fact.side is not None:
-                    found[row["deal_id"]] = fact.side
-        return found
+        rows = self._db.rows_about(_SIDES, place, deal_ids)
+        facts = ((row["deal_id"], _read(row["fact"])) for row in rows)
+        return {deal: fact.side for deal, fact in facts if fact.kind is EventKind.FILLED and fact.side}
 
     def state(self, place: Place) -> Mapping[str, Any] | None:
         """Return what the last look left for the next one."""
@@ -109,17 +99,13 @@ class AccountEvents:
             for key, fact in told:
                 if fact.alert_id is not None and not fire(connection, place, int(fact.alert_id), fact.at):
                     continue
-                for name, repeat in _names(_asking(connection), place, key, fact):
+                for name, repeat in _names(asking(connection), place, key, fact):
                     new += 1
                     row = (last + new, name, stamp(fact.at), fact.deal_id, _written(fact), int(repeat))
                     connection.execute(_INSERT, (*place, *row))
             text = json.dumps(dict(state), sort_keys=True, separators=(",", ":"))
             connection.execute(_KEEP, (*place, text))
             append(Event("account_events", at, detail={"account_id": place[2], "events": new}))
-
-
-def _asking(connection: sqlite3.Connection) -> Ask:
-    return lambda sql, values: connection.execute(sql, values).fetchone()
 
 
 def _names(ask: Ask, place: Place, key: str, fact: Happened) -> Iterator[tuple[str, bool]]:
@@ -133,30 +119,14 @@ def _names(ask: Ask, place: Place, key: str, fact: Happened) -> Iterator[tuple[s
             yield full, True
 
 
-def _portions(names: Iterable[str]) -> Iterator[list[str]]:
-    wanted = list(dict.fromkeys(names))
-    for start in range(0, len(wanted), _AT_ONCE):
-        yield wanted[start : start + _AT_ONCE]
-
-
 def _numbered(row: sqlite3.Row) -> Numbered:
     return Numbered(row["number"], bool(row["repeat"]), _read(row["fact"]))
 
 
 def _written(fact: Happened) -> str:
-    known = ((name, getattr(fact, name)) for name in fact.__struct_fields__)
-    plain = {name: _plain(value) for name, value in known if value is not None}
-    return json.dumps(plain, sort_keys=True, separators=(",", ":"))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return stamp(value)
-    return str(value) if isinstance(value, Decimal) else broker_text(value)
+    known = {name: value for name, value in row_of(fact).items() if value is not None}
+    return json.dumps(known, sort_keys=True, separators=(",", ":"))
 
 
 def _read(text: str) -> Happened:
-    found: dict[str, Any] = json.loads(text)
-    found |= {name: Decimal(found[name]) for name in _NUMBERS if name in found}
-    found |= {"side": Side(found["side"])} if "side" in found else {}
-    return Happened(EventKind(found.pop("kind")), datetime.fromisoformat(found.pop("at")), **found)
+    return msgspec.json.decode(text, type=Happened)

@@ -1,19 +1,18 @@
 """Stored alerts in the journal. A number is given once; what fired or was removed stays so."""
 
-import json
 import sqlite3
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
+
+import msgspec
+from msgspec.structs import astuple
 
 from capcli.domain.alerts import AlertState, Level, Measure, StoredAlert, Way
 from capcli.ports import Place
 from capcli.store.db import Database
-from capcli.store.events import Event
+from capcli.store.events import Event, Writing
 from capcli.store.records import stamp
-
-Writing = Callable[[], AbstractContextManager[tuple[sqlite3.Connection, Callable[[Event], None]]]]
 
 _OF = "env = ? AND host = ? AND account_id = ?"
 _WAITING = f"SELECT * FROM alerts WHERE {_OF} AND state = 'WAITING' ORDER BY number"  # noqa: S608
@@ -22,6 +21,7 @@ _LAST = f"SELECT max(number) AS number FROM alerts WHERE {_OF}"  # noqa: S608
 _INSERT = "INSERT INTO alerts VALUES (?, ?, ?, ?, ?, 'WAITING', ?, NULL)"
 _END = f"UPDATE alerts SET state = ?, ended_at = ? WHERE {_OF} AND number = ? AND state <> 'REMOVED'"  # noqa: S608
 _FIRE = f"UPDATE alerts SET state = 'FIRED', ended_at = ? WHERE {_OF} AND number = ? AND state = 'WAITING'"  # noqa: S608
+_LEVEL = tuple[str, Way, Decimal, Measure, Decimal | None]
 
 
 class Alerts:
@@ -52,10 +52,10 @@ class Alerts:
                 for number, level in enumerate(levels, last + 1)
             ]
             for one in kept:
-                connection.execute(_INSERT, (*place, one.number, _written(one.level), stamp(at)))
-            append(
-                Event("alert", at, to_state="WAITING", detail={"account_id": place[2], "count": len(kept)})
-            )
+                level = msgspec.json.encode(astuple(one.level)).decode()
+                connection.execute(_INSERT, (*place, one.number, level, stamp(at)))
+            detail = {"account_id": place[2], "count": len(kept)}
+            append(Event("alert", at, to_state="WAITING", detail=detail))
         return tuple(kept)
 
     def remove(self, place: Place, numbers: Sequence[int], *, at: datetime) -> None:
@@ -72,19 +72,6 @@ def fire(connection: sqlite3.Connection, place: Place, number: int, at: datetime
     return bool(connection.execute(_FIRE, (stamp(at), *place, number)).rowcount)
 
 
-def _written(level: Level) -> str:
-    start = None if level.start is None else str(level.start)
-    return json.dumps([level.epic, level.way, str(level.price), level.measure, start])
-
-
 def _alert(row: sqlite3.Row) -> StoredAlert:
-    epic, way, price, measure, start = json.loads(row["level"])
-    level = Level(epic, Way(way), Decimal(price), Measure(measure), None if start is None else Decimal(start))
-    ended = row["ended_at"]
-    return StoredAlert(
-        row["number"],
-        level,
-        AlertState(row["state"]),
-        datetime.fromisoformat(row["created_at"]),
-        None if ended is None else datetime.fromisoformat(ended),
-    )
+    level = Level(*msgspec.json.decode(row["level"], type=_LEVEL))
+    return msgspec.convert({**dict(row), "level": level}, StoredAlert)

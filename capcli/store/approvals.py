@@ -2,29 +2,23 @@
 
 import json
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from capcli.domain.approval import ApprovalRecord, ApprovalState
 from capcli.errors import ApprovalsFull, ApprovalUnknown
 from capcli.store import seals
-from capcli.store.events import Event
-from capcli.store.records import approval_of, approval_row, broker_text, stamp
+from capcli.store.events import Append, Event
+from capcli.store.records import broker_text, insert, record_of, row_of, stamp
 
-Append = Callable[[Event], None]
-
-BY_CODE = "SELECT code_hash AS id, * FROM approvals WHERE code_hash = ? ORDER BY rowid"
-BY_DIGEST = "SELECT code_hash AS id, * FROM approvals WHERE digest = ? AND expires_at > ? ORDER BY rowid"
+BY_CODE = "SELECT * FROM approvals WHERE code_hash = ? ORDER BY rowid"
+BY_DIGEST = "SELECT * FROM approvals WHERE digest = ? AND expires_at > ? ORDER BY rowid"
 WAITING = """
-    SELECT code_hash AS id, * FROM approvals WHERE state IN ('PENDING', 'APPROVED')
+    SELECT * FROM approvals WHERE state IN ('PENDING', 'APPROVED')
     AND expires_at > ? ORDER BY created_at, rowid"""
 VOID_ALL = "UPDATE approvals SET state = 'VOID' WHERE state IN ('PENDING', 'APPROVED') AND expires_at > ?"
 
-_INSERT = """
-    INSERT INTO approvals (code_hash, digest, kind, env, host, account_id, preview_id, method, path,
-        body_sha256, text, state, created_at, expires_at, decided_at, decided_by, client)
-    VALUES (:code_hash, :digest, :kind, :env, :host, :account_id, :preview_id, :method, :path,
-        :body_sha256, :text, :state, :created_at, :expires_at, :decided_at, :decided_by, :client)"""
+_INSERT = insert(ApprovalRecord, "approvals")
 
 # A request that is asked again has another code, and waits once all the same.
 _WAITING_FOR = """
@@ -74,7 +68,7 @@ def ask(
                 waiting=len(waiting),
             )
     for approval in approvals:
-        connection.execute(_INSERT, approval_row(approval))
+        connection.execute(_INSERT, row_of(approval))
         append(_asked(approval))
     return True
 
@@ -93,7 +87,7 @@ def decide(
     """
     state, at = ApprovalState(told.to_state or ""), stamp(told.at)
     rows = connection.execute(BY_CODE, (code_hash,)).fetchall()
-    if shown is not None and [approval_of(row) for row in rows] != list(shown):
+    if shown is not None and [record_of(ApprovalRecord, row) for row in rows] != list(shown):
         return False
     if state is ApprovalState.APPROVED and not all(
         _is_as_written(connection, code_hash, row["digest"]) for row in rows
@@ -155,7 +149,7 @@ def _is_as_written(connection: sqlite3.Connection, code_hash: str, digest: str) 
 
 def _asked(approval: ApprovalRecord) -> Event:
     shared = {"code_hash": approval.code_hash, "digest": approval.digest, "by": ""}
-    detail = {**shared, "text": (broker_text(approval.text) or "").encode()}
+    detail = {**shared, "text": broker_text(approval.text).encode()}
     return Event("approval", approval.created_at, to_state=approval.state, detail=detail)
 
 

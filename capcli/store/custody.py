@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
+from sqlite3 import Connection
 from time import time_ns
 from typing import Any
 
@@ -32,6 +33,10 @@ _ACCEPT = "capcli history accept"
 
 Ask = Callable[[str, tuple[Any, ...]], Any]
 """Runs a query on the journal and returns its first row, None without one."""
+
+
+def asking(connection: Connection) -> Ask:
+    return lambda sql, values: connection.execute(sql, values).fetchone()
 
 
 class Record(Struct, frozen=True):

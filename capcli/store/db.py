@@ -2,19 +2,28 @@
 
 import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from threading import RLock
-from typing import Any
+from typing import Any, TypeVar
+
+from msgspec import MsgspecError, Struct
 
 from capcli.errors import JournalUnreadable
 from capcli.sqlite_file import DatabaseFile
 from capcli.store import seals
+from capcli.store.records import record_of
 from capcli.store.schema import MIGRATIONS, Migrations
 from capcli.system import file_lock, make_private, private_folder, sync_folder
 
+R = TypeVar("R")
+S = TypeVar("S", bound=Struct)
+
 _WAIT_S = 10.0
+_AT_ONCE = 500
+"""The most names in a statement: SQLite takes 999 variables everywhere."""
 
 JOURNAL = DatabaseFile(
     name="The journal",
@@ -61,10 +70,38 @@ class Database:
         """Run one read and return its first row."""
         return next(iter(self.rows(sql, values)), None)
 
+    def records(self, kind: type[S], sql: str, values: tuple[Any, ...] = ()) -> tuple[S, ...]:
+        """Run one read and return its rows as records."""
+        return tuple(self.read(partial(record_of, kind), row) for row in self.rows(sql, values))
+
+    def record(self, kind: type[S], sql: str, values: tuple[Any, ...]) -> S | None:
+        """Run one read and return its first row as a record."""
+        row = self.row(sql, values)
+        return None if row is None else self.read(partial(record_of, kind), row)
+
+    def rows_about(self, sql: str, place: tuple[str, ...], names: Iterable[str]) -> Iterator[sqlite3.Row]:
+        """Run a read about a place and any number of names, for which `{}` stands in it, 500 at a time."""
+        wanted = list(dict.fromkeys(names))
+        for start in range(0, len(wanted), _AT_ONCE):
+            some = wanted[start : start + _AT_ONCE]
+            yield from self.rows(sql.format(", ".join("?" * len(some))), (*place, *some))
+
+    def read(self, reader: Callable[[sqlite3.Row], R], row: sqlite3.Row) -> R:
+        """Read a row. Raises JournalUnreadable for one that cannot be understood."""
+        try:
+            return reader(row)
+        except (ValueError, TypeError, ArithmeticError, MsgspecError) as error:
+            raise JournalUnreadable(
+                f"The journal {self._path} holds an entry that cannot be understood ({row[0]}: {error}). "
+                "Nothing was recorded. Keep the file: it may know of a live order.",
+                next="capcli health",
+                path=str(self._path),
+            ) from error
+
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """Hold the write lock; commit (durably) at the end, roll back on any exception."""
-        with self._lent() as connection, _immediate(connection):
+        with self._lent() as connection, _begun(connection, "BEGIN IMMEDIATE"):
             yield connection
 
     @contextmanager
@@ -204,7 +241,7 @@ def _prepare(connection: sqlite3.Connection, path: Path, migrations: Migrations)
 
 
 def _migrate(connection: sqlite3.Connection, migrations: Migrations) -> None:
-    with _immediate(connection):
+    with _begun(connection, "BEGIN IMMEDIATE"):
         # Read again: another process may have migrated while this one waited for the write lock.
         for statements in migrations[_version(connection) :]:
             for statement in statements:
@@ -214,10 +251,6 @@ def _migrate(connection: sqlite3.Connection, migrations: Migrations) -> None:
 
 def _version(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
-
-
-def _immediate(connection: sqlite3.Connection) -> AbstractContextManager[None]:
-    return _begun(connection, "BEGIN IMMEDIATE")
 
 
 @contextmanager

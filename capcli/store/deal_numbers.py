@@ -3,20 +3,15 @@
 A deal gets its number when this computer first shows it. No number is ever given to another deal.
 """
 
-import sqlite3
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Iterable
 from datetime import datetime
 
 from capcli.store.db import Database
-from capcli.store.events import Event
+from capcli.store.events import Event, Writing
 
-Writing = Callable[[], AbstractContextManager[tuple[sqlite3.Connection, Callable[[Event], None]]]]
 _KNOWN = "SELECT deal_id, number FROM deal_numbers WHERE env = ? AND account_id = ? AND deal_id IN ({})"
 _HIGHEST = "SELECT max(number) FROM deal_numbers WHERE env = ? AND account_id = ?"
 _DEAL = "SELECT deal_id FROM deal_numbers WHERE env = ? AND account_id = ? AND number = ?"
-# The most variables that every SQLite takes in one statement is 999.
-_AT_ONCE = 500
 
 
 class DealNumbers:
@@ -28,15 +23,8 @@ class DealNumbers:
 
     def known(self, env: str, account_id: str, deal_ids: Iterable[str]) -> dict[str, int]:
         """Return the numbers that these deals have; a deal that was never shown has none."""
-        wanted = list(dict.fromkeys(deal_ids))
-        found: dict[str, int] = {}
-        for start in range(0, len(wanted), _AT_ONCE):
-            some = wanted[start : start + _AT_ONCE]
-            sql = _KNOWN.format(", ".join("?" * len(some)))
-            found |= {
-                row["deal_id"]: int(row["number"]) for row in self._db.rows(sql, (env, account_id, *some))
-            }
-        return found
+        rows = self._db.rows_about(_KNOWN, (env, account_id), deal_ids)
+        return {row["deal_id"]: row["number"] for row in rows}
 
     def give(self, env: str, account_id: str, deal_ids: Iterable[str], *, at: datetime) -> dict[str, int]:
         """Return the numbers of these deals; those without one get the next. Writes only where one is new."""

@@ -7,7 +7,8 @@ With a key the hash is an HMAC, and says so in front; without one it is a plain 
 import hmac
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from decimal import Decimal
 from hashlib import sha256
@@ -31,6 +32,11 @@ class Event(Struct, frozen=True):
     from_state: str | None = None
     to_state: str | None = None
     detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+Append = Callable[[Event], None]
+Writing = Callable[[], AbstractContextManager[tuple[sqlite3.Connection, Append]]]
+"""Opens a transaction of the journal, in which an event tells of what changes."""
 
 
 def append(

@@ -5,9 +5,10 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from threading import RLock
-from typing import Any, TypeVar
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -20,84 +21,40 @@ from capcli.store import approvals, seals
 from capcli.store.account_events import AccountEvents
 from capcli.store.alerts import Alerts
 from capcli.store.audit import inspect
-from capcli.store.custody import Ask, Custody, Held, new_identity
+from capcli.store.custody import Custody, Held, asking, new_identity
 from capcli.store.db import Database
 from capcli.store.deal_numbers import DealNumbers
-from capcli.store.events import Event, append
+from capcli.store.events import Append, Event, append
 from capcli.store.mandates import Mandates, end, spend
-from capcli.store.records import (
-    approval_of,
-    attempt_of,
-    attempt_row,
-    preview_of,
-    preview_row,
-    stamp,
-)
+from capcli.store.records import insert, record_of, row_of, stamp
 from capcli.system import guard_folder
 
-R = TypeVar("R")
-
-# So many names are asked for in one statement.
-_NAMES = 500
 _LOOKS = 3
 _BRIEF_S = 1.0
 
-_FACTS = frozenset(
+_FIXED = frozenset(
     {
-        "baseline",
-        "broker_time_at_send",
-        "sent_at",
-        "last_byte_at",
-        "deal_reference",
-        "order_id",
-        "deal_ids",
-        "opened_deal_ids",
-        "candidates",
-        "answered_for",
-        "other_account_id",
-        "evidence",
-        "protected",
-        "http_status",
-        "error_code",
-        "retry_after_s",
-        "level",
-        "size",
-        "stop_level",
-        "absent_seen_at",
-        "ended_at",
-        "ending",
-        "note",
+        "attempt_id",
+        "kind",
+        "env",
+        "host",
+        "account_id",
+        "method",
+        "path",
+        "preview_id",
+        "state",
+        "body_sha256",
     }
+    | {"created_at", "deal_id"}
 )
+_FACTS = frozenset(AttemptRecord.__struct_fields__) - _FIXED
+"""What a move may change of an attempt."""
 
-_INSERT_PREVIEW = """
-    INSERT INTO previews (id, kind, env, host, account_id, method, path, body, body_sha256, document, quote,
-        state, created_at, expires_at, broker_time)
-    VALUES (:id, :kind, :env, :host, :account_id, :method, :path, :body, :body_sha256, :document, :quote,
-        :state, :created_at, :expires_at, :broker_time)"""
-
-_INSERT_ATTEMPT = """
-    INSERT INTO attempts (id, kind, env, host, account_id, method, path, preview_id, state, body_sha256,
-        baseline, created_at, deal_id, broker_time_at_send, sent_at, last_byte_at, deal_reference, order_id,
-        deal_ids, opened_deal_ids, candidates, answered_for, other_account_id, evidence, protected,
-        http_status, error_code, retry_after_s, level, size, stop_level, absent_seen_at, ended_at, ending,
-        note)
-    VALUES (:id, :kind, :env, :host, :account_id, :method, :path, :preview_id, :state, :body_sha256,
-        :baseline, :created_at, :deal_id, :broker_time_at_send, :sent_at, :last_byte_at, :deal_reference,
-        :order_id, :deal_ids, :opened_deal_ids, :candidates, :answered_for, :other_account_id, :evidence,
-        :protected, :http_status, :error_code, :retry_after_s, :level, :size, :stop_level,
-        :absent_seen_at, :ended_at, :ending, :note)
-    ON CONFLICT (preview_id) DO NOTHING"""
-
-_MOVE = """
-    UPDATE attempts SET state = :state, baseline = :baseline, broker_time_at_send = :broker_time_at_send,
-        sent_at = :sent_at, last_byte_at = :last_byte_at, deal_reference = :deal_reference,
-        order_id = :order_id, deal_ids = :deal_ids, opened_deal_ids = :opened_deal_ids,
-        candidates = :candidates, answered_for = :answered_for, other_account_id = :other_account_id,
-        evidence = :evidence, protected = :protected, http_status = :http_status, error_code = :error_code,
-        retry_after_s = :retry_after_s, level = :level, size = :size, stop_level = :stop_level,
-        absent_seen_at = :absent_seen_at, ended_at = :ended_at, ending = :ending, note = :note
-    WHERE id = :id AND state = :from_state"""
+_INSERT_PREVIEW = insert(PreviewRecord, "previews")
+_INSERT_ATTEMPT = f"{insert(AttemptRecord, 'attempts')} ON CONFLICT (preview_id) DO NOTHING"
+_MOVE = f"""
+    UPDATE attempts SET state = :state, {", ".join(f"{name} = :{name}" for name in sorted(_FACTS))}
+    WHERE id = :id AND state = :from_state"""  # noqa: S608  our own words
 
 _OWNERS = "SELECT name, attempt_id FROM owned_deals WHERE env = ? AND host = ? AND name IN ({})"
 _CHANGED = """
@@ -118,6 +75,7 @@ _EXPIRE = "UPDATE previews SET state = 'EXPIRED' WHERE id = ? AND state = 'READY
 _LONGEST_LIFE = timedelta(days=1)
 _EXPIRE_ALL = "UPDATE previews SET state = 'EXPIRED' WHERE state = 'READY' AND expires_at > ?"
 _CLAIMED = "SELECT * FROM attempts WHERE state = 'CLAIMED'"
+_ATTEMPT = "SELECT * FROM attempts WHERE id = ?"
 
 
 class SqliteJournal:
@@ -155,7 +113,7 @@ class SqliteJournal:
     @contextmanager
     def _writing(
         self, *, risk: bool = False, accepting: bool = False, wait_s: float | None = None
-    ) -> Iterator[tuple[sqlite3.Connection, Callable[[Event], None]]]:
+    ) -> Iterator[tuple[sqlite3.Connection, Append]]:
         """Open a transaction that adds to the chain. The key is fetched before others have to wait.
 
         The last event of the transaction tells of all rows that it changed. With `risk` a journal that is
@@ -166,7 +124,7 @@ class SqliteJournal:
         events: list[Event] = []
         with self._one_at_a_time, self._custody.held(key, wait_s) as held:
             with self._db.transaction() as connection:
-                held.compare(_asking(connection))
+                held.compare(asking(connection))
                 if risk:
                     self._require_intact(held)
                 if wait_s is not None and held.trouble is not None:
@@ -186,7 +144,7 @@ class SqliteJournal:
 
     def _identify(self, connection: sqlite3.Connection, events: list[Event], held: Held) -> str | None:
         """Return the journal's id; with its first event it gets one."""
-        identity = self._custody.identity(_asking(connection))
+        identity = self._custody.identity(asking(connection))
         if identity is None and events:
             at, identity = events[0].at, new_identity()
             connection.execute(
@@ -274,9 +232,10 @@ class SqliteJournal:
             connection.execute(approvals.VOID_ALL, (stamp(at - _LONGEST_LIFE),))
             active = [row[0] for row in connection.execute("SELECT id FROM mandates WHERE state = 'ACTIVE'")]
             end(connection, append, active, MandateState.VOID, at=at, by="capcli history accept")
-            for claimed in [self._read(attempt_of, row) for row in connection.execute(_CLAIMED).fetchall()]:
+            for row in connection.execute(_CLAIMED).fetchall():
+                claimed = self._db.read(partial(record_of, AttemptRecord), row)
                 begun = replace(claimed, state=AttemptState.SENDING, sent_at=claimed.created_at)
-                connection.execute(_MOVE, attempt_row(begun) | {"from_state": claimed.state.value})
+                connection.execute(_MOVE, row_of(begun) | {"from_state": claimed.state.value})
                 facts = {"sent_at": begun.sent_at}
                 append(Event("move", at, begun.attempt_id, claimed.state, begun.state, facts))
             append(Event("accepted", at, detail={"reason": reason, "altered": len(altered)}))
@@ -287,23 +246,18 @@ class SqliteJournal:
         detail = {"document": preview.document, **_named(preview)}
         event = Event("preview", preview.created_at, to_state=preview.state, detail=detail)
         with self._writing() as (connection, append):
-            connection.execute(_INSERT_PREVIEW, preview_row(preview))
+            connection.execute(_INSERT_PREVIEW, row_of(preview))
             append(event)
 
     def preview(self, preview_id: str) -> PreviewRecord | None:
-        rows = self._db.rows("SELECT * FROM previews WHERE id = ?", (preview_id,))
-        return self._read(preview_of, rows[0]) if rows else None
+        return self._db.record(PreviewRecord, "SELECT * FROM previews WHERE id = ?", (preview_id,))
 
     def previews(self, env: str, *, limit: int) -> tuple[PreviewRecord, ...]:
-        rows = self._db.rows(
-            "SELECT * FROM previews WHERE env = ? ORDER BY created_at DESC, rowid DESC LIMIT ?",
-            (env, limit),
-        )
-        return tuple(self._read(preview_of, row) for row in rows)
+        newest = "SELECT * FROM previews WHERE env = ? ORDER BY created_at DESC, rowid DESC LIMIT ?"
+        return self._db.records(PreviewRecord, newest, (env, limit))
 
     def attempt(self, attempt_id: str) -> AttemptRecord | None:
-        rows = self._db.rows("SELECT * FROM attempts WHERE id = ?", (attempt_id,))
-        return self._read(attempt_of, rows[0]) if rows else None
+        return self._db.record(AttemptRecord, _ATTEMPT, (attempt_id,))
 
     def check(self) -> None:
         """Have SQLite look through the whole file. Raises JournalUnreadable for a damaged one."""
@@ -316,34 +270,25 @@ class SqliteJournal:
             )
 
     def attempt_of(self, preview_id: str) -> AttemptRecord | None:
-        rows = self._db.rows("SELECT * FROM attempts WHERE preview_id = ?", (preview_id,))
-        return self._read(attempt_of, rows[0]) if rows else None
+        return self._db.record(AttemptRecord, "SELECT * FROM attempts WHERE preview_id = ?", (preview_id,))
 
     def unresolved(self, env: str, host: str, account_id: str) -> tuple[AttemptRecord, ...]:
-        rows = self._db.rows(_FIND_UNRESOLVED, (env, host, account_id))
-        return tuple(self._read(attempt_of, row) for row in rows)
+        return self._db.records(AttemptRecord, _FIND_UNRESOLVED, (env, host, account_id))
 
     def recent(self, env: str, host: str, account_id: str, since: datetime) -> tuple[AttemptRecord, ...]:
-        rows = self._db.rows(
-            """SELECT * FROM attempts WHERE env = ? AND host = ? AND account_id = ? AND sent_at >= ?
-            ORDER BY sent_at, rowid""",
-            (env, host, account_id, stamp(since)),
-        )
-        return tuple(self._read(attempt_of, row) for row in rows)
+        sent = """SELECT * FROM attempts WHERE env = ? AND host = ? AND account_id = ? AND sent_at >= ?
+            ORDER BY sent_at, rowid"""
+        return self._db.records(AttemptRecord, sent, (env, host, account_id, stamp(since)))
 
     def attempts(self, env: str, *, limit: int) -> tuple[AttemptRecord, ...]:
-        rows = self._db.rows(
-            "SELECT * FROM attempts WHERE env = ? ORDER BY created_at DESC, rowid DESC LIMIT ?", (env, limit)
-        )
-        return tuple(self._read(attempt_of, row) for row in rows)
+        newest = "SELECT * FROM attempts WHERE env = ? ORDER BY created_at DESC, rowid DESC LIMIT ?"
+        return self._db.records(AttemptRecord, newest, (env, limit))
 
     def moved_at(self, attempt_id: str) -> datetime | None:
-        rows = self._db.rows(
-            """SELECT seq AS id, at FROM events WHERE attempt_id = ? AND to_state IS NOT NULL
-            ORDER BY seq DESC LIMIT 1""",
-            (attempt_id,),
-        )
-        return self._read(lambda row: datetime.fromisoformat(row["at"]), rows[0]) if rows else None
+        latest = """SELECT seq, at FROM events WHERE attempt_id = ? AND to_state IS NOT NULL
+            ORDER BY seq DESC LIMIT 1"""
+        row = self._db.row(latest, (attempt_id,))
+        return None if row is None else self._db.read(lambda row: datetime.fromisoformat(row["at"]), row)
 
     def claim(
         self, preview_id: str, attempt: AttemptRecord, *, now: datetime, permit: Permit | None = None
@@ -357,10 +302,10 @@ class SqliteJournal:
                 if connection.execute(_EXPIRE, (preview_id, stamp(now))).rowcount:
                     append(_expired(preview_id, now))
                 return None
-            preview = self._read(preview_of, won[0])
+            preview = self._db.read(partial(record_of, PreviewRecord), won[0])
             _refuse_other_order(preview, attempt)
             # A preview that has an attempt was claimed before, whatever its state says: leave it CLAIMED.
-            if connection.execute(_INSERT_ATTEMPT, attempt_row(attempt)).rowcount == 0:
+            if connection.execute(_INSERT_ATTEMPT, row_of(attempt)).rowcount == 0:
                 append(Event("claimed_before", now, detail=_named(preview)))
                 return None
             _use(connection, append, permit, attempt.attempt_id, now)
@@ -373,7 +318,7 @@ class SqliteJournal:
         detail = {"kind": attempt.kind, "body_sha256": attempt.body_sha256}
         opened = Event("open", attempt.created_at, attempt.attempt_id, None, attempt.state, detail)
         with self._writing() as (connection, append):
-            connection.execute(_INSERT_ATTEMPT, attempt_row(attempt))
+            connection.execute(_INSERT_ATTEMPT, row_of(attempt))
             _use(connection, append, permit, attempt.attempt_id, attempt.created_at)
             append(opened)
 
@@ -405,30 +350,25 @@ class SqliteJournal:
         if unknown := event.detail.keys() - _FACTS:
             raise ValueError(f"Not a fact that a move may change: {', '.join(sorted(unknown))}")
         with self._writing() as (connection, append):
-            before = self._held(connection, attempt_id)
+            row = connection.execute(_ATTEMPT, (attempt_id,)).fetchone()
+            if row is None:
+                raise ValueError(f"No attempt has the id {attempt_id}")
+            before = self._db.read(partial(record_of, AttemptRecord), row)
             if before.state is not from_state:
                 return False
             state = AttemptState(event.to_state or from_state)
             after = replace(before, state=state, **event.detail)
-            connection.execute(_MOVE, attempt_row(after) | {"from_state": from_state.value})
+            connection.execute(_MOVE, row_of(after) | {"from_state": from_state.value})
             if _owned(after) != _owned(before):
                 _own(connection, after)
             append(event)
             return True
 
     def owners(self, env: str, host: str, names: Iterable[str]) -> Mapping[str, str]:
-        rows = self._owning(_OWNERS, env, host, names)
-        return {row["name"]: row["attempt_id"] for row in rows}
+        return {row["name"]: row["attempt_id"] for row in self._db.rows_about(_OWNERS, (env, host), names)}
 
     def changed_deals(self, env: str, host: str, deal_ids: Iterable[str]) -> frozenset[str]:
-        return frozenset(row["deal_id"] for row in self._owning(_CHANGED, env, host, deal_ids))
-
-    def _owning(self, sql: str, env: str, host: str, names: Iterable[str]) -> Iterator[sqlite3.Row]:
-        """Run a read about what opening orders own, for as many names as one statement takes at a time."""
-        wanted = sorted(set(names))
-        for start in range(0, len(wanted), _NAMES):
-            some = wanted[start : start + _NAMES]
-            yield from self._db.rows(sql.format(", ".join("?" * len(some))), (env, host, *some))
+        return frozenset(row["deal_id"] for row in self._db.rows_about(_CHANGED, (env, host), deal_ids))
 
     @property
     def mandates(self) -> Mandates:
@@ -464,24 +404,21 @@ class SqliteJournal:
             append(Event(kind, at, attempt_id, detail=detail))
 
     def notes(self, kind: str) -> tuple[tuple[datetime, Mapping[str, Any]], ...]:
-        rows = self._db.rows("SELECT seq AS id, at, detail FROM events WHERE kind = ? ORDER BY seq", (kind,))
-        return tuple(self._read(_note_of, row) for row in rows)
+        rows = self._db.rows("SELECT seq, at, detail FROM events WHERE kind = ? ORDER BY seq", (kind,))
+        return tuple(self._db.read(_note_of, row) for row in rows)
 
     def ask_approval(self, requests: Sequence[ApprovalRecord], *, at_most: int | None = None) -> bool:
         with self._writing() as (connection, append):
             return approvals.ask(connection, append, requests, at_most)
 
     def approvals(self, code_hash: str) -> tuple[ApprovalRecord, ...]:
-        return self._approvals(approvals.BY_CODE, code_hash)
+        return self._db.records(ApprovalRecord, approvals.BY_CODE, (code_hash,))
 
     def approvals_of(self, digest: str, *, now: datetime) -> tuple[ApprovalRecord, ...]:
-        return self._approvals(approvals.BY_DIGEST, digest, stamp(now))
+        return self._db.records(ApprovalRecord, approvals.BY_DIGEST, (digest, stamp(now)))
 
     def approvals_waiting(self, *, now: datetime) -> tuple[ApprovalRecord, ...]:
-        return self._approvals(approvals.WAITING, stamp(now))
-
-    def _approvals(self, sql: str, *values: str) -> tuple[ApprovalRecord, ...]:
-        return tuple(self._read(approval_of, row) for row in self._db.rows(sql, values))
+        return self._db.records(ApprovalRecord, approvals.WAITING, (stamp(now),))
 
     def decide(
         self,
@@ -495,28 +432,6 @@ class SqliteJournal:
         said = approvals.decision(state, at, by)
         with self._writing() as (connection, append):
             return approvals.decide(connection, append, said, code_hash, shown)
-
-    def _held(self, connection: sqlite3.Connection, attempt_id: str) -> AttemptRecord:
-        row = connection.execute("SELECT * FROM attempts WHERE id = ?", (attempt_id,)).fetchone()
-        if row is None:
-            raise ValueError(f"No attempt has the id {attempt_id}")
-        return self._read(attempt_of, row)
-
-    def _read(self, reader: Callable[[sqlite3.Row], R], row: sqlite3.Row) -> R:
-        try:
-            return reader(row)
-        except (ValueError, TypeError, ArithmeticError) as error:
-            raise JournalUnreadable(
-                f"The journal {self._db.path} holds an entry that cannot be understood ({row['id']}:"
-                f" {error}). "
-                "Nothing was recorded. Keep the file: it may know of a live order.",
-                next="capcli health",
-                path=str(self._db.path),
-            ) from error
-
-
-def _asking(connection: sqlite3.Connection) -> Ask:
-    return lambda sql, values: connection.execute(sql, values).fetchone()
 
 
 def _append(
@@ -555,7 +470,7 @@ def _note_of(row: sqlite3.Row) -> tuple[datetime, Mapping[str, Any]]:
 
 def _use(
     connection: sqlite3.Connection,
-    append: Callable[[Event], None],
+    append: Append,
     permit: Permit | None,
     attempt_id: str | None,
     now: datetime,

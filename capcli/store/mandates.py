@@ -1,37 +1,29 @@
 """Mandates in the journal: granted, used in the transaction of what they are used for, ended for good."""
 
-import json
 import sqlite3
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Iterable
 from datetime import datetime
-from decimal import Decimal
 
 from capcli.domain.attempt import AttemptRecord
 from capcli.domain.mandate import Deed, Mandate, MandateState, Spend, Use
 from capcli.errors import MandateEnded, NameTaken
 from capcli.store.db import Database
-from capcli.store.events import Event
-from capcli.store.records import attempt_of, stamp
+from capcli.store.events import Append, Event, Writing
+from capcli.store.records import insert, record_of, row_of, stamp
 
-Append = Callable[[Event], None]
-Writing = Callable[[], AbstractContextManager[tuple[sqlite3.Connection, Append]]]
-
-_INSERT = """
-    INSERT INTO mandates (id, name, env, host, account_id, secret_hash, epics, risk, total_risk, currency,
-        orders, since, granted_at, expires_at, state, ended_at)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)"""
+_INSERT = insert(Mandate, "mandates")
 _IN_FORCE = "SELECT * FROM mandates WHERE state = 'ACTIVE' AND expires_at > ?"
 _END = "UPDATE mandates SET state = ?, ended_at = ? WHERE id = ? AND state = 'ACTIVE'"
 _USES = """
-    SELECT uses.attempt_id AS use_attempt_id, mandate_id, deed, number, reserved, at, attempts.*
+    SELECT attempt_id, mandate_id, deed, number, reserved, at, attempts.*
     FROM mandate_uses AS uses JOIN attempts ON attempts.id = uses.attempt_id
     WHERE mandate_id = ? ORDER BY uses.at, uses.rowid"""
 _LATEST = """
     SELECT max(at) AS at FROM events WHERE seq >= (
         SELECT min(seq) FROM events WHERE kind = 'mandate' AND to_state = 'ACTIVE' AND detail LIKE ?)"""
-# SQLite takes 999 variables in one statement everywhere.
-_AT_ONCE = 500
+_NAMES = """
+    SELECT attempt_id, name FROM mandate_uses JOIN mandates ON mandates.id = mandate_id
+    WHERE attempt_id IN ({})"""
 
 
 class Mandates:
@@ -52,10 +44,7 @@ class Mandates:
                         "Nothing was granted.",
                         next=f"capcli mandate revoke {one.name} --env {one.env}",
                     )
-            values = (one.mandate_id, one.name, one.env, one.host, one.account_id, one.secret_hash)
-            terms = (json.dumps(one.epics), str(one.risk), str(one.total_risk), one.currency, one.orders)
-            times = (stamp(one.since), stamp(one.granted_at), stamp(one.expires_at))
-            connection.execute(_INSERT, (*values, *terms, *times, one.state.value))
+            connection.execute(_INSERT, row_of(one))
             detail = {"mandate_id": one.mandate_id, "name": one.name}
             append(Event("mandate", one.granted_at, to_state=one.state, detail=detail))
 
@@ -67,37 +56,28 @@ class Mandates:
                 end(connection, append, wanted, state, at=at, by=by)
 
     def by_secret(self, secret_hash: str) -> Mandate | None:
-        row = self._db.row("SELECT * FROM mandates WHERE secret_hash = ?", (secret_hash,))
-        return None if row is None else _mandate_of(row)
+        return self._db.record(Mandate, "SELECT * FROM mandates WHERE secret_hash = ?", (secret_hash,))
 
     def of(self, *, since: datetime) -> tuple[Mandate, ...]:
         """Return what is in force by its state, and what ended since an instant, newest first."""
-        rows = self._db.rows(
-            "SELECT * FROM mandates WHERE state = 'ACTIVE' OR ended_at > ? ORDER BY granted_at DESC",
-            (stamp(since),),
-        )
-        return tuple(map(_mandate_of, rows))
+        known = "SELECT * FROM mandates WHERE state = 'ACTIVE' OR ended_at > ? ORDER BY granted_at DESC"
+        return self._db.records(Mandate, known, (stamp(since),))
 
     def active(self) -> tuple[Mandate, ...]:
         """Return what no one ended yet, past its end or not."""
-        return tuple(map(_mandate_of, self._db.rows("SELECT * FROM mandates WHERE state = 'ACTIVE'")))
+        return self._db.records(Mandate, "SELECT * FROM mandates WHERE state = 'ACTIVE'")
 
     def uses(self, mandate_id: str) -> tuple[tuple[Use, AttemptRecord], ...]:
         """Return what was sent under a mandate, with the attempt as it stands, oldest first."""
-        return tuple((_use_of(row), attempt_of(row)) for row in self._db.rows(_USES, (mandate_id,)))
+
+        def both(row: sqlite3.Row) -> tuple[Use, AttemptRecord]:
+            return record_of(Use, row), record_of(AttemptRecord, row)
+
+        return tuple(self._db.read(both, row) for row in self._db.rows(_USES, (mandate_id,)))
 
     def names(self, attempt_ids: Iterable[str]) -> dict[str, str]:
         """Return the names of the mandates that these attempts were sent under; the others are left out."""
-        wanted, found = list(attempt_ids), dict[str, str]()
-        for start in range(0, len(wanted), _AT_ONCE):
-            some = wanted[start : start + _AT_ONCE]
-            marks = ", ".join("?" * len(some))
-            sql = (
-                "SELECT attempt_id, name FROM mandate_uses JOIN mandates ON mandates.id = mandate_id "  # noqa: S608
-                f"WHERE attempt_id IN ({marks})"
-            )
-            found |= {row["attempt_id"]: str(row["name"]) for row in self._db.rows(sql, tuple(some))}
-        return found
+        return {row["attempt_id"]: row["name"] for row in self._db.rows_about(_NAMES, (), attempt_ids)}
 
     def latest_event_at(self, mandate_id: str) -> datetime:
         """Return the latest time in the journal since a grant: a clock before that was set back."""
@@ -144,35 +124,3 @@ def end(
         if connection.execute(_END, (state.value, stamp(at), mandate_id)).rowcount:
             detail = {"mandate_id": mandate_id, "by": by}
             append(Event("mandate", at, None, MandateState.ACTIVE, state, detail))
-
-
-def _mandate_of(row: sqlite3.Row) -> Mandate:
-    return Mandate(
-        mandate_id=row["id"],
-        name=row["name"],
-        env=row["env"],
-        host=row["host"],
-        account_id=row["account_id"],
-        secret_hash=row["secret_hash"],
-        epics=tuple(json.loads(row["epics"])),
-        risk=Decimal(row["risk"]),
-        total_risk=Decimal(row["total_risk"]),
-        currency=row["currency"],
-        orders=int(row["orders"]),
-        since=datetime.fromisoformat(row["since"]),
-        granted_at=datetime.fromisoformat(row["granted_at"]),
-        expires_at=datetime.fromisoformat(row["expires_at"]),
-        state=MandateState(row["state"]),
-        ended_at=datetime.fromisoformat(row["ended_at"]) if row["ended_at"] else None,
-    )
-
-
-def _use_of(row: sqlite3.Row) -> Use:
-    return Use(
-        attempt_id=row["use_attempt_id"],
-        mandate_id=row["mandate_id"],
-        deed=Deed(row["deed"]),
-        number=row["number"],
-        reserved=Decimal(row["reserved"]),
-        at=datetime.fromisoformat(row["at"]),
-    )
