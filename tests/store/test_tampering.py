@@ -21,6 +21,7 @@ from capcli.domain.mandate import Deed, MandateState, Spend
 from capcli.domain.market import Side
 from capcli.errors import CapcliError, JournalAltered, JournalBehind, JournalUnreadable
 from capcli.ports import Anchor
+from capcli.store.chain import Chain
 from capcli.store.db import Database
 from capcli.store.journal import SqliteJournal
 from capcli.store.schema import MIGRATIONS
@@ -386,7 +387,7 @@ def test_a_forger_without_the_key_is_found(used: Path) -> None:
     by_hand(used, "UPDATE attempts SET state = 'NOT_SENT'")
     with closing(SqliteJournal(used)) as forger:
         facts = json.loads(record(used).read_bytes())
-        held = forger._custody.held(None)
+        held = forger._chain._custody.held(None)
         with held as one:
             one.untouched = True
             one.keep(facts["journal"], (facts["count"], facts["head"]))
@@ -418,7 +419,7 @@ def test_an_untouched_journal_is_not_looked_through(
     def looked(*_: object) -> None:
         raise AssertionError("the whole journal was read")
 
-    monkeypatch.setattr(SqliteJournal, "_look", looked)
+    monkeypatch.setattr(Chain, "_look", looked)
     for number in range(3):
         with (
             closing(SqliteJournal(used, key=lambda: key)) as journal,
@@ -434,7 +435,7 @@ def test_a_journal_that_was_looked_through_is_not_looked_through_again(
 ) -> None:
     used.touch()
     later.require_intact()
-    monkeypatch.setattr(SqliteJournal, "_look", lambda *_: pytest.fail("it was read twice"))
+    monkeypatch.setattr(Chain, "_look", lambda *_: pytest.fail("it was read twice"))
     later.require_intact()
     assert risk(later) is None
 

@@ -1,0 +1,168 @@
+"""Transactions of the journal: each adds to the event chain, and is compared with what is remembered."""
+
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from threading import RLock
+
+from capcli.errors import JournalAltered, StateFolderUnusable
+from capcli.ports import Anchor, Inspection, JournalBreak, Mark
+from capcli.store import seals
+from capcli.store.audit import inspect
+from capcli.store.custody import Custody, Held, asking, new_identity
+from capcli.store.db import Database
+from capcli.store.events import Append, Event, append
+from capcli.store.records import stamp
+
+_LOOKS = 3
+
+
+class Chain:
+    """Opens transactions of one journal file, for the threads of a process one at a time.
+
+    `key` and `anchor` ask the keychain.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        custody: Custody,
+        key: Callable[[], bytes | None],
+        anchor: Callable[[], Anchor | None],
+    ) -> None:
+        self._db = database
+        self._custody = custody
+        self._key = key
+        self._anchor = anchor
+        self._one_at_a_time = RLock()
+        self._last_key: bytes | None = None
+        self.keyed_head: tuple[int, str] | None = None
+        """Number and hash of the last event that this process wrote with the chain's key."""
+
+    def close(self) -> None:
+        """Close the file. The last process to do so tidies it, so it is remembered as it is then."""
+        with self._one_at_a_time:
+            if not self._db.is_open:
+                return
+            with self._custody.held(self._last_key) as held:
+                self._db.close()
+                with suppress(StateFolderUnusable):
+                    held.restamp()
+
+    @contextmanager
+    def writing(
+        self, *, risk: bool = False, accepting: bool = False, wait_s: float | None = None
+    ) -> Iterator[tuple[sqlite3.Connection, Append]]:
+        """Open a transaction that adds to the chain. The key is fetched before others have to wait.
+
+        The last event of the transaction tells of all rows that it changed. With `risk` a journal that is
+        not as it was written refuses; with `accepting` what is remembered of it begins anew. With `wait_s`,
+        which is for what can do without, any trouble refuses.
+        """
+        self._last_key = key = self._key()
+        events: list[Event] = []
+        with self._one_at_a_time, self._custody.held(key, wait_s) as held:
+            with self._db.transaction() as connection:
+                held.compare(asking(connection))
+                if risk:
+                    self._require_intact(held)
+                if wait_s is not None and held.trouble is not None:
+                    raise held.trouble
+                yield connection, events.append
+                identity = self._identify(connection, events, held)
+                head = _append(connection, events, key)
+            if head is None or identity is None:
+                return
+            self.keyed_head = head if key is not None else self.keyed_head
+            if accepting:
+                held.keep(identity, head)
+            elif held.trouble is None:
+                # What is not remembered now is noticed before the next order; this change is made.
+                with suppress(StateFolderUnusable):
+                    held.keep(identity, head)
+
+    def _identify(self, connection: sqlite3.Connection, events: list[Event], held: Held) -> str | None:
+        """Return the journal's id; with its first event it gets one."""
+        identity = self._custody.identity(asking(connection))
+        if identity is None and events:
+            at, identity = events[0].at, new_identity()
+            connection.execute(
+                "INSERT INTO switches VALUES ('journal', ?, 'first use', ?)", (identity, stamp(at))
+            )
+            events.insert(0, Event("begin", at))
+            held.begun()
+        return identity
+
+    def require_intact(self) -> None:
+        """Refuse new risk on a journal that is not as it was written. Raises JournalBehind, JournalAltered.
+
+        Where anybody else touched the files all of them are looked through first, while others may write.
+        """
+        for _ in range(_LOOKS):
+            key = self._key()
+            with self._one_at_a_time, self._custody.held(key) as held:
+                held.compare(self._db.row)
+                if held.trouble is not None:
+                    raise held.trouble
+                if held.untouched or held.record is None:
+                    return
+                before = self._custody.stamp()
+            self._look(key, held)
+            with self._one_at_a_time, self._custody.held(key) as held:
+                if self._custody.stamp() == before and held.record is not None:
+                    held.untouched = True
+                    held.keep(held.record.journal, (held.record.count, held.record.head))
+                    return
+
+    def _require_intact(self, held: Held) -> None:
+        """Refuse in the transaction that would send new risk; nobody of this user writes meanwhile."""
+        if held.trouble is not None:
+            raise held.trouble
+        if not held.untouched:
+            self._look(held.key, held)
+            held.untouched = True
+        if held.record is not None:
+            # A record that cannot be written would let the journal go back in time unnoticed.
+            held.keep(held.record.journal, (held.record.count, held.record.head))
+
+    def _look(self, key: bytes | None, held: Held) -> None:
+        anchor = self._anchor() if key is not None else None
+        marks = [one.mark for one in (held.record, anchor) if one is not None]
+        found = self.inspect(key, marks)
+        if found.breaks:
+            first = found.breaks[0]
+            raise JournalAltered(
+                f"The journal has been altered: {first.table} {first.row}: {first.fault}. Nothing was sent.",
+                next="capcli history verify",
+            )
+
+    def inspect(
+        self,
+        key: bytes | None,
+        marks: Sequence[Mark] = (),
+        progress: Callable[[int, int], None] = lambda _done, _all: None,
+    ) -> Inspection:
+        """Compare the file with its event chain, and with the marks. Raises JournalUnreadable."""
+        with self._db.fresh() as connection:
+            return inspect(connection, key, self._db.migrations, marks, progress)
+
+    def remembered(self) -> JournalBreak | None:
+        """Compare the journal with what is remembered of it outside its folder; None where it fits."""
+        held = self._custody.look(self._key())
+        held.compare(self._db.row)
+        if held.trouble is None:
+            return None
+        return JournalBreak("record", held.record.journal[:12] if held.record else "", held.trouble.message)
+
+
+def _append(
+    connection: sqlite3.Connection, events: Sequence[Event], key: bytes | None
+) -> tuple[int, str] | None:
+    """Add the events of a transaction, the last one with what became of the rows; return the chain's end."""
+    rows = seals.changed(connection)
+    if rows and not events:
+        raise ValueError(f"No event tells why {rows[0].table} {rows[0].key} changed")
+    head = None
+    for number, event in enumerate(events, 1):
+        head = append(connection, event, rows if number == len(events) else (), key)
+    return head
