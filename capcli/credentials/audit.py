@@ -12,21 +12,17 @@ from hashlib import sha256
 from pathlib import Path
 from threading import RLock
 from time import monotonic
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from msgspec.structs import replace
 
-from capcli.credentials.keychain import load_backend, within
+from capcli.credentials.keychain import Item
 from capcli.errors import CapcliError, ConfigError
 from capcli.ports import Anchor
 from capcli.system import file_lock
 
-if TYPE_CHECKING:
-    from keyring.backend import KeyringBackend
-
 T = TypeVar("T")
 
-_USER = "capcli"
 _KEY_BYTES = 32
 _LEFT_ALONE_S = 60.0
 _LOCK_WAIT_S = 5.0
@@ -51,8 +47,18 @@ class AuditItem:
 
         Raises ConfigError for an item that cannot be read.
         """
-        text = self._within(lambda backend: backend.get_password(self.item, _USER))
-        return None if text is None else self._read(text)
+        text = Item(self.item, self.deadline_s).read()
+        if text is None:
+            return None
+        try:
+            document = json.loads(text)
+            return Anchor(bytes.fromhex(document["key"]), int(document["count"]), str(document["head"]))
+        except (ValueError, TypeError, KeyError) as error:
+            raise ConfigError(
+                f"The keychain item {self.item} cannot be read ({type(error).__name__}), so the journal"
+                f" can no longer be verified.",
+                next="capcli history accept",
+            ) from None
 
     def begin(self) -> Anchor:
         """Store a new key and return what the keychain then gives back."""
@@ -64,21 +70,7 @@ class AuditItem:
 
     def save(self, anchor: Anchor) -> None:
         document = {"key": anchor.key.hex(), "count": anchor.count, "head": anchor.head}
-        self._within(lambda backend: backend.set_password(self.item, _USER, json.dumps(document)))
-
-    def _read(self, text: str) -> Anchor:
-        try:
-            document = json.loads(text)
-            return Anchor(bytes.fromhex(document["key"]), int(document["count"]), str(document["head"]))
-        except (ValueError, TypeError, KeyError) as error:
-            raise ConfigError(
-                f"The keychain item {self.item} cannot be read ({type(error).__name__}), so the journal"
-                f" can no longer be verified.",
-                next="capcli history accept",
-            ) from None
-
-    def _within(self, use: "Callable[[KeyringBackend], T]") -> T:
-        return within(lambda: use(load_backend()), self.deadline_s)
+        Item(self.item, self.deadline_s).write(json.dumps(document))
 
 
 @dataclass(slots=True)

@@ -50,6 +50,39 @@ _KNOWN = {
 }
 
 
+class Item(Struct, frozen=True):
+    """One item of the keychain: a text under a name. Raises the Keychain errors, and ConfigError."""
+
+    name: str
+    deadline_s: float
+
+    def read(self) -> str | None:
+        return self.use(lambda backend: backend.get_password(self.name, _USER))
+
+    def write(self, text: str) -> bool:
+        """Store a text, and read it back; False where it did not stay."""
+        return self.use(lambda backend: _stored(backend, self.name, text))
+
+    def remove(self) -> bool:
+        """Remove the item; False when there was none."""
+
+        def remove(backend: "KeyringBackend") -> bool:
+            if backend.get_password(self.name, _USER) is None:
+                return False
+            backend.delete_password(self.name, _USER)
+            return True
+
+        return self.use(remove)
+
+    def use(self, use: "Callable[[KeyringBackend], T]") -> T:
+        return within(lambda: use(load_backend()), self.deadline_s)
+
+
+def _stored(backend: "KeyringBackend", name: str, text: str) -> bool:
+    backend.set_password(name, _USER, text)
+    return backend.get_password(name, _USER) == text
+
+
 class Kept(Struct, frozen=True):
     """What an item holds, and since when the key is there (None where the item does not say)."""
 
@@ -61,13 +94,9 @@ class Keychain:
     """The keychain item of one profile and env."""
 
     def __init__(self, profile: str, env: Env, deadline_s: float = DEADLINE_S) -> None:
-        self.profile = profile
-        self.env = env
+        self.item = f"capcli/{profile}/{env}"
         self.deadline_s = deadline_s
-
-    @property
-    def item(self) -> str:
-        return f"capcli/{self.profile}/{self.env}"
+        self._stored = Item(self.item, deadline_s)
 
     def load(self) -> Credentials | None:
         """Return the stored credentials, or None. Raises the Keychain errors, and ConfigError for garbage."""
@@ -76,13 +105,12 @@ class Keychain:
 
     def look(self) -> tuple[Kept | None, str]:
         """Return what the item holds, and the backend's name. Raises as `load` does."""
-        text, backend = self._within(
+        text, name = self._stored.use(
             lambda backend: (backend.get_password(self.item, _USER), backend_name(backend))
         )
-        return None if text is None else self._read(text), backend
-
-    def _read(self, text: str) -> Kept:
-        return Kept(from_json(text, f"the keychain item {self.item}"), stored_at(text))
+        if text is None:
+            return None, name
+        return Kept(from_json(text, f"the keychain item {self.item}"), stored_at(text)), name
 
     def save(self, credentials: Credentials, *, at: datetime) -> None:
         """Store the credentials and read them back; a key that was there keeps the time of its storing.
@@ -93,11 +121,9 @@ class Keychain:
 
         def store(backend: "KeyringBackend") -> bool:
             since = _since(backend.get_password(self.item, _USER), credentials.api_key)
-            text = to_json(credentials, since or at)
-            backend.set_password(self.item, _USER, text)
-            return backend.get_password(self.item, _USER) == text
+            return _stored(backend, self.item, to_json(credentials, since or at))
 
-        if not self._within(store):
+        if not self._stored.use(store):
             raise KeychainUnsafe(
                 "The keychain accepted the credentials but does not return them. They are not stored.",
                 next="python -m keyring diagnose",
@@ -105,29 +131,16 @@ class Keychain:
 
     def delete(self) -> bool:
         """Remove the item; False when there was none. Raises the Keychain errors."""
-
-        def remove(backend: "KeyringBackend") -> bool:
-            if backend.get_password(self.item, _USER) is None:
-                return False
-            backend.delete_password(self.item, _USER)
-            return True
-
-        return self._within(remove)
+        return self._stored.remove()
 
     def check(self) -> str:
         """Open the keychain and name its backend; what the item holds does not matter.
 
         Raises the Keychain errors.
         """
-
-        def opened(backend: "KeyringBackend") -> str:
-            backend.get_password(self.item, _USER)
-            return backend_name(backend)
-
-        return self._within(opened)
-
-    def _within(self, use: "Callable[[KeyringBackend], T]") -> T:
-        return within(lambda: use(load_backend()), self.deadline_s)
+        return self._stored.use(
+            lambda backend: (backend.get_password(self.item, _USER), backend_name(backend))
+        )[1]
 
 
 def _since(text: str | None, api_key: str) -> datetime | None:

@@ -3,20 +3,17 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
-from capcli.credentials.keychain import load_backend, within
-from capcli.domain.going_live import Approval, Unlock
+import msgspec
+from msgspec.structs import asdict
+
+from capcli.credentials.keychain import Item
+from capcli.domain.going_live import Unlock
 from capcli.errors import ConfigError, KeychainUnsafe
 from capcli.ports import PinHash
 
-if TYPE_CHECKING:
-    from keyring.backend import KeyringBackend
-
 T = TypeVar("T")
-
-_USER = "capcli"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +30,11 @@ class LiveItem:
 
     def read(self) -> str | None:
         """Return what the item holds, None without one."""
-        return self._within(lambda backend: backend.get_password(self.item, _USER))
+        return Item(self.item, self.deadline_s).read()
 
     def write(self, text: str) -> None:
         """Store a text and read it back. Raises KeychainUnsafe where it did not stay."""
-
-        def store(backend: "KeyringBackend") -> bool:
-            backend.set_password(self.item, _USER, text)
-            return backend.get_password(self.item, _USER) == text
-
-        if not self._within(store):
+        if not Item(self.item, self.deadline_s).write(text):
             raise KeychainUnsafe(
                 f"The keychain accepted the item {self.item} but does not return it. Nothing is stored"
                 f" there.",
@@ -51,23 +43,21 @@ class LiveItem:
 
     def drop(self) -> None:
         """Remove the item, if it is there."""
+        Item(self.item, self.deadline_s).remove()
 
-        def remove(backend: "KeyringBackend") -> None:
-            if backend.get_password(self.item, _USER) is not None:
-                backend.delete_password(self.item, _USER)
-
-        self._within(remove)
-
-    def garbled(self, error: Exception) -> ConfigError:
-        """Return the error for a text that cannot be read; none of it is repeated."""
-        return ConfigError(
-            f"The keychain item {self.item} cannot be read ({type(error).__name__}). Live stays locked."
+    def load(self, read: Callable[[str], T]) -> T | None:
+        """Return what `read` makes of the item. Raises ConfigError for a text that it cannot read."""
+        text = self.read()
+        try:
+            return None if text is None else read(text)
+        except (ValueError, TypeError, KeyError, msgspec.MsgspecError) as error:
+            kind = type(error).__name__
+        # Raised out here: nothing of the text is repeated.
+        raise ConfigError(
+            f"The keychain item {self.item} cannot be read ({kind}). Live stays locked."
             f" Start over: forget the login of live, log in, and complete the checklist.",
             next="capcli logout --forget --env live",
         )
-
-    def _within(self, use: "Callable[[KeyringBackend], T]") -> T:
-        return within(lambda: use(load_backend()), self.deadline_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,29 +67,17 @@ class PinItem:
     item: LiveItem
 
     def load(self) -> PinHash | None:
-        text = self.item.read()
-        if text is None:
-            return None
-        try:
-            held = json.loads(text)
-            at = held["wrong_at"]
-            return PinHash(
-                bytes.fromhex(held["hash"]),
-                bytes.fromhex(held["salt"]),
-                int(held["n"]),
-                int(held["r"]),
-                int(held["p"]),
-                int(held["wrong"]),
-                None if at is None else datetime.fromisoformat(at),
-            )
-        except (ValueError, TypeError, KeyError) as error:
-            garbled = self.item.garbled(error)
-        raise garbled
+        return self.item.load(_pin_of)
 
     def save(self, pin: PinHash) -> None:
-        at = None if pin.wrong_at is None else pin.wrong_at.isoformat()
-        held = {"hash": pin.hash.hex(), "salt": pin.salt.hex(), "n": pin.n, "r": pin.r, "p": pin.p}
-        self.item.write(json.dumps(held | {"wrong": pin.wrong, "wrong_at": at}))
+        fields = asdict(pin) | {"hash": pin.hash.hex(), "salt": pin.salt.hex()}
+        self.item.write(msgspec.json.encode(fields).decode())
+
+
+def _pin_of(text: str) -> PinHash:
+    fields = json.loads(text)
+    in_bytes = {name: bytes.fromhex(fields[name]) for name in ("hash", "salt")}
+    return msgspec.convert(fields | in_bytes, PinHash)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,18 +87,7 @@ class UnlockItem:
     item: LiveItem
 
     def load(self) -> Unlock | None:
-        text = self.item.read()
-        if text is None:
-            return None
-        try:
-            held = json.loads(text)
-            return Unlock(
-                str(held["place"]), datetime.fromisoformat(held["at"]), Approval(str(held["approval"]))
-            )
-        except (ValueError, TypeError, KeyError) as error:
-            garbled = self.item.garbled(error)
-        raise garbled
+        return self.item.load(lambda text: msgspec.json.decode(text, type=Unlock))
 
     def save(self, unlock: Unlock) -> None:
-        held = {"place": unlock.place, "at": unlock.at.isoformat(), "approval": unlock.approval.value}
-        self.item.write(json.dumps(held))
+        self.item.write(msgspec.json.encode(unlock).decode())

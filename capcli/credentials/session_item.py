@@ -5,12 +5,14 @@ from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from capcli.credentials.sessions import FileSessionCache, fields_of, session_of
+from msgspec import MsgspecError, to_builtins
+
+from capcli.credentials.sessions import FileSessionCache, session_of
 from capcli.errors import CapcliError
 from capcli.ports import StoredSession
 
 if TYPE_CHECKING:
-    from keyring.backend import KeyringBackend
+    from capcli.credentials.keychain import Item
 
 T = TypeVar("T")
 
@@ -19,8 +21,7 @@ LONGEST_ITEM = 1200
 
 _MOMENT_S = 5.0
 _LEFT_ALONE_S = 60.0
-_USER = "capcli"
-_UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
+_UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, RecursionError, MsgspecError)
 
 
 class KeychainSessionCache:
@@ -37,54 +38,46 @@ class KeychainSessionCache:
 
     def load(self) -> StoredSession | None:
         """Return the session for this host and account, or None. Reads this one item only."""
-        return _readable(self._sessions(self._text()).get(self.account))
+        return _readable(self._sessions(self._stored.read()).get(self.account))
 
     def save(self, session: StoredSession) -> bool:
         """Put the session in, and the oldest others out that do not fit; False when it alone does not."""
-        sessions = self._sessions(self._text())
+        sessions = self._sessions(self._stored.read())
         sessions.pop(self.account, None)
         # The last one in is the newest: what is in the way goes from the front.
-        sessions[self.account] = fields_of(session)
+        sessions[self.account] = to_builtins(session)
         while len(sessions) > 1 and _length(self._written(sessions)) > LONGEST_ITEM:
             del sessions[next(iter(sessions))]
         text = self._written(sessions)
         if _length(text) > LONGEST_ITEM:
             return False
-        return self._within(lambda backend: _stored(backend, self.item, text))
+        # Read back: a store that forgets would cost a login at every command.
+        return self._stored.write(text)
 
     def drop(self) -> None:
         """Take the session of this account out."""
-        sessions = self._sessions(self._text())
+        sessions = self._sessions(self._stored.read())
         if sessions.pop(self.account, None) is None:
             return
-        text = self._written(sessions)
         if sessions:
-            self._within(lambda backend: backend.set_password(self.item, _USER, text))
+            self._stored.write(self._written(sessions))
         else:
             self.forget()
 
     def forget(self) -> None:
         """Remove the item, with the sessions of all accounts."""
-
-        def remove(backend: "KeyringBackend") -> None:
-            if backend.get_password(self.item, _USER) is not None:
-                backend.delete_password(self.item, _USER)
-
-        self._within(remove)
+        self._stored.remove()
 
     def take_all(self) -> tuple[StoredSession, ...]:
         """Take the sessions of all accounts out. An item of another host stays as it is."""
-        sessions = self._sessions(self._text())
+        sessions = self._sessions(self._stored.read())
         if sessions:
             self.forget()
         return tuple(filter(None, map(_readable, sessions.values())))
 
     def check(self) -> None:
         """Ask the keychain for the item, and nothing else."""
-        self._text()
-
-    def _text(self) -> str | None:
-        return self._within(lambda backend: backend.get_password(self.item, _USER))
+        self._stored.read()
 
     def _sessions(self, text: str | None) -> dict[str, Any]:
         try:
@@ -99,10 +92,11 @@ class KeychainSessionCache:
             {"host": self.host, "sessions": sessions}, ensure_ascii=False, separators=(",", ":")
         )
 
-    def _within(self, use: "Callable[[KeyringBackend], T]") -> T:
-        from capcli.credentials.keychain import load_backend, within
+    @property
+    def _stored(self) -> "Item":
+        from capcli.credentials.keychain import Item
 
-        return within(lambda: use(load_backend()), self.deadline_s)
+        return Item(self.item, self.deadline_s)
 
 
 def _readable(fields: Any) -> StoredSession | None:
@@ -114,12 +108,6 @@ def _readable(fields: Any) -> StoredSession | None:
 
 def _length(text: str) -> int:
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
-
-
-def _stored(backend: "KeyringBackend", item: str, text: str) -> bool:
-    """Write, and read back: a store that forgets would cost a login at every command."""
-    backend.set_password(item, _USER, text)
-    return backend.get_password(item, _USER) == text
 
 
 class FirstUsableCache:

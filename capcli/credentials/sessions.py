@@ -5,20 +5,18 @@ import os
 import stat
 import sys
 from contextlib import suppress
-from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from msgspec.structs import asdict
+import msgspec
 
 from capcli.errors import CapcliError
 from capcli.ports import StoredSession
 from capcli.system import private_folder, put_in_place
 
 _LARGEST_FILE = 16_384
-_TEXTS = ("cst", "security_token", "account_id", "client_id", "currency")
-_FAILURES = (OSError, ValueError, TypeError, KeyError, RecursionError, CapcliError)
+_FAILURES = (OSError, ValueError, RecursionError, CapcliError, msgspec.MsgspecError)
 
 
 class FileSessionCache:
@@ -46,7 +44,7 @@ class FileSessionCache:
     def save(self, session: StoredSession) -> None:
         with suppress(*_FAILURES):
             if self.file is not None and _prepared(self.file.parent):
-                put_in_place(self.file, json.dumps(fields_of(session)).encode())
+                put_in_place(self.file, msgspec.json.encode(session))
 
     def drop(self) -> None:
         with suppress(*_FAILURES):
@@ -83,22 +81,12 @@ def _hash(text: str) -> str:
     return sha256(text.encode()).hexdigest()[:32]
 
 
-def fields_of(session: StoredSession) -> dict[str, Any]:
-    """Return a session as JSON holds it."""
-    return asdict(session) | {"created_at": session.created_at.isoformat()}
-
-
 def session_of(fields: Any) -> StoredSession:
-    """Read a session from JSON. Raises ValueError, TypeError or KeyError for anything else."""
-    texts = {name: fields[name] for name in _TEXTS} | {
-        name: fields.get(name, "") for name in ("fingerprint", "chosen")
-    }
-    offset, created_at = fields["timezone_offset"], datetime.fromisoformat(fields["created_at"])
-    if not all(isinstance(text, str) for text in texts.values()) or type(offset) is not int:
+    """Read a session from JSON. Raises ValueError and msgspec.MsgspecError for anything else."""
+    found = msgspec.convert(fields, StoredSession)
+    if found.created_at.tzinfo is None:
         raise ValueError
-    if created_at.tzinfo is None:
-        raise ValueError
-    return StoredSession(**texts, timezone_offset=offset, created_at=created_at)
+    return found
 
 
 def _read(file: Path) -> StoredSession | None:
