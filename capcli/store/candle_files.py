@@ -4,26 +4,32 @@ The target appears whole, by renaming, once all is there. What is torn behind th
 """
 
 import errno
-import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
-from msgspec.structs import asdict
+import msgspec
 
 from capcli.domain.market import Candle
 from capcli.errors import Busy, OutputUnusable, UsageError
 from capcli.ports import Kept
 from capcli.store.candle_rows import HEADER, csv_lines, json_lines, need_pyarrow, to_parquet
-from capcli.system import file_lock, open_private
+from capcli.system import file_lock, open_private, put_in_place, sync_folder
 
 _FORMATS = (".csv", ".jsonl", ".parquet")
 _VERSION = 3
-_INSTANTS = ("end", "start", "first", "last")
+
+
+class _Note(msgspec.Struct, frozen=True):
+    """The checkpoint: what download it is of, and how many bytes of its rows hold."""
+
+    version: int
+    terms: dict[str, str]
+    bytes: int
+    kept: Kept
 
 
 class FileTarget:
@@ -54,7 +60,7 @@ class FileTarget:
     def begin(self, terms: dict[str, str], command: str) -> Kept | None:
         if self._format == ".parquet":
             need_pyarrow()
-        with self._told("Nothing was fetched."):
+        with self._writing("Nothing was fetched."):
             self._enter_lock()
             if self._path.exists() and not self._force:
                 raise UsageError(
@@ -77,17 +83,18 @@ class FileTarget:
     def _earlier(self, command: str) -> tuple[Kept, int] | None:
         """Return how far an earlier run came, and how many bytes of its rows hold."""
         try:
-            note = json.loads(self._note.read_bytes())
-            kept, size = _kept(note["kept"]), int(note["bytes"])
-            same = note["version"] == _VERSION and note["terms"] == self._terms
+            note = msgspec.json.decode(self._note.read_bytes(), type=_Note)
         except FileNotFoundError:
             return None
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, msgspec.MsgspecError):
             raise self._other(f"{self._note} cannot be read", command) from None
+        kept, size = note.kept, note.bytes
+        same = note.version == _VERSION and note.terms == self._terms
         if not same and self._force:
             return None
         if not same:
-            raise self._other(f"{self._rows} belongs to another download ({_terms(note)})", command)
+            terms = ", ".join(f"{name} {value}" for name, value in note.terms.items() if value)
+            raise self._other(f"{self._rows} belongs to another download ({terms})", command)
         if not self._rows.exists() or self._rows.stat().st_size < size:
             if self._force:
                 return None
@@ -115,24 +122,25 @@ class FileTarget:
         return gone_on
 
     def append(self, candles: tuple[Candle, ...]) -> None:
-        with self._told():
+        with self._writing():
             self._open_file.write(json_lines(candles) if self._format == ".jsonl" else csv_lines(candles))
 
     def keep(self, kept: Kept) -> None:
-        with self._told():
+        with self._writing():
             file = self._open_file
             file.flush()
             os.fsync(file.fileno())
-            note = {"version": _VERSION, "terms": self._terms, "bytes": file.tell(), "kept": asdict(kept)}
-            _replaced(self._note, json.dumps(note, default=datetime.isoformat).encode())
+            note = _Note(_VERSION, self._terms, file.tell(), kept)
+            put_in_place(self._note, msgspec.json.encode(note), durable=True)
+            sync_folder(self._note.parent)
 
     def finish(self, kept: Kept) -> None:
-        with self._told():
+        with self._writing():
             self._open_file.close()
             whole = self._as_parquet(kept) if self._format == ".parquet" else self._rows
             whole.replace(self._path)
             self._file = None
-            _sync_folder(self._path)
+            sync_folder(self._path.parent)
             self._note.unlink(missing_ok=True)
             self._rows.unlink(missing_ok=True)
 
@@ -162,7 +170,7 @@ class FileTarget:
         return self._file
 
     @contextmanager
-    def _told(self, what: str = "") -> Iterator[None]:
+    def _writing(self, what: str = "") -> Iterator[None]:
         try:
             yield
         except OSError as error:
@@ -200,41 +208,3 @@ class StreamTarget:
     def finish(self, kept: Kept) -> None: ...
 
     def close(self) -> None: ...
-
-
-def _terms(note: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in dict(note["terms"]).items() if value)
-
-
-def _kept(note: Mapping[str, Any]) -> Kept:
-    """Read what `asdict` wrote of a Kept. Raises KeyError, TypeError and ValueError."""
-    values = {name: note[name] for name in Kept.__struct_fields__}
-    for name in _INSTANTS:
-        values[name] = _instant(values[name])
-    days = {int(day): int(slots) for day, slots in values.pop("days").items()}
-    return Kept(**values, days=days)
-
-
-def _instant(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)
-
-
-def _replaced(path: Path, content: bytes) -> None:
-    """Replace a file as a whole, durably."""
-    fresh = path.with_name(f"{path.name}.new")
-    with open_private(fresh, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
-    _sync_folder(path)
-
-
-def _sync_folder(path: Path) -> None:
-    """Make a renaming durable, where a folder can be synced (not on Windows)."""
-    with suppress(OSError):
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)

@@ -3,55 +3,42 @@
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal, InvalidOperation
-from hashlib import sha256
+from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
-from capcli.errors import CapcliError
-from capcli.system import private_folder, put_in_place
+from msgspec import Struct
 
-_FAILURES = (OSError, CapcliError, ValueError, TypeError, KeyError, AttributeError, InvalidOperation)
+from capcli.store.cache_file import hashed, read_cached, write_cached
+
+
+class _Ranges(Struct):
+    day: date
+    ranges: dict[str, Decimal]
 
 
 @dataclass(frozen=True, slots=True)
 class FileDayRanges:
-    """The `DayRangeBook` port over one file per host. A file that fails is a missing one.
-
-    Two processes that save at the same time may lose one market: that costs a request, nothing else.
-    """
+    """The `DayRangeBook` port over one file per host."""
 
     folder: Path
     host: str
 
     def load(self, epic: str, day: date) -> Decimal | None:
-        with suppress(*_FAILURES):
-            found = Decimal(self._ranges(day)[epic])
-            return found if found.is_finite() and found > 0 else None
-        return None
+        found = self._ranges(day).get(epic)
+        return found if found is not None and found.is_finite() and found > 0 else None
 
     def save(self, epic: str, day: date, day_range: Decimal) -> None:
-        import json
-
-        ranges: dict[str, Any] = {}
-        with suppress(*_FAILURES):
-            ranges = self._ranges(day)
-        content = json.dumps({"day": day.isoformat(), "ranges": ranges | {epic: str(day_range)}}).encode()
-        with suppress(*_FAILURES):
-            private_folder(self.folder)
-            put_in_place(self._file, content)
+        write_cached(self._file, _Ranges(day, self._ranges(day) | {epic: day_range}))
 
     def drop_all(self) -> None:
         """Forget every market of the host: it began anew."""
         with suppress(OSError):
             self._file.unlink()
 
-    def _ranges(self, day: date) -> dict[str, Any]:
-        import json
-
-        raw = json.loads(self._file.read_bytes())
-        return dict(raw["ranges"]) if raw["day"] == day.isoformat() else {}
+    def _ranges(self, day: date) -> dict[str, Decimal]:
+        kept = read_cached(self._file, _Ranges)
+        return kept.ranges if kept is not None and kept.day == day else {}
 
     @property
     def _file(self) -> Path:
-        return self.folder / f"day-ranges-{sha256(self.host.encode()).hexdigest()[:16]}.json"
+        return self.folder / f"day-ranges-{hashed(self.host)}.json"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from capcli.errors import Busy
+from capcli.store.cache_file import hashed
 from capcli.system import file_lock
 
 
@@ -49,7 +50,7 @@ class FileSessionLock:
 
     @contextmanager
     def __call__(self) -> Iterator[None]:
-        path = self.folder / f"session-{sha256(self.key.encode()).hexdigest()[:16]}.lock"
+        path = self.folder / f"session-{hashed(self.key)}.lock"
         lock = file_lock(path, wait_s=self.wait_s, bare=True)
         with _held(lock, self.wait_s, "Another process is sending with this login"):
             yield

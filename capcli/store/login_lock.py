@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from hashlib import sha256
 from pathlib import Path
 from time import sleep
 
 from capcli.errors import CapcliError
+from capcli.store.cache_file import hashed
 from capcli.system import file_lock
 
 _NOTICEABLE_S = 1.0
@@ -29,7 +29,7 @@ class FileLoginLock:
 
     @contextmanager
     def __call__(self) -> Iterator[None]:
-        file = self.folder / f"login-{sha256(self.key.encode()).hexdigest()[:16]}.lock"
+        file = self.folder / f"login-{hashed(self.key)}.lock"
         with ExitStack() as held:
             with suppress(OSError, CapcliError):
                 held.enter_context(file_lock(file, wait_s=self.wait_s, sleep=self._napping(), bare=True))

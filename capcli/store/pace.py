@@ -1,7 +1,6 @@
 """What is used of the rate limits, in small files: all processes of a user keep them together."""
 
 from collections.abc import Callable
-from hashlib import sha256
 from pathlib import Path
 from threading import Lock
 from time import monotonic, sleep
@@ -12,6 +11,7 @@ from msgspec.structs import replace
 
 from capcli.errors import CapcliError
 from capcli.ports import Allowance
+from capcli.store.cache_file import hashed
 from capcli.system import file_lock
 
 _WAIT_S = 5.0
@@ -109,4 +109,4 @@ class FileOpenings:
 
 
 def _name(what: str, host: str) -> str:
-    return f"{what}-{sha256(host.encode()).hexdigest()[:16]}.lock"
+    return f"{what}-{hashed(host)}.lock"

@@ -3,23 +3,33 @@
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
-from hashlib import sha256
+from decimal import Decimal
 from pathlib import Path
-from typing import Any
+
+from msgspec import Struct
 
 from capcli.domain import freshness
 from capcli.domain.account import Leverage, Preferences
 from capcli.domain.freshness import is_fresh
-from capcli.errors import CapcliError
 from capcli.ports import Clock
-from capcli.system import private_folder, put_in_place
+from capcli.store.cache_file import hashed, read_cached, write_cached
 
-_FAILURES = (OSError, CapcliError, ValueError, TypeError, KeyError, AttributeError, InvalidOperation)
+
+class _Kept(Struct):
+    at: datetime
+    hedging: bool
+    leverages: dict[str, Leverage]
+
+
+class _Margins(Struct):
+    """In percent by epic, under the leverages that were chosen then."""
+
+    leverages: dict[str, Leverage]
+    margins: dict[str, Decimal]
 
 
 class FilePreferences:
-    """The `PreferencesBook` port over one file per host and account. A file that fails is a missing one."""
+    """The `PreferencesBook` port over one file per host and account."""
 
     def __init__(self, folder: Path, host: str, clock: Clock) -> None:
         self.folder = folder
@@ -27,22 +37,16 @@ class FilePreferences:
         self.clock = clock
 
     def load(self, account_id: str) -> Preferences | None:
-        import json
-
-        with suppress(*_FAILURES):
-            raw = json.loads(self._file(account_id).read_bytes())
-            if is_fresh(datetime.fromisoformat(raw["at"]), self.clock(), freshness.PREFERENCES):
-                return _read(raw)
-        return None
+        kept = read_cached(self._file(account_id), _Kept)
+        if kept is None or kept.at.tzinfo is None:
+            return None
+        if not is_fresh(kept.at, self.clock(), freshness.PREFERENCES):
+            return None
+        return Preferences(kept.hedging, kept.leverages)
 
     def save(self, account_id: str, preferences: Preferences) -> None:
-        import json
-
-        content = json.dumps({"at": self.clock().isoformat(), **_written(preferences)}).encode()
-        with suppress(*_FAILURES):
-            file = self._file(account_id)
-            private_folder(file.parent)
-            put_in_place(file, content)
+        kept = _Kept(self.clock(), preferences.hedging, dict(preferences.leverages))
+        write_cached(self._file(account_id), kept)
 
     def drop(self, account_id: str) -> None:
         with suppress(OSError):
@@ -52,52 +56,18 @@ class FilePreferences:
         """Forget every account of the host: it began anew."""
         with suppress(OSError):
             for kind in ("preferences", "margins"):
-                for file in self.folder.glob(f"{kind}-{_short(self.host)}-*.json"):
+                for file in self.folder.glob(f"{kind}-{hashed(self.host)}-*.json"):
                     file.unlink()
 
     def observe(self, account_id: str, preferences: Preferences, epic: str, pct: Decimal) -> None:
-        """Keep the margin of a market as a fill showed it, for as long as the leverages stay the same."""
-        import json
-
-        known = {name: str(value) for name, value in self.observed(account_id, preferences).items()}
-        content = {"leverages": _written(preferences)["leverages"], "margins": known | {epic: str(pct)}}
-        with suppress(*_FAILURES):
-            file = self._file(account_id, "margins")
-            private_folder(file.parent)
-            put_in_place(file, json.dumps(content).encode())
+        margins = dict(self.observed(account_id, preferences)) | {epic: pct}
+        write_cached(self._file(account_id, "margins"), _Margins(dict(preferences.leverages), margins))
 
     def observed(self, account_id: str, preferences: Preferences) -> Mapping[str, Decimal]:
-        """Return the margins that fills showed under these leverages, in percent by epic."""
-        import json
-
-        with suppress(*_FAILURES):
-            raw = json.loads(self._file(account_id, "margins").read_bytes())
-            if raw["leverages"] == _written(preferences)["leverages"]:
-                found = {epic: Decimal(pct) for epic, pct in raw["margins"].items()}
-                return {epic: pct for epic, pct in found.items() if pct.is_finite() and pct > 0}
-        return {}
+        kept = read_cached(self._file(account_id, "margins"), _Margins)
+        if kept is None or kept.leverages != preferences.leverages:
+            return {}
+        return {epic: pct for epic, pct in kept.margins.items() if pct.is_finite() and pct > 0}
 
     def _file(self, account_id: str, kind: str = "preferences") -> Path:
-        return self.folder / f"{kind}-{_short(self.host)}-{_short(account_id)}.json"
-
-
-def _short(text: str) -> str:
-    return sha256(text.encode()).hexdigest()[:16]
-
-
-def _written(preferences: Preferences) -> dict[str, Any]:
-    leverages = {
-        name: [str(one.current), *map(str, one.available)] for name, one in preferences.leverages.items()
-    }
-    return {"hedging": preferences.hedging, "leverages": leverages}
-
-
-def _read(raw: dict[str, Any]) -> Preferences:
-    if type(raw["hedging"]) is not bool:
-        raise ValueError
-    return Preferences(raw["hedging"], {name: _leverage(row) for name, row in raw["leverages"].items()})
-
-
-def _leverage(row: list[str]) -> Leverage:
-    current, *available = map(Decimal, row)
-    return Leverage(current, tuple(available))
+        return self.folder / f"{kind}-{hashed(self.host)}-{hashed(account_id)}.json"
