@@ -37,10 +37,9 @@ class AccountsFound(Struct, frozen=True):
 
 
 class SessionShown(Struct, frozen=True):
-    """The broker session. `logged_in` is false when none is held; nothing was asked of the broker then.
+    """The broker session; `logged_in` is false when there is none, and the broker was not asked then.
 
-    `approval` names who approves orders: confirm or human.
-    `halt` says since when and why new risk is halted, None while it is not.
+    `approval` says who approves orders (confirm or human), `halt` why new risk is halted (None: it is not).
     """
 
     logged_in: bool
@@ -131,10 +130,7 @@ class Accounts:
         return Reply(Pong(self._broker.ping()), self._broker.account_id)
 
     def logout(self) -> Reply[LoggedOut]:
-        """End the sessions of all accounts at the broker and forget their tokens.
-
-        Raises what the keychain does: sessions that it does not give out live on.
-        """
+        """End the broker's sessions of all accounts and forget their tokens. Raises the Keychain errors."""
         account_id = self._broker.account_id
         return Reply(LoggedOut(self._broker.logout()), account_id)
 

@@ -14,11 +14,10 @@ _NONE = Decimal(0)
 
 
 class Totals(Struct, frozen=True):
-    """Sums of bookings in the account's currency, charges below 0; `net` is all of them but `deposits`,
-    which are money that comes and goes: withdrawals, transfers and reserves too.
+    """Sums of bookings in the account's currency, charges below 0. `net` is the sum of all but `deposits`.
 
-    `closes` counts closings that were booked, a partial one as one; `wins` those with a P&L above 0, before
-    overnight fees and commissions.
+    `deposits` are money that comes and goes, withdrawals, transfers and reserves included. `closes` counts
+    the closings booked, `wins` those with a P&L above 0 before fees and commissions.
     """
 
     realised_pl: Decimal

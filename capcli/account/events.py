@@ -1,7 +1,6 @@
 """What happened on the account: activity, margin, the journal and the kill switch, in one order.
 
-Each event is numbered in the journal when this computer first learns of it, so that nobody who goes on from
-a cursor misses one, whoever else looks, and what comes late is told late.
+An event is numbered in the journal when this computer first learns of it, so a cursor never skips one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -49,12 +48,11 @@ _CLOSES = frozenset({EventKind.STOP_HIT, EventKind.LIMIT_HIT, EventKind.CLOSED})
 
 
 class EventRow(Struct, frozen=True):
-    """One event. `cursor` orders it: `--since` with it tells all that came after. Times UTC.
+    """One event, with `cursor` to go on from. Times UTC; what does not apply is None.
 
-    `attempt_id` is the order of this computer that it is about, or that the deal came from.
-    `side`, `size` and `deal_id` are the deal's, `level` is in the instrument's currency; `amount` is the
-    realised P&L in `currency`, the account's. `margin_level`: equity in percent of the margin in use.
-    `repeat`: told before, and now with what it lacked. What does not apply is None.
+    `attempt_id` is the order of this computer that it is about, or that the deal came from. `level` is in the
+    instrument's currency, `amount` the realised P&L in `currency`, the account's. `margin_level` is equity in
+    percent of the margin in use. `repeat`: shown before, with less detail.
     """
 
     cursor: str
@@ -81,8 +79,7 @@ class EventRow(Struct, frozen=True):
 class EventsFound(Struct, frozen=True):
     """What happened, in the order in which this computer learned of it, oldest first.
 
-    `cursor` is where to go on from; `more`: there are later ones, which it leads to. `problems` say what
-    could not be read.
+    `cursor` is where to go on from, `more` whether later ones follow. `problems` name what could not be read.
     """
 
     events: tuple[EventRow, ...]
@@ -92,11 +89,11 @@ class EventsFound(Struct, frozen=True):
 
 
 class _Looked(SwitchSeen, frozen=True, kw_only=True):
-    """What the last look left for the next: how far the activity and the journal are told, and what was so.
+    """What the last look leaves for the next one: how far it read, and what it found.
 
-    `read_to` is broker time, None before the first look at the broker. `deals` are the sides of the deals
-    that are or were open. `margin` is the lowest step of the margin level that was told, `falls` how often it
-    fell below the first.
+    `read_to` is broker time, None before the first look. `deals` are the sides of deals that are or were
+    open. `margin` is the lowest margin step that was reported, `falls` how often the level fell below the
+    first step.
     """
 
     began: datetime
@@ -117,10 +114,10 @@ class Events:
     def recent(
         self, *, last: timedelta = timedelta(days=1), since: str | None = None, limit: int = MOST
     ) -> Reply[EventsFound]:
-        """Look, and return what happened after a cursor, else the last events of a span.
+        """Read what is new, and return what happened after a cursor, else the last events of a span.
 
-        Raises UsageError for a cursor that is none of this account, and what reading the account raises.
-        Four requests, more after a week without a look.
+        Raises UsageError for the cursor of another account, and what a read raises. Four requests, more after
+        a week without a look.
         """
         if since is not None:
             _check_form(since)
@@ -139,10 +136,7 @@ class Events:
         return Reply(EventsFound(told, cursor, more, tuple(problems)), place[2])
 
     def follow(self, since: str | None = None) -> "Feed":
-        """Return what tells events as they come: behind a cursor, else from now on.
-
-        Its requests take what others leave of the rate limit. Raises as `recent`.
-        """
+        """Return a feed of events as they come, after a cursor or from now on. Raises as `recent`."""
         if since is not None:
             _check_form(since)
         patient = Events(self._context.in_lane(Lane.BULK))
@@ -331,10 +325,7 @@ class Feed:
         return self._place[2]
 
     def poll(self) -> tuple[EventRow, ...]:
-        """Look, and return what is new. What could not be read is in `problems` and `failure` afterwards.
-
-        Raises JournalUnreadable.
-        """
+        """Return what is new; `problems` and `failure` say what was not read. Raises JournalUnreadable."""
         self.problems, self.failure = self._events.look(self._place)
         rows, self._number = self._events.after(self._place, self._number)
         return rows

@@ -18,12 +18,10 @@ MOST = 1000
 
 
 class ExecutionRecord(Struct, frozen=True):
-    """One attempt. Asked: epic to `deal_id`, the deal that a change is about. Sent: `path`, `sent_at`.
+    """One attempt. Prices in the instrument's currency, times UTC; what is not known is None.
 
-    The rest is what became of it, `outcome` in words. `note`, `tag` and `client` came with the order.
-    `mandate` is the one that it was sent under, None where a person confirmed or approved it.
-    Of a change of a deal, epic, side and size are the deal's. Prices in the instrument's currency, times UTC;
-    what is not known is None.
+    For a change of a deal, epic, side and size are the deal's, and `deal_id` names it. `outcome` says in
+    words what became of it. `mandate` is None where a person confirmed or approved it.
     """
 
     attempt_id: str

@@ -35,10 +35,9 @@ class ExposureRow(Struct, frozen=True):
 
     `currency` and `rate` say what was converted, None where a row mixes currencies. `net` is long less short.
     `margin` is None where a leverage is unknown. `loss_at_stops` is what equity loses from now if every stop
-    is hit at its level: None (UNBOUNDED) while a position is in `without_stop` (deal ids) or cannot be read.
-    `loss_with_stop` is the same of the positions that have a stop, `loss_guaranteed` of those `guaranteed`
-    ones whose stop is. A currency pair counts in both of its currencies, long in one and short in the other.
-    Percentages are of equity.
+    is hit: None (UNBOUNDED) while a position has none (`without_stop`: deal ids) or cannot be read.
+    `loss_with_stop` is that of the positions with a stop, `loss_guaranteed` that of guaranteed stops. A
+    currency pair counts in both currencies, long in one and short in the other. Percentages are of equity.
     """
 
     group: Grouping
@@ -96,10 +95,9 @@ class Exposures:
         self._broker = context.broker
 
     def show(self) -> Reply[ExposureFound]:
-        """Return the exposure of the active account.
+        """Return the exposure of the active account, valued at closing prices, else at the broker's own P&L.
 
-        Values count at the price at which a position closes now, without one at that of the broker's own
-        P&L; margins at the level where it opened (API page 14.5). Raises NoConversion and what a read raises.
+        Margins are at the opening level (API page 14.5). Raises NoConversion and what a read raises.
         """
         broker = self._broker
         book, accounts, preferences = together(
@@ -126,10 +124,7 @@ def exposure_rows(broker: Broker, account: Account, book: Listed[Position]) -> t
 
 
 def _counted_as(grouping: Grouping, one: _Held) -> Iterator[tuple[str, _Held]]:
-    """Say in which rows of a grouping a position counts.
-
-    A currency pair is long in its base and short in what it is quoted in.
-    """
+    """Yield the rows in which a position counts: a pair is long in its base, short in its currency."""
     position = one.position
     base = position.epic.removesuffix(position.currency)
     if grouping is not Grouping.CURRENCY:

@@ -61,10 +61,7 @@ class Wanted(Struct, frozen=True):
 
 
 class ActivityFound(Struct, frozen=True):
-    """Activity of the account, newest first. `may_grow`: rows come up to two minutes late.
-
-    `unreadable` rows are in a form that cannot be read.
-    """
+    """Activity of the account, newest first. `may_grow`: rows can come up to two minutes late."""
 
     activities: tuple[Activity, ...]
     start: datetime
@@ -74,10 +71,7 @@ class ActivityFound(Struct, frozen=True):
 
 
 class TransactionsFound(Struct, frozen=True):
-    """Bookings of the account, newest first, and their sum.
-
-    The sum is None where they are not in one currency or not all of them can be read.
-    """
+    """Bookings of the account, newest first; `total` is None for several currencies or an unreadable row."""
 
     transactions: tuple[Transaction, ...]
     start: datetime
@@ -101,9 +95,8 @@ class BookingsOfSpan(Struct, frozen=True):
 class Report(Struct, frozen=True):
     """What a span brought, in the account's currency; `lines` are its markets, days or months (UTC).
 
-    The closing balance is today's cash without what was booked after the span, the opening balance that
-    without the span's own bookings: both None where the cash moved while it was read, or is in another
-    currency than the bookings.
+    The closing balance is today's cash less what was booked after the span, the opening balance that less the
+    span's bookings: None where the cash moved meanwhile, or is in another currency than the bookings.
     """
 
     lines: tuple[Booked, ...]
@@ -167,10 +160,7 @@ class History:
         *,
         most_days: int = _MOST_BOOKING_DAYS,
     ) -> Reply[TransactionsFound]:
-        """Return bookings of at most `most_days` days, read a month at a time. Raises as `activity`.
-
-        The broker filters by one type; the rest is filtered here.
-        """
+        """Return bookings of at most `most_days` days, read a month at a time. Raises as `activity`."""
         wanted = _read(wanted)
         start, end, current = _bounds(span, self._now(), BOOKINGS_SPAN, most_days)
         kind = wanted.types[0] if len(wanted.types) == 1 else None
@@ -191,10 +181,7 @@ class History:
         return Reply(found, self.broker.account_id)
 
     def report(self, span: Span, *, by: str = "market") -> Reply[Report]:
-        """Return realised P&L, costs and deposits of a span, by `market`, `day` or `month`.
-
-        Raises UsageError as `transactions`.
-        """
+        """Return P&L, costs and deposits by `market`, `day` or `month`. Raises as `transactions`."""
         found = self.booked(span)
         report = with_fields_of(found, Report, lines=by_key(found.rows, by), total=totals(found.rows))
         return Reply(report, self.broker.account_id)
@@ -231,7 +218,7 @@ class History:
     ) -> tuple[Transaction, ...]:
         """Return bookings of a window, up to now without an end; by days where a month is refused.
 
-        What cannot be read goes to `unread`; without one it raises RowUnreadable, since a sum would lack it.
+        Unreadable rows go to `unread`; without it they raise RowUnreadable, since a sum would lack them.
         """
 
         def read(broker: Broker, since: datetime, until: datetime | None) -> tuple[Transaction, ...]:
@@ -253,9 +240,9 @@ class History:
     def _windows(
         self, windows: list[Window], read: Callable[[Broker, datetime, datetime | None], tuple[R, ...]]
     ) -> tuple[R, ...]:
-        """Read the windows newest first, a few at a time; long spans leave the way free for others.
+        """Read windows newest first, a few at a time, long spans in the bulk lane.
 
-        Raises Busy when the account was switched on the way: the rows would be of two accounts.
+        Raises Busy when the account was switched meanwhile.
         """
         broker = self.broker.in_lane(Lane.BULK) if len(windows) > _PATIENT_WINDOWS else self.broker
         pages: list[tuple[R, ...]] = []
@@ -271,10 +258,7 @@ class History:
 
 
 def _cut(start: datetime, end: datetime, width: timedelta, *, current: bool) -> list[Window]:
-    """Cut a span into windows, newest first, that share their bounds: times in it have milliseconds.
-
-    The newest of a `current` span has no end: the broker refuses one in its future.
-    """
+    """Cut a span into windows that share their bounds, newest first; a `current` one has no end."""
     windows: list[Window] = []
     until = end
     while until > start:

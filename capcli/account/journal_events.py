@@ -93,8 +93,8 @@ def switch_events(
 ) -> tuple[list[Keyed], SwitchSeen]:
     """Return how the kill switch was turned, and what is known of it now.
 
-    `held` was read before the entries: a halt counts that is in the journal or, where that could not be
-    written, in force and later than the last resumption.
+    `held`, read before the entries, counts where the journal could not be written: if it is later than the
+    last resumption.
     """
     told, halted, resumed_at = list[Keyed](), seen.halted, seen.resumed_at
     for entry in entries:

@@ -27,9 +27,8 @@ _PCT = Decimal("0.01")
 class PositionRow(Struct, frozen=True):
     """One open position. Prices, `pl` and `margin` in `currency`; distances in price units from now.
 
-    `pl_account` is the P&L in account currency at the present rate, None where no market gives one. `pl_pct`
-    is the P&L in percent of the position's value at its opening level. `note` and `tag` are those of the
-    order that it came from, None where it was not sent from here.
+    `pl_account` is the P&L in account currency, None without a rate; `pl_pct` in percent of the value at the
+    opening level. `note` and `tag` are those of its order, None where it was not sent from here.
     """
 
     deal_id: str
@@ -61,10 +60,7 @@ class PositionRow(Struct, frozen=True):
 
 
 class Totals(Struct, frozen=True):
-    """Sums in account currency, each None where it cannot be known in that currency.
-
-    Where a row or a rate is missing they are the broker's own figures for the account.
-    """
+    """Sums in account currency, None where unknown; the broker's own where a row or a rate is missing."""
 
     currency: str | None
     pl: Decimal | None
@@ -73,10 +69,7 @@ class Totals(Struct, frozen=True):
 
 
 class PositionsFound(Struct, frozen=True):
-    """The open positions of the active account; `halt` says since when and why new risk is halted.
-
-    `unreadable` are open as well: the broker sends them in a form that cannot be read.
-    """
+    """Open positions of the active account, `unreadable` ones too; `halt` says why new risk is halted."""
 
     positions: tuple[PositionRow, ...]
     totals: Totals
@@ -85,9 +78,9 @@ class PositionsFound(Struct, frozen=True):
 
 
 class OrderRow(Struct, frozen=True):
-    """One working order. Levels in `currency`; `distance` is how far the market is from its level.
+    """One working order. Levels in `currency`; `distance` is from the market to its level.
 
-    `note` and `tag` are those that it was sent with, None where it was not sent from here.
+    `note` and `tag` are None where it was not sent from here.
     """
 
     deal_id: str

@@ -136,7 +136,7 @@ class AccountChanges:
         """Set preferences, once, and read them back.
 
         Raises UsageError, TradingOff, LiveLocked, ChecksFailed, NotConfirmed, Busy, BrokerRefused and what a
-        read raises: then they are as before. Problem PREFERENCES_UNKNOWN when they do not read as asked.
+        read raises: nothing changed. Problem PREFERENCES_UNKNOWN when they do not read as asked.
         """
         require_trading(self._context.policy, "The change of preferences")
         if wanted == Wanted():
@@ -191,11 +191,10 @@ class AccountChanges:
         return ""
 
     def top_up(self, amount: Decimal, *, confirmed: bool) -> Reply[ToppedUp]:
-        """Put play money on the active account, or take it off (below 0), in its currency; once.
+        """Move play money on the active account, in its currency, once; an amount below 0 withdraws.
 
-        Raises DemoOnly on live, before anything is asked; UsageError, TradingOff, NotConfirmed, Busy,
-        BrokerRefused and what a read raises: then the money is as before. Problem TOPUP_UNKNOWN when the cash
-        does not show it.
+        Raises DemoOnly on live, UsageError, TradingOff, NotConfirmed, Busy, BrokerRefused and what a read
+        raises: nothing changed. Problem TOPUP_UNKNOWN when the cash does not show it.
         """
         if self._context.policy.env == "live":
             raise DemoOnly(

@@ -38,10 +38,7 @@ _SAME = timedelta(seconds=2)
 
 
 class Drawdown(Struct, frozen=True):
-    """The largest fall of the booked sum: from when, to when, how much, and its share of the cash then.
-
-    `pct` is None where the cash of that time is not known.
-    """
+    """The largest fall of the booked sum; `pct` is its share of the cash then, None where unknown."""
 
     amount: Decimal
     pct: Decimal | None
@@ -62,8 +59,7 @@ class StatsDay(Struct, frozen=True):
 class StatsFound(Struct, frozen=True):
     """Figures of the trades that a span closed, in account currency; `lines` are its markets, tags, ...
 
-    `total.net` is the net result of `history report` for the same span. `drawdown` is None where the sum
-    never fell.
+    `total.net` equals that of `history report`. `drawdown` is None where the sum never fell.
     """
 
     lines: tuple[Performance, ...]
@@ -96,9 +92,9 @@ class Statistics:
     ) -> Reply[StatsFound]:
         """Return the statistics of a span, by `market`, `tag`, `side`, `hour` (UTC, of opening) or `client`.
 
-        Deals that were not opened from here, and fills of working orders, are looked for in the activity of
-        the span, a day a request, where it has at most `most_days` days. Raises UsageError as `history
-        report`, and for bookings in several currencies; JournalUnreadable.
+        What the journal does not know of an opening is looked up in the activity, a day a request, in spans
+        of at most `most_days` days. Raises UsageError as `History.report`, also for several currencies;
+        JournalUnreadable.
         """
         if by not in KEYS:
             raise UsageError(f"Statistics are by {', '.join(KEYS)}; not by {by[:20]!a}.")

@@ -33,8 +33,8 @@ class LimitLeft(Struct, frozen=True):
     """A limit that is set, what is used of it and what is left.
 
     `unit` is orders, positions, size (of one order), or the account currency. `used` and `left` are None for
-    a limit on each single order, and where a read failed or a loss is unlimited. A limit on each market and
-    direction is told of the one that uses most, `where`.
+    a limit on each order, and where a read failed or a loss is unlimited. `where` names the market and
+    direction that uses most of a limit on each of them.
     """
 
     setting: str
@@ -57,12 +57,10 @@ class Unsettled(Struct, frozen=True):
 class StatusFound(Struct, frozen=True):
     """The active account at a glance. Amounts are in `currency`, percentages of equity.
 
-    `realised_today` is what was booked since 00:00 UTC by the broker's clock, None where it could not be
-    read. `margin` is what is not available. `loss_at_stops` is what equity loses from now if every stop is
-    hit, None (UNBOUNDED) while a position has no stop (`without_stop`) or cannot be read. `unreadable` are
-    positions and orders that the broker sends in a form that cannot be read. `approvals` counts what waits
-    for a person, and `mandates` are those in force, in every environment. `problems` say what else could not
-    be read.
+    `realised_today` is what was booked since 00:00 UTC, None where that could not be read. `margin` is what
+    is not available. `loss_at_stops` is what equity loses if every stop is hit, None (UNBOUNDED) while a
+    position has no stop (`without_stop`) or cannot be read. `approvals` counts what waits for a person and
+    `mandates` are those in force, in every environment. `problems` say what else could not be read.
     """
 
     account_name: str
@@ -99,8 +97,8 @@ class Status:
     def show(self) -> Reply[StatusFound]:
         """Return the status of the active account. Raises what reading accounts, positions or orders raises.
 
-        Four requests, one more for a limit on the orders of a day and for the rates of other currencies, and
-        two for what is used of a mandate that is in force here.
+        Four requests, one more for a limit on a day's orders and one for rates, two for a mandate in force
+        here.
         """
         context, broker, problems = self._context, self._context.broker, list[str]()
 
@@ -205,7 +203,7 @@ class Status:
     def _most(self, book: Book, account: Account) -> tuple[str | None, Decimal | None]:
         """Return the market and direction that loses most at its stops, as CAP_MAX_RISK_PCT counts it.
 
-        Without a loss where it is unlimited, and without either where nothing is open.
+        No amount where the loss is unlimited; neither where nothing is open.
         """
         if self._context.policy.max_risk_pct is None:
             return None, None

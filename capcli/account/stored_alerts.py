@@ -22,7 +22,7 @@ _SHOWN = 20
 class AlertRow(Struct, frozen=True):
     """A stored alert. `level` is a price, a percentage or an amount in account currency, by `measure`.
 
-    `start` is the bid that a move counts from. Times UTC; `fired_at` is None while it waits.
+    A move counts from `start`, a bid. Times UTC; `fired_at` is None while it waits.
     """
 
     alert_id: int
@@ -58,9 +58,9 @@ class StoredAlerts:
         self._broker = context.broker
 
     def add(self, levels: Sequence[Level]) -> Reply[AlertsChanged]:
-        """Keep levels until they are reached. A move counts from the bid of now.
+        """Keep levels until they are reached; a move counts from the present bid.
 
-        Raises EpicUnknown, with a suggestion, and UsageError where more than 100 would wait: none is kept.
+        Raises EpicUnknown, and UsageError where more than 100 would wait: none is kept.
         """
         begun = [
             level.begun(self._broker.market(level.epic).quote.bid) if level.epic else level

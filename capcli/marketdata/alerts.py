@@ -19,10 +19,9 @@ class Fired(Struct, frozen=True):
 
 
 class Alarms:
-    """Fires each level once, or with `repeat` at every crossing: again after the value was back.
+    """Fires each level once, or with `repeat` at every crossing. `met` is what an earlier watch knew.
 
-    A level that is met by the first value it sees fires at once; a move counts from there. `met` is what an
-    earlier watch knew.
+    A level that the first value meets fires at once; a move counts from there.
     """
 
     def __init__(

@@ -56,10 +56,10 @@ class Browsing:
         self._broker = context.broker
 
     def browse(self, node: str | None = None, *, limit: int = _MOST_MARKETS) -> Reply[Browsed]:
-        """Return what is under a node, or under the root: nodes first, then at most `limit` markets.
+        """Return what is under a node or the root: nodes first, then at most `limit` markets.
 
-        A node is named by its id or by a path of names from the root (`commodities/metals`); case, spaces and
-        underscores do not matter. Raises NodeUnknown, UsageError.
+        A node is an id, or names from the root (`commodities/metals`) in any case. Raises NodeUnknown,
+        UsageError.
         """
         node_id = None if node is None else self._find(node)
         nodes, markets = self._broker.navigation(node_id, limit=limit)
@@ -90,10 +90,7 @@ class Browsing:
         return found
 
     def sentiment(self, market_ids: tuple[str, ...]) -> Reply[SentimentsFound]:
-        """Return the sentiment of 1 to 50 markets in one request. Raises EpicUnknown, UsageError.
-
-        The broker asks for market ids; they equal the epics (API page 5.3).
-        """
+        """Return the sentiment of 1 to 50 markets in one request. Raises EpicUnknown, UsageError."""
         wanted = tuple(dict.fromkeys(ids.epic(market_id) for market_id in market_ids))
         if not 1 <= len(wanted) <= _MOST_SENTIMENTS:
             raise UsageError(

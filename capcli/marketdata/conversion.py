@@ -34,9 +34,8 @@ def conversion_rate(broker: Broker, source: str, target: str) -> Decimal:
 def rates_of(broker: Broker, currencies: Iterable[str], target: str) -> dict[str, Decimal]:
     """Return units of `target` for one of each currency: mid prices, through the dollar; 1 for the same one.
 
-    One request, whatever the number of currencies; more only where a currency has no pair with the dollar.
-    The source of the broker's own booking rate is undocumented (API page 14.4), so these are estimates.
-    Raises NoConversion when no market gives a rate.
+    One request; more where a currency has no pair with the dollar. Estimates: the broker's booking rate is
+    undocumented (API page 14.4). Raises NoConversion when no market gives a rate.
     """
     names = tuple(dict.fromkeys(currencies))
     rates = _found(broker, names, target)

@@ -42,10 +42,10 @@ _Page = tuple[Candle, ...] | BaseException
 
 
 class DownloadOrder(Struct, frozen=True):
-    """What is wanted: the candles of a market from a time to a time (UTC, both included), in a file.
+    """The candles of a market that are wanted, from a time to a time (UTC, both included), in a file.
 
-    `target` is the file as typed, or `-` for stdout. Without an `end`, up to now. `last` is a span as typed
-    (24h) that the start was counted from: the same line later goes on with the same download.
+    `target` is the file as typed, or `-` for stdout. Without an `end`, up to now. `last` is the span as typed
+    (24h): the same line later continues the same download.
     """
 
     epic: str
@@ -90,11 +90,9 @@ class Progress(Struct, frozen=True):
 class Download(Struct, frozen=True):
     """A finished download. `first` and `last` are the opening instants of the outermost candles.
 
-    `asked_from` is the first instant asked for: the broker need not have candles that are as old.
-    `requests` counts pages over all runs of a download that was interrupted. `gaps` are holes inside the
-    sessions that the candles around them show; `days_unjudged` counts days that may be
-    holidays, end early beside one, or have nothing to compare with. `forming_left_out`: the
-    window reaches past the last candle that had closed.
+    `asked_from` is the first instant asked for. `requests` counts the pages of all runs. `gaps` are holes
+    inside sessions; `days_unjudged` counts days that may be holidays or have nothing to compare with.
+    `forming_left_out`: the window reaches past the last candle that had closed.
     """
 
     epic: str
@@ -126,8 +124,8 @@ class Downloads:
     ) -> Reply[Download]:
         """Fetch all closed candles of a window into a target, oldest first, each once.
 
-        Raises EpicUnknown, UsageError for an empty window, OutputUnusable, and what stops a read: then what
-        was kept stays, and the same order goes on there.
+        Raises EpicUnknown, UsageError for an empty window, OutputUnusable, and what stops a read: what was
+        kept stays, and the same order continues there.
         """
         order = replace(order, epic=ids.epic(order.epic))
         began = self._context.monotonic()
@@ -191,8 +189,8 @@ class Downloads:
 def windows(start: datetime, end: datetime, resolution: Resolution) -> Iterator[tuple[datetime, datetime]]:
     """Cut a span into the windows of single requests, both ends included (API page 11), oldest first.
 
-    Candles up to an hour begin on the clock's own grid, so the next window begins where the next candle does.
-    Where wider ones begin is not documented: there the windows leave no second out.
+    Candles up to an hour begin on the clock's grid. Where wider ones begin is not documented, so their
+    windows leave no second out.
     """
     span = resolution.span
     page = (_PAGE - 1) * span

@@ -33,10 +33,7 @@ class LivePosition(Struct, frozen=True):
 
 
 class LiveTotals(Struct, frozen=True):
-    """The sum in account currency, None where no market gives a rate or a row cannot be read.
-
-    `count` positions, those that cannot be read included.
-    """
+    """The sum in account currency, None without a rate or with an unreadable row; `count` includes those."""
 
     currency: str | None
     pl: Decimal | None
@@ -46,8 +43,8 @@ class LiveTotals(Struct, frozen=True):
 class LiveBook(Struct, frozen=True):
     """The book at one instant (ms since 1970); `opened` and `closed` are deal ids since the one before.
 
-    `reread` are the markets beyond the 40 of a stream (API page 3): their prices come with each reading of
-    the book, every 15 s. `unreadable` are open as well: the broker sends them in a form that cannot be read.
+    `reread`: markets beyond the 40 of a stream (API page 3), whose prices are read every 15 s. `unreadable`
+    positions are open as well.
     """
 
     positions: tuple[LivePosition, ...]

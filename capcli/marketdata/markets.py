@@ -65,10 +65,7 @@ class QuotesFound(Struct, frozen=True):
 
 
 class CandlesFound(Struct, frozen=True):
-    """Candles, oldest first. The last one may still be forming: then `forming` is true.
-
-    `levels` are one's own in that market, where a chart was asked for.
-    """
+    """Candles, oldest first; `forming`: the last is not closed yet. `levels` are your own, for a chart."""
 
     epic: str
     resolution: Resolution
@@ -95,8 +92,7 @@ class Markets:
     def search(self, term: str | None, *, limit: int = 50) -> Reply[MarketsFound]:
         """Return the markets that match a term (all without one), at most `limit`.
 
-        Searching an exact epic can return nothing at the broker (API page 6.7), so the epic itself is
-        tried then.
+        The search may not find an exact epic (API page 6.7), so then the epic itself is tried.
         """
         rows = self._broker.search(term.strip() if term else None)
         if not rows and term:
@@ -110,10 +106,7 @@ class Markets:
             return Rows(())
 
     def offers(self, name: str) -> tuple[MarketRow, ...]:
-        """Return the markets that a name may stand for, the likeliest first; none where nothing is found.
-
-        Common names (DAX, XAUUSD, EUR/USD) come first, then what the broker's search finds.
-        """
+        """Return the markets that a name may stand for: common names, then the broker's search."""
         rows = [row for epic in epics_for(name) for row in self._exact(epic)]
         if sum(map(str.isalnum, name)) >= _SEARCHED:
             with suppress(CapcliError):
@@ -133,7 +126,7 @@ class Markets:
         return Reply(MarketShown(self._broker.details(ids.epic(epic))), self._broker.account_id)
 
     def quote(self, epics: tuple[str, ...]) -> Reply[QuotesFound]:
-        """Return live quotes of 1 to 50 markets in one request; one without a price hides no other.
+        """Return live quotes of 1 to 50 markets in one request.
 
         Raises EpicUnknown, UsageError, and NoQuote where none has a price.
         """

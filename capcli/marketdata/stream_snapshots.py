@@ -48,10 +48,10 @@ class Price(Struct, frozen=True):
 
 
 class PricesSeen(Struct, frozen=True):
-    """Ticks in the order in which they came, thinned to one in `interval_s` for each market.
+    """Ticks in the order in which they came, at most one in `interval_s` for each market.
 
-    `seen` counts all that came. `silent` names markets without ticks, with their status. `gaps` are spans of
-    time (ISO 8601 intervals) in which ticks may be missing.
+    `seen` counts all that came. `silent` names markets without ticks, with their status. `gaps` are ISO 8601
+    intervals in which ticks may be missing.
     """
 
     ticks: tuple[Price, ...]
@@ -92,7 +92,7 @@ class PlPoint(Struct, frozen=True):
 class PortfolioSeen(Struct, frozen=True):
     """The book at the end of the look, with P&L from the latest ticks, and how the total moved meanwhile.
 
-    `pl` is the total in `currency`, the account's; None where no market gives an exchange rate.
+    `pl` is the total in `currency`, the account's; None without an exchange rate.
     """
 
     positions: tuple[LivePosition, ...]
@@ -182,8 +182,8 @@ class Glimpses:
     ) -> Reply[AlertsSeen]:
         """Wait for levels: `{"GOLD": {"above": 2700, "below": [2600, 2500]}}`, or `{"GOLD": 2700}`.
 
-        Each fires once, and never again after its cursor; a plain number is waited for from where the price
-        is. Ends when all fired; with `auto_close` at the first. Raises as `prices`.
+        Each fires once, also across cursors. Ends when all fired; with `auto_close` at the first. Raises as
+        `prices`.
         """
         before, ends = _read(cursor, "alerts"), self._ends(duration_s)
         asked = _asked(alerts)
@@ -258,9 +258,9 @@ class Glimpses:
         cursor: str | None = None,
         stopped: Stopped = lambda: False,
     ) -> Reply[CandlesSeen]:
-        """Return bars as they close, of 1 to 10 markets; those that the stream lost are read.
+        """Return bars as they close, of 1 to 10 markets; those the stream lost are read.
 
-        Raises EpicUnknown, UsageError, Unreachable.
+        Raises as `prices`.
         """
         before, ends = _read(cursor, "candles"), self._ends(duration_s)
         wanted = chosen(epics)

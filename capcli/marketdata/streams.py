@@ -45,8 +45,7 @@ class Watching:
     def watch(self, epics: Sequence[str]) -> "Watch":
         """Start to watch 1 to 40 markets.
 
-        One request looks them up. Raises EpicUnknown, with a suggestion, before anything is streamed;
-        UsageError for more than 40; Unreachable, RateLimited.
+        Raises EpicUnknown before anything is streamed, UsageError for more than 40, Unreachable, RateLimited.
         """
         wanted = chosen(epics)
         # A list whose one member is unknown is told by that member's name.
@@ -145,10 +144,7 @@ class Watch:
 
 
 class Throttle:
-    """Lets the latest tick of each market through once in an interval; the last of a burst is never lost.
-
-    `every_ms` of 0 lets everything through.
-    """
+    """Passes on the latest tick of each market once in `every_ms`, or all with 0; the last of a burst too."""
 
     def __init__(self, every_ms: int) -> None:
         self._every = every_ms

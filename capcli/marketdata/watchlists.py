@@ -60,10 +60,10 @@ class WatchlistChange(Struct, frozen=True):
 
 
 class Watchlists:
-    """Reads and changes watchlists. They are no orders: allowed with trading off, and not in the journal.
+    """Reads and changes watchlists: allowed with trading off, and not in the journal.
 
-    A change is sent once. When its answer is lost, the list is read back: what is seen is told as done, and
-    else ChangeUnproved says that the same command is safe, because every change looks first.
+    A change is sent once. When its answer is lost, the list is read back; ChangeUnproved where that proves
+    nothing. Every change checks first, so the same command is safe.
     """
 
     def __init__(self, context: Context) -> None:
