@@ -4,6 +4,7 @@ An event is numbered in the journal when this computer first learns of it, so a 
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
@@ -123,14 +124,14 @@ class Events:
             _check_form(since)
         place = self._place()
         if since is not None and self._context.journal.account_events.state(place):
-            self._number(place, since)
-        problems = self._look(place)
+            self.number(place, since)
+        problems = self.look(place)
         book = self._context.journal.account_events
         if since is None:
             rows = book.latest(place, self._now() - last, limit)
             told, more = self._rows(place, rows), False
         else:
-            rows = book.after(place, self._number(place, since), limit + 1)
+            rows = book.after(place, self.number(place, since), limit + 1)
             told, more = self._rows(place, rows[:limit]), len(rows) > limit
         cursor = told[-1].cursor if told else since or f"{self._tag(place)}-{book.last(place):010d}"
         return Reply(EventsFound(told, cursor, more, tuple(problems)), place[2])
@@ -143,23 +144,10 @@ class Events:
         place = self._place()
         return Feed(patient, place, since)
 
-    def look(self, place: Place) -> tuple[list[str], CapcliError | None]:
-        """Look. Return what could not be read of the account, and what kept all of it from being read."""
-        try:
-            return self._look(place), None
-        except CapcliError as error:
-            return [], error
-
     def after(self, place: Place, number: int) -> tuple[tuple[EventRow, ...], int]:
         """Return the events behind a number, and the number of the last of them."""
         rows = self._context.journal.account_events.after(place, number, MOST)
         return self._rows(place, rows), rows[-1].number if rows else number
-
-    def number(self, place: Place, since: str | None) -> int:
-        """Return the number that a cursor stands for, of the last event without one."""
-        if since is None:
-            return self._context.journal.account_events.last(place)
-        return self._number(place, since)
 
     def _place(self) -> Place:
         account_id = self._broker.account_id or self._broker.session().account_id
@@ -168,7 +156,7 @@ class Events:
     def _now(self) -> datetime:
         return self._broker.broker_time() or self._broker.server_time()
 
-    def _look(self, place: Place) -> list[str]:
+    def look(self, place: Place) -> list[str]:
         """Number what is new. What the journal tells is told even where the broker cannot be reached."""
         journal = self._context.journal
         # Before the entries: see `switch_events`.
@@ -297,9 +285,13 @@ class Events:
         began = datetime.fromisoformat(state["began"]).isoformat() if state else ""
         return sha256("\n".join((*place, began)).encode()).hexdigest()[:8]
 
-    def _number(self, place: Place, since: str) -> int:
+    def number(self, place: Place, since: str | None) -> int:
+        """Return the number that a cursor stands for, of the last event without one. Raises UsageError."""
+        last = self._context.journal.account_events.last(place)
+        if since is None:
+            return last
         tag, _, number = since.partition("-")
-        if tag != self._tag(place) or int(number) > self._context.journal.account_events.last(place):
+        if tag != self._tag(place) or int(number) > last:
             raise UsageError(
                 f"The cursor {since} is of another environment, account or computer: no event of {place[0]}, "
                 f"account {place[2]} has it here.",
@@ -316,9 +308,11 @@ class Feed:
         self._place = place
         if since is None:
             # What is found now happened before.
-            self.problems, self.failure = events.look(place)
+            with suppress(CapcliError):
+                events.look(place)
         self._number = events.number(place, since)
-        self.problems, self.failure = list[str](), None
+        self.problems: list[str] = []
+        self.failure: CapcliError | None = None
 
     @property
     def account_id(self) -> str:
@@ -326,7 +320,11 @@ class Feed:
 
     def poll(self) -> tuple[EventRow, ...]:
         """Return what is new; `problems` and `failure` say what was not read. Raises JournalUnreadable."""
-        self.problems, self.failure = self._events.look(self._place)
+        self.problems, self.failure = [], None
+        try:
+            self.problems = self._events.look(self._place)
+        except CapcliError as error:
+            self.failure = error
         rows, self._number = self._events.after(self._place, self._number)
         return rows
 

@@ -37,7 +37,7 @@ def handed_on(environ: Mapping[str, str], env_vars: tuple[str, ...]) -> dict[str
 
 
 def carried(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables for the entry's `env`: folders that are not the usual ones, and settings.
+    """Return the entry's `env`: unusual folders, and settings.
 
     Raises SettingInvalid for a relative folder.
     """

@@ -1,7 +1,4 @@
-"""Edits JSON as text, comments and trailing commas included: every byte that is not ours stays.
-
-The text must be readable (`reading.parse_json`); whoever edits compares what the result says afterwards.
-"""
+"""Edits JSON as text, comments and trailing commas included: every byte that is not ours stays."""
 
 import json
 import re

@@ -12,9 +12,9 @@ from msgspec import Struct
 class Assistant(Struct, frozen=True):
     """An AI client. `key` is the table of servers in its config, `program` matches its running program.
 
-    `folder` in the user's home, or a command of this name, shows that the client is there.
-    `program` is None where it cannot be told from others, or where the client itself writes its config all
-    the time. `expands`: whether the client replaces `${…}` in the config, so that it is no placeholder there.
+    A `folder` in the home or a command `starts` shows that the client is there. `program` is None where it
+    cannot be told from others, or where the client writes its config all the time. `expands`: it replaces
+    `${…}`.
     """
 
     name: str

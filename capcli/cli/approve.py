@@ -48,7 +48,7 @@ def approve(
     def decide(app: "App") -> "Reply[Any]":
         if deny:
             return app.approvals.decide(code, approved=False, by=_BY)
-        rows = app.approvals.look(code)
+        rows = app.approvals.found(code)
         call.require_person(
             "Only a person on a terminal can approve: not a pipe, a script or --json. Nothing was approved.",
             f"{_BY} {code} --env {app.env}",

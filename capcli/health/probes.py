@@ -1,7 +1,4 @@
-"""The health checks of this build, in the order in which they are run. None of them trades or prompts.
-
-Later capabilities add theirs to `probes`.
-"""
+"""The health checks, in the order in which they are run. None of them trades or prompts."""
 
 from functools import partial
 from typing import TYPE_CHECKING

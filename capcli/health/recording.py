@@ -113,9 +113,9 @@ class RecordingChecked(Struct, frozen=True):
 
 
 def record(broker: RawReads, mask: Mask | None) -> tuple[Exchange, ...]:
-    """Read everything once, without a mask as it is. A read whose parameter no answer gives is left out.
+    """Read everything once, unmasked without a mask; a read whose parameter no answer gives is left out.
 
-    Raises what keeps a read from being answered; an error that the broker answers is recorded as it is.
+    Raises what keeps a read from being answered.
     """
     answers: dict[str, Any] = {}
     found = []

@@ -78,7 +78,7 @@ class Health:
     def run(self, only: tuple[str, ...] = (), *, within_s: float = WITHIN_S) -> Reply[HealthReport]:
         """Run the probes (with `only`, those and what they need). The first failure gives the exit code.
 
-        A probe that is not done `within_s` seconds after the start of all has failed.
+        What is not done `within_s` seconds after the start has failed.
         """
         wanted = {name for name in only if name in self.names} if only else set(self.names)
         # What a probe needs comes before it.

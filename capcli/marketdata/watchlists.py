@@ -116,12 +116,9 @@ class Watchlists:
 
     def add(self, text: str, epic: str, *, confirmed: bool) -> Reply[WatchlistChange]:
         """Add a market; one that is in already stays. Raises EpicUnknown, WatchlistFixed and as `create`."""
-        epic = ids.epic(epic)
-        ids.watchlist(text)
-        self._confirm(f"add {quote(text.strip())} {epic}", confirmed=confirmed)
-        found = self._changeable(text)
-        if epic in (held := self._held(found)):
-            return self._changed(found, held, f"{epic} is in {found.name!r} already. Nothing was sent.")
+        found, epic, now = self._changeable("add", text, epic, confirmed=confirmed)
+        if epic in now:
+            return self._changed(found, now, f"{epic} is in {found.name!r} already. Nothing was sent.")
         # The broker's suggestion for another case comes from looking at the market itself.
         self._broker.details(epic)
         what = f"The addition of {epic} to {found.name!r}"
@@ -132,12 +129,9 @@ class Watchlists:
 
     def remove(self, text: str, epic: str, *, confirmed: bool) -> Reply[WatchlistChange]:
         """Remove a market. Raises NotInWatchlist, WatchlistFixed and as `create`."""
-        epic = ids.epic(epic)
-        ids.watchlist(text)
-        self._confirm(f"remove {quote(text.strip())} {epic}", confirmed=confirmed)
-        found = self._changeable(text)
-        if epic not in (held := self._held(found)):
-            there = ", ".join(held) or "nothing"
+        found, epic, now = self._changeable("remove", text, epic, confirmed=confirmed)
+        if epic not in now:
+            there = ", ".join(now) or "nothing"
             raise NotInWatchlist(
                 f"{epic} is not in {found.name!r}; in it: {there}. Nothing was sent.",
                 next=f"capcli watchlists show {found.watchlist_id}",
@@ -187,11 +181,17 @@ class Watchlists:
             )
         return found[0]
 
-    def _changeable(self, text: str) -> Watchlist:
+    def _changeable(
+        self, verb: str, text: str, epic: str, *, confirmed: bool
+    ) -> tuple[Watchlist, str, tuple[str, ...]]:
+        """Return a list that may be changed, the epic, and what is in the list now."""
+        epic = ids.epic(epic)
+        ids.watchlist(text)
+        self._confirm(f"{verb} {quote(text.strip())} {epic}", confirmed=confirmed)
         found = self._find(text)
         if not found.editable:
             raise _fixed(found, "changed")
-        return found
+        return found, epic, self._held(found)
 
     def _held(self, found: Watchlist) -> tuple[str, ...]:
         return tuple(row.epic for row in self._broker.watchlist_markets(found.watchlist_id))

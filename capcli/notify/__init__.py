@@ -40,9 +40,9 @@ class Launcher:
         threading.Thread(target=process.wait, name="capcli-notify", daemon=True).start()
 
     def run(self, argv: Sequence[str], document: bytes) -> int:
-        """Run it and return its exit code: 127 where it cannot be run, 124 where its time was over.
+        """Run it and return its exit code (127: cannot be run, 124: out of time).
 
-        Raises OSError where no process can be started.
+        Raises OSError for no process.
         """
         return self._started(argv, document).wait()
 

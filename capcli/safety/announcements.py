@@ -22,9 +22,9 @@ class Happening(StrEnum):
 
 
 class Announcement(Struct, frozen=True):
-    """What a person is told. `key` tells repeats: the same one within 10 s is announced once.
+    """What is announced to a person; the same `key` within 10 s is announced once.
 
-    A desktop shows environment and code (or attempt) only; the user's own command gets every field but `key`.
+    A desktop shows environment and code (or attempt) only, the user's own command gets every field but `key`.
     """
 
     event: Happening

@@ -28,7 +28,8 @@ _LENGTH = 6
 _DRAWS = 20
 _LIST = "capcli approve"
 _MEANWHILE = "It has been decided or changed in the meantime, or expired. Nothing was changed."
-_OPEN = frozenset({ApprovalState.PENDING, ApprovalState.APPROVED})
+_PENDING = frozenset({ApprovalState.PENDING})
+_OPEN = _PENDING | {ApprovalState.APPROVED}
 _SAID = frozenset({ApprovalState.APPROVED, ApprovalState.DENIED})
 
 
@@ -52,9 +53,9 @@ class ApprovalsFound(Struct, frozen=True):
 
 
 class WaitingRequest(Struct, frozen=True):
-    """What a person is asked, as the server wrote it down; `codes` are the hashes of all its codes.
+    """What a person is asked.
 
-    `rows` are those of the latest code: a yes is one to exactly these.
+    `codes` are the hashes of its codes, `rows` those of the latest: a yes is to these.
     """
 
     rows: tuple[ApprovalRecord, ...]
@@ -115,10 +116,9 @@ class Approvals:
         mandate: Mandated = lambda *_: None,
         at_terminal: bool = False,
     ) -> None:
-        """`announce` tells a person that something waits for them. Of one client five requests wait at most.
+        """`mandate` judges a request by this client's mandate; None without one.
 
-        `mandate` judges a request by the mandate that this client was given; None where it was given none.
-        At a terminal a denial does not keep the person from it, and nothing is announced: they are asked.
+        At a terminal nothing is announced, and a denial does not keep the person from it: they are asked there.
         """
         self._context = context
         self.mode = context.approval
@@ -136,10 +136,9 @@ class Approvals:
     def permit(
         self, asked: Asked, opening: "Opening | None" = None, tightening: "Tightening | None" = None
     ) -> "Permit | None":
-        """Return what lets a request pass: a person's approval or a mandate; None where neither is needed.
+        """Return the approval or the mandate that lets a request pass; None where neither is needed.
 
-        `opening` and `tightening` are what a mandate judges an order or an amendment by.
-        Raises ApprovalRequired, ApprovalDenied.
+        A mandate judges by `opening` or `tightening`. Raises ApprovalRequired, ApprovalDenied.
         """
         if not self.needed:
             return None
@@ -181,9 +180,9 @@ class Approvals:
         return False
 
     def permit_all(self, asked: Sequence[Asked]) -> None:
-        """Let pass what a person approved, each once; for the rest one code is given out.
+        """Let pass what a person approved, each once; the rest gets one code, and no mandate covers it.
 
-        No mandate covers several requests at once. Raises ApprovalRequired, ApprovalDenied.
+        Raises ApprovalRequired, ApprovalDenied.
         """
         if not self.needed:
             return
@@ -270,9 +269,9 @@ class Approvals:
         return Reply(ApprovalsFound(self.mode, rows))
 
     def queue(self) -> Queue:
-        """Return the requests that wait; one asked more than once is one. Raises JournalUnreadable.
+        """Return the requests that wait, each once, without those asked at a terminal.
 
-        What a person was asked at a terminal of their own is left out: they answer there.
+        Raises JournalUnreadable.
         """
         codes: dict[str, list[ApprovalRecord]] = {}
         approved = set()
@@ -295,9 +294,9 @@ class Approvals:
         return Queue(tuple(found.values()), tuple((*place, len(some)) for place, some in elsewhere.items()))
 
     def settle(self, request: WaitingRequest, *, approved: bool, by: str) -> Reply[Decision]:
-        """Write down a person's word on what they were shown. Raises ApprovalUnknown where it is not that.
+        """Record a person's answer to what they saw: a no to all its codes, a yes to the latest.
 
-        A no is one to each of its codes, a yes to the latest.
+        Raises ApprovalUnknown where it is not that any more.
         """
         if approved:
             signed = self._context.journal.decide(
@@ -315,11 +314,7 @@ class Approvals:
             raise ApprovalUnknown(_MEANWHILE, next=_LIST)
         return self._told(request.rows, approved=approved)
 
-    def look(self, code: str) -> tuple[ApprovalRecord, ...]:
-        """Return what waits under a code. Raises ApprovalUnknown, ApprovalElsewhere."""
-        return self._found(code, frozenset({ApprovalState.PENDING}))
-
-    def _found(self, code: str, states: frozenset[ApprovalState]) -> tuple[ApprovalRecord, ...]:
+    def found(self, code: str, states: frozenset[ApprovalState] = _PENDING) -> tuple[ApprovalRecord, ...]:
         """Return a code's requests, all in one of some states. Raises ApprovalUnknown, ApprovalElsewhere."""
         rows = self._context.journal.approvals(code_hash(code))
         now = self._context.clock()
@@ -345,11 +340,8 @@ class Approvals:
         return rows
 
     def decide(self, code: str, *, approved: bool, by: str) -> Reply[Decision]:
-        """Write down a person's word; a yes can be taken back until it is used.
-
-        Raises ApprovalUnknown, ApprovalElsewhere.
-        """
-        rows = self._found(code, frozenset({ApprovalState.PENDING}) if approved else _OPEN)
+        """Record a person's answer; a yes can be taken back until it is used. Raises as `found`."""
+        rows = self.found(code, _PENDING if approved else _OPEN)
         self._decide(code, ApprovalState.APPROVED if approved else ApprovalState.DENIED, by)
         return self._told(rows, approved=approved)
 

@@ -30,10 +30,9 @@ class Vault(Protocol):
 
 
 class Verified(Struct, frozen=True):
-    """What a verification found.
+    """What a verification found: `keyed` of the events are sealed with the keychain's key.
 
-    `events` the journal holds, `keyed` of them are sealed with the keychain's key; up to the event numbered
-    `anchored` the keychain vouches that none is missing (None: it does not).
+    Up to the event numbered `anchored` the keychain vouches that none is missing (None: it does not).
     """
 
     intact: bool
@@ -54,9 +53,9 @@ class Verification:
     def verify(
         self, *, ask_keychain: bool = True, progress: Progress = lambda _done, _all: None
     ) -> Reply[Verified]:
-        """Look through the whole journal. One that was altered or is behind is a result with a problem.
+        """Check the whole journal; altered or behind is a problem.
 
-        `progress` is told how many entries are done, of how many.
+        `progress` hears how many entries are done.
         """
         anchor, trouble = None, ""
         try:
@@ -75,10 +74,10 @@ class Verification:
     def accept(
         self, *, reason: str, ask_keychain: bool = True, progress: Progress = lambda _done, _all: None
     ) -> Reply[Verified]:
-        """Go on from the journal as it is now: a person says why, and the journal keeps the reason.
+        """Go on from the journal as it is now; altered rows count as true, and the reason is kept.
 
-        Altered rows count as true from then on. Raises UsageError without a reason, JournalAltered where the
-        chain, the schema or the file itself is not whole, and what the keychain does: nothing was changed.
+        Raises UsageError without a reason, JournalAltered where chain, schema or file is not whole, and the
+        Keychain errors: nothing was changed.
         """
         if not reason.strip():
             raise UsageError("Give a reason.", next='capcli history accept --reason "..."')

@@ -206,8 +206,8 @@ class GoingLive:
     def complete(self, *, pin: str, phrase: str, approval: Approval) -> None:
         """Unlock live on this computer, or change who approves there.
 
-        Raises LiveLocked (steps are open), PinMissing, PinWrong, NotConfirmed, JournalAltered, and the
-        Keychain errors: then it stays as it was.
+        Raises LiveLocked, PinMissing, PinWrong, NotConfirmed, JournalAltered, the Keychain errors: unchanged
+        then.
         """
         left = [step.value for step in self.open_steps() if step is not Step.PHRASE]
         if left:

@@ -23,7 +23,7 @@ _STAYS = "Closing, cancelling and tightening a stop are still possible."
 class HaltShown(Struct, frozen=True):
     """Whether new risk is halted, for every environment and account here; since when, by whom, and why.
 
-    `orders` are the deal ids of working orders that can still fill: a halt does not cancel them.
+    `orders` are working orders (deal ids) that can still fill: a halt does not cancel them.
     """
 
     halted: bool
@@ -54,12 +54,10 @@ class Halting:
         self._pid = pid
 
     def halt(self, reason: str = "", *, by: str, waiting: Waiting | None = None) -> Reply[HaltShown]:
-        """Let nobody send anything that adds risk from now on, what was confirmed before included.
+        """Refuse everything that adds risk from now on, what was confirmed before included. Mandates end.
 
-        Halting twice leaves the first halt as it is. Every mandate ends with it, for good. `waiting` cancels
-        what those have waiting, and is asked for the orders that can still fill,
-        once it is halted; nothing that goes wrong there undoes that. Problem STATE_FOLDER: no file took it,
-        so that this process alone is halted.
+        A second halt leaves the first as it is. `waiting` cancels the mandates' working orders and reads the
+        others; its failure does not undo the halt. Problem STATE_FOLDER: only this process is halted.
         """
         mine = Halt(self._clock(), by, self._pid, tidy(reason))
         before = self._switch.read()

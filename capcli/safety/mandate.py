@@ -36,8 +36,7 @@ _UNDER_CONFIRM = (
 class MandateRow(Struct, frozen=True):
     """One mandate. `risk` (of one order), `total_risk` and `charged` are in `currency`.
 
-    `charged` is what is lost, was paid in costs, or is at stake at the stops; None where it was not read: the
-    mandate ended, or is for another environment or account.
+    `charged` is lost, paid in costs, or at stake at the stops; None where it was not read.
     """
 
     mandate_id: str
@@ -58,9 +57,9 @@ class MandateRow(Struct, frozen=True):
 
 
 class MandatesFound(Struct, frozen=True):
-    """The mandates that are in force, and those that ended in the last 24 hours.
+    """The mandates in force, and those that ended in the last 24 hours.
 
-    `approval` is who approves orders here: confirm or human. Under confirm no mandate counts.
+    Under `approval` confirm none counts.
     """
 
     mandates: tuple[MandateRow, ...]
@@ -181,7 +180,7 @@ class Mandates:
         return Terms(mandate, text)
 
     def grant(self, terms: Terms) -> Reply[MandateGranted]:
-        """Put a mandate into force and write the secret that its client needs.
+        """Put a mandate into force and write its client's secret.
 
         Raises NameTaken, JournalUnreadable, StateFolderUnusable: then none is in force.
         """

@@ -114,7 +114,7 @@ class MandatePermits:
     def permit(self, asked: Asked, opening: Opening | None, tightening: Tightening | None) -> Spend | Outside:
         """Return the use of the mandate that covers a request, or why none does.
 
-        Called inside the account's lock for what opens something.
+        Called inside the account lock.
         """
         try:
             known = secret_hash(self._secret())

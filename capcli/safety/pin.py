@@ -68,9 +68,9 @@ class Pin:
             self._keeper.save(PinHash(_hashed(text, salt, _N, _R, _P), salt, _N, _R, _P))
 
     def check(self, text: str) -> None:
-        """Let the right PIN pass. Raises PinMissing, PinWrong, and the Keychain errors.
+        """Let the right PIN pass; five wrong in a row halt, then one try a minute.
 
-        Five wrong ones in a row halt; after that one try a minute is looked at.
+        Raises PinMissing, PinWrong, and the Keychain errors.
         """
         with self._turn():
             kept = self._keeper.load()

@@ -30,10 +30,7 @@ def require_trading(policy: Policy, action: str) -> None:
 
 
 def require_way_out(policy: Policy, action: str, command: str, *, person: bool) -> None:
-    """Let a person at a terminal close and cancel whatever the switch says; others as `require_trading`.
-
-    `command` is what that person types.
-    """
+    """As `require_trading`, but a person at a terminal may close and cancel all the same, by `command`."""
     if person:
         return
     try:

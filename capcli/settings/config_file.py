@@ -55,8 +55,8 @@ def read_profile(
 ) -> Profile:
     """Return the profile asked for, else the file's default_profile, else `main` (empty when there is none).
 
-    Raises ConfigError for a broken file and, unless `new`, for a profile that the file does not have; where
-    `refuse` only notes that, what cannot be read is left out.
+    Raises ConfigError for a broken file and, unless `new`, a missing profile; where `refuse` only notes that,
+    what cannot be read is left out.
     """
     if wanted is not None and not _PROFILE.fullmatch(wanted):
         raise UsageError(f"--profile is {shown(wanted)}. Allowed: {_PROFILE_FORM}. Nothing was sent.")

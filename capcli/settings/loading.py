@@ -89,9 +89,8 @@ def load(
 ) -> Settings:
     """Read every setting; the keywords are the global options as typed. `new_profile` is for `login`.
 
-    Raises UsageError for a bad option, SettingUnknown, SettingInvalid, NotEnforced and ConfigError. For the
-    `way_out` those of settings that it does not use are in `faults`; EnvironmentUnknown where one that
-    cannot be read may name the environment.
+    Raises UsageError, SettingUnknown, SettingInvalid, NotEnforced and ConfigError. On the `way_out` those of
+    settings that it does not use are in `faults`; EnvironmentUnknown where one may name the environment.
     """
     faults: list[CapcliError] = []
     refuse: Refuse = faults.append if way_out else refuse_at_once
@@ -108,9 +107,9 @@ def load(
 
 
 def check_profile(chosen: Profile, key: str, value: str) -> None:
-    """Refuse a value that would stop every command with this profile, for what stands beside it there.
+    """Refuse a value that would stop every command with this profile. Raises SettingInvalid.
 
-    Raises SettingInvalid. A profile that stops them already may be on its way to be mended.
+    A profile that stops them already may be on its way to be mended.
     """
     try:
         _loaded({}, chosen)

@@ -20,14 +20,13 @@ CREDENTIAL_NAMES = tuple(name + ending for name in CREDENTIALS for ending in (""
 
 
 class Setting(Struct, frozen=True):
-    """One setting.
+    """One setting. While `enforced` is false its rule is not built, and only the default is accepted.
 
-    While `enforced` is false its rule is not built, and anything but the default is refused.
     A profile's value of a `bound` setting counts only in the profile's own env: a demo profile must not
-    switch live trading on, nor send live credentials to another host.
-    The way out (close, cancel, flatten) goes on beside a bad value: with `if_bad` where there is one, else
-    with the default. A bad value of a `vital` setting stops it too: it says where it closes, or whether.
-    A `limit` holds back new risk.
+    switch live trading on, nor send live credentials to another host. The way out (close, cancel, flatten)
+    goes on beside a bad value, with `if_bad` or the default, but not of a `vital` one, which says where it
+    closes, or whether. A `limit` holds back new risk. A `private` one may hold an address or a token: it is
+    not repeated.
     """
 
     name: str
@@ -44,7 +43,6 @@ class Setting(Struct, frozen=True):
     limit: bool = False
     write: Callable[[Any], str] = values.written
     private: bool = False
-    """Its text may hold an address or a token: it is repeated nowhere."""
 
     @property
     def key(self) -> str:

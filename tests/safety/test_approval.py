@@ -177,13 +177,13 @@ def test_an_expired_code_approves_nothing(human: Seat) -> None:
 
 
 def test_an_unknown_code_approves_nothing(human: Seat) -> None:
-    assert refusal(lambda: human.app.approvals.look("nope")).code == "APPROVAL_UNKNOWN"
+    assert refusal(lambda: human.app.approvals.found("nope")).code == "APPROVAL_UNKNOWN"
 
 
 def test_a_code_is_read_in_any_case_and_kept_nowhere(human: Seat) -> None:
     error = waits(lambda: human.execute(human.preview().preview_id))
     code = error.approval_code
-    assert human.app.approvals.look(f" {code[:3].lower()}-{code[3:]} ".replace("0", "o").replace("1", "l"))
+    assert human.app.approvals.found(f" {code[:3].lower()}-{code[3:]} ".replace("0", "o").replace("1", "l"))
     record = human.app.journal.approvals(code_hash(code))[0]
     assert code not in repr(record)
 
@@ -349,7 +349,7 @@ def test_a_claim_without_an_approval_left_leaves_the_preview_ready(
 def test_another_environment_does_not_sign(human: Seat) -> None:
     error = waits(lambda: human.execute(human.preview().preview_id))
     demo = Seat(human.home, human.time, number=1, CAP_ENV="demo")
-    elsewhere = refusal(lambda: demo.app.approvals.look(error.approval_code))
+    elsewhere = refusal(lambda: demo.app.approvals.found(error.approval_code))
     demo.close()
     assert (elsewhere.code, elsewhere.next) == (
         "APPROVAL_ELSEWHERE",
