@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from decimal import Decimal
-from typing import Any
+from functools import partial
+from typing import TypeVar
 
 from msgspec import Struct, field
 
@@ -21,7 +22,6 @@ from capcli.errors import (
     ChecksFailed,
     DemoOnly,
     Exit,
-    MayBeLive,
     OrderNotConfirmed,
     Problem,
     UsageError,
@@ -37,11 +37,14 @@ from capcli.safety.trading_gate import require_trading
 from capcli.trading.mutation import refusal
 
 MOST = Decimal(400000)
+_READ = "capcli accounts preferences"
 _LOOKS_S = (0.0, 0.3, 0.7, 1.5)
 _LIMITS = (
     "Documented limits: from -400,000 to 400,000 at a time (below 0 withdraws), at most 100,000 on the "
     "account afterwards, 100 a day."
 )
+
+T = TypeVar("T")
 
 
 class LeverageRow(Struct, frozen=True):
@@ -98,11 +101,12 @@ class Wanted(Struct, frozen=True):
 
 
 class _Words(Struct, frozen=True):
-    """How one of these mutations is told when the broker refuses it."""
+    """What is said of one of these mutations: its name, what stays if it is refused, and two commands."""
 
     name: str
     unchanged: str
     command: str
+    read: str
 
 
 class AccountChanges:
@@ -147,23 +151,20 @@ class AccountChanges:
             _check(wanted, before)
             refuse_while_halted(self._context.halt, "The change of preferences")
             if wanted.seen_in(before):
-                return _set(
-                    before, account_id, "Nothing to change: it is set that way already. Nothing was sent."
-                )
+                same = "Nothing to change: it is set that way already. Nothing was sent."
+                return _set(before, account_id, same)
             effects = _effects(wanted, before)
             self._confirm(effects, f"{wanted.command} --confirm", confirmed=confirmed)
             return self._prefer(wanted, account_id, effects)
 
     def _prefer(self, wanted: Wanted, account_id: str, effects: str) -> Reply[PreferencesSet]:
-        words = _Words("The change of preferences", "The preferences are as before.", wanted.command)
+        words = _Words("The change of preferences", "The preferences are as before.", wanted.command, _READ)
         shown = self._asked("Change preferences", effects, account_id)
         request = self._context.broker.requests.set_preferences(wanted.hedging, wanted.leverages)
         answer = self._send(request, account_id, shown)
         self._context.broker.forget_preferences()
         self._require_taken(answer, words, lambda: self._why_not(wanted))
-        now = self._seen(self._context.broker.preferences, wanted.seen_in)
-        if now is None:
-            raise _unseen(words.name, "capcli accounts preferences", answer)
+        now = self._seen(words, answer, self._context.broker.preferences, wanted.seen_in)
         if wanted.seen_in(now):
             return _set(now, account_id, f"{_lead(answer)} {effects}", sent=True)
         leverages = "".join(f", {name} {short(one.current)}" for name, one in now.leverages.items())
@@ -171,14 +172,8 @@ class AccountChanges:
             f"The change of preferences was sent, but the account shows something else ({_detail(answer)}). "
             f"Now: hedging {_on(now.hedging)}{leverages}. Setting them again is safe."
         )
-        problem = Problem(
-            "PREFERENCES_UNKNOWN",
-            message,
-            int(Exit.MAY_BE_LIVE),
-            next="capcli accounts preferences",
-            retry_safe=True,
-            assistant_error=False,
-        )
+        code, exit_code = "PREFERENCES_UNKNOWN", int(Exit.MAY_BE_LIVE)
+        problem = Problem(code, message, exit_code, next=_READ, retry_safe=True, assistant_error=False)
         return _set(now, account_id, message, problem, sent=True)
 
     def _why_not(self, wanted: Wanted) -> str:
@@ -215,21 +210,20 @@ class AccountChanges:
             return self._top_up(amount, before, what)
 
     def _top_up(self, amount: Decimal, before: Account, what: str) -> Reply[ToppedUp]:
-        words = _Words("The top-up", f"The money is as before. {_LIMITS}", top_up_command(amount))
+        unchanged, command = f"The money is as before. {_LIMITS}", top_up_command(amount)
+        words = _Words("The top-up", unchanged, command, "capcli accounts")
         shown = self._asked(what, "", before.account_id)
         answer = self._send(self._context.broker.requests.top_up(amount), before.account_id, shown)
         self._require_taken(answer, words, lambda: "")
         wanted = EXACT.add(before.cash, amount)
-        now = self._seen(lambda: self._account(before.account_id), lambda account: account.cash == wanted)
-        if now is None:
-            raise _unseen(words.name, "capcli accounts", answer)
+        read = partial(self._account, before.account_id)
+        now = self._seen(words, answer, read, lambda account: account.cash == wanted)
         if now.cash == wanted:
             sentence = f"{_lead(answer)} {_moved(amount, before, 'Put', 'Took')}: {now.cash:,f} now."
             return _topped(amount, before, now, sentence)
         sentence = (
-            f"The top-up was sent, but the cash balance does not show it ({_detail(answer)}): it was"
-            f" {before.cash:,f} "
-            f"{before.currency} and is {now.cash:,f} now. Check again before you repeat it."
+            f"The top-up was sent, but the cash balance does not show it ({_detail(answer)}): it was "
+            f"{before.cash:,f} {before.currency} and is {now.cash:,f} now. Check again before you repeat it."
         )
         return _topped(amount, before, now, sentence, done=False)
 
@@ -290,8 +284,8 @@ class AccountChanges:
                 raise BrokerRefused(message, next=words.command, broker_code=code)
             raise error
 
-    def _seen(self, read: Callable[[], Any], done: Callable[[Any], bool]) -> Any:
-        """Read back a few times until it is as asked; None when it could not be read."""
+    def _seen(self, words: _Words, answer: Answer, read: Callable[[], T], done: Callable[[T], bool]) -> T:
+        """Read back a few times until it is as asked. Raises ChangeUnseen when it could not be read."""
         found = None
         for pause in _LOOKS_S:
             self._context.sleep(pause)
@@ -299,6 +293,12 @@ class AccountChanges:
                 found = read()
             if found is not None and done(found):
                 break
+        if found is None:
+            raise ChangeUnseen(
+                f"{words.name} was sent ({_detail(answer)}), and the result could not be read. Check before "
+                "you repeat it.",
+                next=words.read,
+            )
         return found
 
 
@@ -309,11 +309,11 @@ def _check(wanted: Wanted, found: Preferences) -> None:
         if offered is None:
             listed = ", ".join(sorted(found.leverages))
             said = f"This account has no class {name}; it has {listed}. Nothing was sent."
-            raise ChecksFailed(said, next="capcli accounts preferences", failed=["class"])
+            raise ChecksFailed(said, next=_READ, failed=["class"])
         if value not in offered.available:
             allowed = ", ".join(map(short, offered.available))
             said = f"The leverage of {name} is one of {allowed}, not {short(value)}. Nothing was sent."
-            raise ChecksFailed(said, next="capcli accounts preferences", failed=["leverage"])
+            raise ChecksFailed(said, next=_READ, failed=["leverage"])
 
 
 def _effects(wanted: Wanted, before: Preferences) -> str:
@@ -389,10 +389,3 @@ def _topped(
         "TOPUP_UNKNOWN", sentence, int(Exit.MAY_BE_LIVE), next="capcli accounts", assistant_error=False
     )
     return Reply(with_fields_of(now, ToppedUp, **facts), now.account_id, None if done else problem)
-
-
-def _unseen(name: str, command: str, answer: Answer) -> MayBeLive:
-    return ChangeUnseen(
-        f"{name} was sent ({_detail(answer)}), and the result could not be read. Check before you repeat it.",
-        next=command,
-    )
