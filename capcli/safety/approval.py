@@ -118,7 +118,7 @@ class Approvals:
     ) -> None:
         """`mandate` judges a request by this client's mandate; None without one.
 
-        At a terminal nothing is announced, and a denial does not keep the person from it: they are asked there.
+        At a terminal nothing is announced, and a denial does not keep the person from it, who is asked there.
         """
         self._context = context
         self.mode = context.approval
