@@ -21,7 +21,6 @@ from capcli.errors import (
     ChecksFailed,
     Exit,
     PreviewElsewhere,
-    PreviewExpired,
     PreviewUnknown,
     Problem,
     Refused,
@@ -35,7 +34,8 @@ from capcli.safety.approval_text import order_told
 from capcli.safety.trading_gate import require_confirmation, require_trading
 from capcli.trading.amend_order import ORDERS, OrderAmendment, order_amendments
 from capcli.trading.amend_plan import Plan
-from capcli.trading.snapshot import clock_fault, life_fault, order_rules
+from capcli.trading.sending import clock_fault, expired, life_fault
+from capcli.trading.snapshot import order_rules
 
 
 class Dropped(Struct, frozen=True):
@@ -166,7 +166,7 @@ class OrderUpdates:
         with about(record.account_id, lambda: {"preview_id": record.preview_id}):
             if context.journal.attempt_of(record.preview_id) is None:
                 if why := life_fault(context, record):
-                    raise _expired(record, why, again)
+                    raise expired(record, why, again)
                 require_trading(context.policy, "The update")
                 needed, command = self._context.confirmation_needed, f"capcli orders amend {deal_id}"
                 require_confirmation(context.policy, confirmed=confirmed, needed=needed, command=command)
@@ -177,7 +177,7 @@ class OrderUpdates:
                 if active_on(context.broker, record.account_id) != record.account_id:
                     raise _elsewhere(record, f"account {record.account_id}")
                 if why := clock_fault(context, record):
-                    raise _expired(record, why, again)
+                    raise expired(record, why, again)
                 plan = self._amendments.plan(deal_id, document.change, record.account_id)
                 if self._request(plan).body != record.body:
                     raise ChecksFailed(
@@ -270,10 +270,6 @@ def _as_distances(change: Change, distance: Callable[[Decimal], Decimal]) -> Cha
         return ExitOrder(ExitForm.DISTANCE, distance(one.value))
 
     return replace(change, stop=turned(change.stop), limit=turned(change.limit))
-
-
-def _expired(record: PreviewRecord, why: str, again: str) -> Refused:
-    return PreviewExpired(f"{record.preview_id} {why} Nothing was sent. Make a new preview.", next=again)
 
 
 def _elsewhere(record: PreviewRecord, whose: str) -> Refused:

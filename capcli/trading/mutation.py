@@ -29,7 +29,7 @@ from capcli.reply import about
 from capcli.safety.approval import LIFE
 from capcli.safety.approval_text import request_text
 from capcli.safety.trading_gate import permit_one_way_out
-from capcli.trading.snapshot import CalledOff, Start, failed_after
+from capcli.trading.sending import CalledOff, Start, answer_facts, failed_after
 
 if TYPE_CHECKING:
     from capcli.domain.mandate import Permit, Tightening
@@ -138,15 +138,7 @@ class Mutations:
 
     def record(self, attempt: AttemptRecord, state: AttemptState, answer: Answer, **facts: Any) -> None:
         """Commit a verdict with what the broker answered."""
-        said: dict[str, Any] = {
-            "http_status": answer.status,
-            "deal_reference": answer.deal_reference,
-            "error_code": answer.error_code,
-            "retry_after_s": answer.retry_after_s,
-            "last_byte_at": answer.last_byte_at,
-            "note": answer.detail,
-        }
-        self.move(attempt, state, **(said | facts))
+        self.move(attempt, state, **(answer_facts(answer) | facts))
 
     def unrecorded(self, attempt: AttemptRecord) -> tuple[str, ...]:
         """Say what could not be recorded of an attempt."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from hashlib import sha256
 
@@ -10,12 +10,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from capcli import ids as typed
-from capcli.context import AccountSnapshot, active_on
+from capcli.context import AccountSnapshot, Context, active_on
 from capcli.domain.account import Position
 from capcli.domain.approval import Asked
-from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence, PreviewRecord, PreviewState
+from capcli.domain.attempt import AttemptState, Evidence, PreviewRecord, PreviewState
 from capcli.domain.check_input import CheckInput
-from capcli.domain.effect import Effect, gain
+from capcli.domain.effect import gain
 from capcli.domain.market import Side
 from capcli.domain.money import EXACT, FINE, floor_to, percent_of, plain, short
 from capcli.domain.numbers import gained
@@ -25,7 +25,6 @@ from capcli.domain.stored_order import StoredOrder, read_order, read_sizes, writ
 from capcli.errors import (
     CapcliError,
     ChecksFailed,
-    DuplicateOrder,
     Exit,
     JournalAltered,
     JournalUnreadable,
@@ -43,15 +42,14 @@ from capcli.safety.approval import LIFE
 from capcli.safety.approval_text import opened_told, request_text
 from capcli.safety.trading_gate import require_confirmation, require_trading
 from capcli.trading.close import brokers_figure
-from capcli.trading.execute import Executions
 from capcli.trading.exit_orders import require
 from capcli.trading.exit_text import part_lines
+from capcli.trading.sending import SendOnce
 from capcli.trading.snapshot import check_input, order_rules, take_snapshot
 
 # Nobody else is told its id, and it is claimed at once: whatever ends in between leaves nothing to execute.
 _WHOLE = Decimal(100)
-_LIFE = timedelta(seconds=5)
-_SLOWEST = timedelta(days=1)
+_PREVIEW_LIFE = timedelta(seconds=5)
 _ONCE = "Do not send it again: look at the position."
 _RULES = (Rule.MARKET_OPEN, Rule.SIZE_RANGE, Rule.SIZE_STEP)
 
@@ -98,8 +96,12 @@ class _Part(Struct, frozen=True):
     case: CheckInput
 
 
-class Reductions(Executions):
+class Reductions:
     """Closes parts of positions, on accounts where opposite orders reduce each other."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._sender = SendOnce(context)
 
     def reduce(
         self,
@@ -188,7 +190,9 @@ class Reductions(Executions):
         told = _reduction(reply.data, deal_id, before, size, None, None, problem)
         return Reply(told, attempt.account_id, problem)
 
-    def _require_netting(self, deal_id: str) -> None:
+    @contextmanager
+    def _checked_part(self, deal_id: str, size: Decimal, *, again: bool) -> Iterator[_Part]:
+        """Lend a partial close that passed every check, while nobody else changes the account."""
         # API page 9.4: with hedging an opposite order would open a second position beside the first.
         if self._context.broker.preferences().hedging:
             raise Refused(
@@ -196,11 +200,6 @@ class Reductions(Executions):
                 "be closed. Nothing was sent. Closing all of it is possible.",
                 next=f"capcli close {deal_id}",
             )
-
-    @contextmanager
-    def _checked_part(self, deal_id: str, size: Decimal, *, again: bool) -> Iterator[_Part]:
-        """Lend a partial close that passed every check, while nobody else changes the account."""
-        self._require_netting(deal_id)
         with placing(self._context, deal_id, _command(deal_id, size)):
             position = self._context.broker.position(deal_id)
         account_id = self._context.broker.account_id or ""
@@ -216,7 +215,7 @@ class Reductions(Executions):
         """Look at the whole book inside the lock, and let pass only what can do nothing but reduce."""
         request = OrderRequest(position.epic, position.side.opposite, size)
         active_on(self._context.broker, account_id)
-        refuse_while_order_unresolved(self._context, self._reconciler, account_id, position.epic)
+        refuse_while_order_unresolved(self._context, self._sender.reconciler, account_id, position.epic)
         snapshot = take_snapshot(
             self._context, request, with_orders=True, account_id=account_id, opening=False
         )
@@ -225,9 +224,15 @@ class Reductions(Executions):
         require(case, *_RULES)
         order = StoredOrder(request, None, case.figures.entry, None, None)
         preview = self._preview(order, account_id)
-        self._refuse_same_again(preview, target, size, again=again)
-        self._require_room(_command(target.deal_id, size))
-        self._require_same(account_id, position)
+        command = _command(target.deal_id, size)
+        self._sender.refuse_twin(preview, command, again=again, from_end=True)
+        self._sender.require_room(command)
+        # One of those reads may have found the session renewed elsewhere, on another account.
+        if (active := self._context.broker.account_id) != account_id:
+            raise Refused(
+                f"{position.deal_id} is on account {account_id}, this is {active}. Nothing was sent.",
+                next=f"capcli positions {position.deal_id} --account {account_id}",
+            )
         return _Part(target, preview, order, snapshot, case)
 
     def _send_part(self, part: _Part, *, wait_s: float, begun: Callable[[str], None]) -> Reply[Reduction]:
@@ -238,9 +243,11 @@ class Reductions(Executions):
         permit = self._context.approvals.permit(asked)
         self._context.journal.save_preview(preview)
         begun(preview.preview_id)
-        with about(account_id, lambda: self._known(preview)):
+        with about(account_id, lambda: self._sender.known(preview)):
             baseline = write_baseline(snapshot.positions, snapshot.orders, part.case.effect)
-            reply = self._claim_and_send(preview, part.order, baseline, wait_s, permit=permit, risk=None)
+            reply = self._sender.claim_and_send(
+                preview, part.order, baseline, wait_s, permit=permit, risk=None
+            )
             self._context.approvals.sent(permit, asked, reply.data.attempt_id)
             return self._told(reply, part.target, part.order.request.size)
 
@@ -261,33 +268,6 @@ class Reductions(Executions):
             expires_at=preview.created_at + LIFE,
         )
 
-    def _require_same(self, account_id: str, position: Position) -> None:
-        # One of those reads may have found the session renewed elsewhere, on another account.
-        if (active := self._context.broker.account_id) != account_id:
-            raise Refused(
-                f"{position.deal_id} is on account {account_id}, this is {active}. Nothing was sent.",
-                next=f"capcli positions {position.deal_id} --account {account_id}",
-            )
-
-    def _refuse_same_again(
-        self, preview: PreviewRecord, target: Position, size: Decimal, *, again: bool
-    ) -> None:
-        try:
-            self._refuse_twin(preview, again=again)
-        except DuplicateOrder as error:
-            raise DuplicateOrder(
-                error.message,
-                next=f"{_command(target.deal_id, size)} --again --confirm",
-                **error.details,
-            ) from None
-
-    def _lately(self, preview: PreviewRecord, since: datetime) -> Iterator[AttemptRecord]:
-        """Count from the end of an attempt: who was told to wait for a slow one asks again after that."""
-        for other in super()._lately(preview, since - _SLOWEST):
-            ended = self._context.journal.moved_at(other.attempt_id)
-            if max(filter(None, (other.sent_at, ended))) >= since:
-                yield other
-
     def _preview(self, order: StoredOrder, account_id: str) -> PreviewRecord:
         method, path, body = self._context.broker.requests.open_order(order.request, None)
         now = self._context.clock()
@@ -305,17 +285,28 @@ class Reductions(Executions):
             quote=plain(order.entry).encode(),
             state=PreviewState.READY,
             created_at=now,
-            expires_at=now + _LIFE,
+            expires_at=now + _PREVIEW_LIFE,
         )
 
     def _told(self, reply: Reply[Execution], target: Position, size: Decimal) -> Reply[Reduction]:
         """Read the book back: it alone tells what an opposite order did."""
-        done = reply.data
-        if done.state in {AttemptState.UNKNOWN, AttemptState.ACKED}:
-            reply = self._settled(reply)
-            done = reply.data
-        left, opened = self._aftermath(target)
-        problem = reply.problem
+        if reply.data.state in {AttemptState.UNKNOWN, AttemptState.ACKED}:
+            # The answer may be lost and the reduction there to be seen.
+            self._context.sleep(0.3)
+            attempt = self._context.journal.attempt(reply.data.attempt_id)
+            preview = self._context.journal.preview(reply.data.preview_id)
+            if attempt is not None and preview is not None:
+                settled = self._sender.reconciler.settle(attempt)
+                if settled.state is not attempt.state:
+                    reply = execution_reply(settled, read_order(preview.document), replayed=True)
+        done, problem = reply.data, reply.problem
+        left, opened = None, None
+        with suppress(CapcliError):
+            book = self._context.broker.positions()
+            left = next((row.size for row in book if row.deal_id == target.deal_id), Decimal(0))
+            # No deal of that side was open before it: `reducible` refuses that.
+            against = (row for row in book if (row.epic, row.side) == (target.epic, target.side.opposite))
+            opened = next(against, None)
         if done.state is AttemptState.LANDED:
             problem = _fault(target, size, done.size, left, opened)
         elif problem is not None and done.state not in {AttemptState.UNKNOWN, AttemptState.ACKED}:
@@ -323,38 +314,27 @@ class Reductions(Executions):
             problem = replace(problem, next=_command(target.deal_id, size))
         told = _reduction(done, target.deal_id, target.size, size, left, opened, problem)
         if problem is None:
-            told = _with_result(told, done.effect, target, self._booked(done))
+            told = self._with_result(told, done, target)
         return Reply(told, reply.account_id, problem)
 
-    def _booked(self, done: Execution) -> Decimal | None:
-        """Return the broker's own figure, which the order's confirmation may have, as a close's does."""
-        broker, confirm = self._context.broker, None
+    def _with_result(self, told: Reduction, done: Execution, target: Position) -> Reduction:
+        """Say what the part brought: as the broker's confirmation has it, else reckoned at the fill."""
+        broker, effect, confirm = self._context.broker, done.effect, None
         with suppress(CapcliError):
             confirm = broker.confirm(done.deal_reference) if done.deal_reference else None
-        return brokers_figure(confirm, broker.account_currency)
-
-    def _settled(self, reply: Reply[Execution]) -> Reply[Execution]:
-        """Ask the reconciler once more: the answer may be lost and the reduction there to be seen."""
-        self._context.sleep(0.3)
-        attempt = self._context.journal.attempt(reply.data.attempt_id)
-        preview = self._context.journal.preview(reply.data.preview_id)
-        if attempt is None or preview is None:
-            return reply
-        settled = self._reconciler.settle(attempt)
-        return reply if settled.state is attempt.state else self._replay(settled, preview)
-
-    def _aftermath(self, target: Position) -> tuple[Decimal | None, Position | None]:
-        """Return what is left of the position, and a deal that this order opened, which it must not.
-
-        No deal of its side was open before it: `reducible` refuses that.
-        """
-        try:
-            book = self._context.broker.positions()
-        except CapcliError:
-            return None, None
-        left = next((row.size for row in book if row.deal_id == target.deal_id), Decimal(0))
-        opened = (row for row in book if row.epic == target.epic and row.side is target.side.opposite)
-        return left, next(opened, None)
+        booked = brokers_figure(confirm, broker.account_currency)
+        if effect is not None and effect.deals:
+            pl = gain(target, effect.deals[0].price, told.size)
+            told = replace(
+                told,
+                pl=pl,
+                currency=target.currency,
+                pl_account=effect.realised if booked is None else booked,
+                account_currency=effect.currency,
+                pl_pct=percent_of(pl, target.value_at_open * told.size / target.size, FINE),
+                pl_estimated=booked is None,
+            )
+        return replace(told, sentence=_sentence(told))
 
 
 @contextmanager
@@ -440,24 +420,6 @@ def _reduction(  # noqa: PLR0917  what was asked, what was seen, what is wrong
         next=problem.next if problem else f"capcli positions {deal_id}",
     )
     return told if problem else replace(told, sentence=_sentence(told))
-
-
-def _with_result(
-    told: Reduction, effect: Effect | None, target: Position, booked: Decimal | None
-) -> Reduction:
-    """Say what the part brought: as the broker booked it, else reckoned at the fill."""
-    if effect is not None and effect.deals:
-        pl = gain(target, effect.deals[0].price, told.size)
-        told = replace(
-            told,
-            pl=pl,
-            currency=target.currency,
-            pl_account=effect.realised if booked is None else booked,
-            account_currency=effect.currency,
-            pl_pct=percent_of(pl, target.value_at_open * told.size / target.size, FINE),
-            pl_estimated=booked is None,
-        )
-    return replace(told, sentence=_sentence(told))
 
 
 def _sentence(told: Reduction) -> str:

@@ -4,7 +4,6 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
-from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import asdict, replace
@@ -17,13 +16,13 @@ from capcli.domain.attempt import PreviewRecord, PreviewState
 from capcli.domain.check_input import CheckInput
 from capcli.domain.commands import SOME_TIME, preview_command
 from capcli.domain.effect import Effect
-from capcli.domain.market import Market, MarketStatus, Quote, Resolution, Side
+from capcli.domain.market import MarketStatus, Quote, Resolution, Side
 from capcli.domain.money import Money, plain, short
 from capcli.domain.opened import opened_figures
 from capcli.domain.order import ExitForm, Kind, OrderRequest
 from capcli.domain.policy import Check, Rule, evaluate
 from capcli.domain.risk import Risk, Sizing, sized
-from capcli.domain.sizing import ExitFigures, Figures, Overnight, estimated_entry
+from capcli.domain.sizing import ExitFigures, Overnight, estimated_entry
 from capcli.domain.stored_order import StoredOrder, write_order
 from capcli.domain.unusual import Caution, CautionInput, Unusual, cautions
 from capcli.errors import CapcliError, ChecksFailed, Exit, Problem, Refused, RiskTooSmall, UsageError
@@ -115,20 +114,12 @@ class Previews:
         if risk is not None:
             check_risk(request, risk)
         settled = self.settle_first()
-        snapshot, day_range = self._look(request)
-        return self.of_scene(snapshot, request, risk=risk, day_range=day_range, settled=settled)
-
-    def _look(self, request: OrderRequest) -> tuple[AccountSnapshot, Decimal | None]:
-        """Take the look of a preview; without a stop also at how far the market moves in a day."""
-        context = self._context
-        if request.stop is not None:
-            return take_snapshot(context, request, with_orders=False), None
-        snapshot: AccountSnapshot
-        day_range: Decimal | None
         snapshot, day_range = together(
-            lambda: take_snapshot(context, request, with_orders=False), lambda: self._day_range(request.epic)
+            lambda: take_snapshot(self._context, request, with_orders=False),
+            # How far the market moves in a day, for a warning where there is no stop.
+            lambda: None if request.stop else self._day_range(request.epic),
         )
-        return snapshot, day_range
+        return self.from_snapshot(snapshot, request, risk=risk, day_range=day_range, settled=settled)
 
     def _day_range(self, epic: str) -> Decimal | None:
         """Return the average range of a day, read once a day: it is for a warning only."""
@@ -158,7 +149,7 @@ class Previews:
                 )
         return ()
 
-    def of_scene(
+    def from_snapshot(
         self,
         snapshot: AccountSnapshot,
         request: OrderRequest,
@@ -167,10 +158,15 @@ class Previews:
         day_range: Decimal | None = None,
         settled: tuple[Caution, ...] = (),
     ) -> Reply[Preview]:
-        """Check and store an order by a look that was just taken."""
+        """Check and store an order by a snapshot that was just taken."""
         entry = estimated_entry(request, snapshot.market)
         request = placed(request, entry, snapshot.rules.price_step)
-        order_type = _order_type(request, snapshot.market)
+        order_type = None
+        if request.trigger is not None:
+            # As asked, else LIMIT for a better price, STOP for a worse one.
+            below = request.trigger.level < snapshot.market.quote.entry(request.side)
+            better = below is (request.side is Side.BUY)
+            order_type = request.trigger.type or (OrderType.LIMIT if better else OrderType.STOP)
         case = check_input(self._context, snapshot, request, order_type)
         sizing = None
         if risk is not None:
@@ -202,7 +198,7 @@ class Previews:
             offer=quote.offer,
             price_at=quote.at,
             price_age_s=_age(broker_now, quote),
-            **_shared(opened_figures(case)),
+            **asdict(opened_figures(case)),
             sizing=sizing,
             effect=case.effect,
             checks=checks,
@@ -255,27 +251,30 @@ def sized_case(
 
     Raises RiskTooSmall with its arithmetic, and ChecksFailed when the stop limits no loss.
     """
-    request = unit.request
-    _check_currency(risk, snapshot.account.currency, request)
+    request, currency = unit.request, snapshot.account.currency
+    if risk.amount is not None and risk.amount.currency != currency:
+        # Nobody asked for a conversion.
+        here = Risk(amount=Money(risk.amount.amount, currency))
+        raise UsageError(
+            f"The risk is {risk.words}, and this account is kept in {currency}: give it in {currency} or in "
+            "percent. Nothing was sent.",
+            next=preview_command(request, risk=here),
+        )
     found = sized(risk, request, unit.figures, snapshot.rules)
     if found is None:
-        raise _no_loss_limited(unit)
+        side, stop = request.side, unit.figures.stop
+        where = "below" if side is Side.BUY else "above"
+        level = f", not at {plain(stop.level)}" if stop else ""
+        raise ChecksFailed(
+            f"A {side.value}'s stop belongs {where} the entry {plain(unit.figures.entry)}{level}: it limits "
+            "no loss, so no size can be worked out. Nothing was sent.",
+            next="capcli preview --help",
+            failed=[Rule.STOP.value],
+        )
     if found.least_pct is not None:
         raise _risk_too_small(request, unit.order_type, found.sizing, snapshot, found.least_pct)
     request = replace(request, size=found.size)
     return check_input(context, snapshot, request, unit.order_type), found.sizing
-
-
-def _no_loss_limited(unit: CheckInput) -> Refused:
-    side, stop = unit.request.side, unit.figures.stop
-    where = "below" if side is Side.BUY else "above"
-    level = f", not at {plain(stop.level)}" if stop else ""
-    return ChecksFailed(
-        f"A {side.value}'s stop belongs {where} the entry {plain(unit.figures.entry)}{level}: it limits no "
-        "loss, so no size can be worked out. Nothing was sent.",
-        next="capcli preview --help",
-        failed=[Rule.STOP.value],
-    )
 
 
 def _risk_too_small(
@@ -318,17 +317,6 @@ def check_risk(request: OrderRequest, risk: Risk) -> None:
         )
 
 
-def _check_currency(risk: Risk, currency: str, request: OrderRequest) -> None:
-    """Refuse an amount in money that the account does not keep: nobody asked for a conversion."""
-    if risk.amount is not None and risk.amount.currency != currency:
-        here = Risk(amount=Money(risk.amount.amount, currency))
-        raise UsageError(
-            f"The risk is {risk.words}, and this account is kept in {currency}: give it in {currency} or in "
-            "percent. Nothing was sent.",
-            next=preview_command(request, risk=here),
-        )
-
-
 def check_request(request: OrderRequest) -> None:
     """Refuse what no market could accept, before anything is read. Raises UsageError."""
     ids.epic(request.epic)
@@ -344,10 +332,6 @@ def check_request(request: OrderRequest) -> None:
         raise UsageError(
             f"The level must be above 0, not {request.trigger.level}.", next="capcli preview --help"
         )
-    _check_stop_kind(request)
-
-
-def _check_stop_kind(request: OrderRequest) -> None:
     # API page 6.4: trailing needs a distance and excludes guaranteed, which needs a stop.
     if request.trailing and request.guaranteed:
         raise UsageError("A stop is trailing or guaranteed, not both.", next="capcli preview --help")
@@ -363,21 +347,6 @@ def _check_stop_kind(request: OrderRequest) -> None:
         )
 
 
-def _order_type(request: OrderRequest, market: Market) -> OrderType | None:
-    """Return how a working order triggers: as asked, else LIMIT for a better price, STOP for a worse."""
-    if request.trigger is None:
-        return None
-    if request.trigger.type is not None:
-        return request.trigger.type
-    better_below = request.side is Side.BUY
-    below = request.trigger.level < market.quote.entry(request.side)
-    return OrderType.LIMIT if below is better_below else OrderType.STOP
-
-
-def _shared(figures: Figures) -> dict[str, Any]:
-    return asdict(figures)
-
-
 def _age(now: datetime, quote: Quote) -> Decimal | None:
     # The details of a market say when they were sent, not when its last price was made (API page 5.1): while
     # it trades that is the same, while it is closed nothing is known.
@@ -389,16 +358,19 @@ def _age(now: datetime, quote: Quote) -> Decimal | None:
 def _problem(preview: Preview, case: CheckInput) -> Problem | None:
     if preview.executable:
         return None
-    request = case.request
     reasons = "; ".join(check.words for check in preview.failed)
     # Where one of the user's own settings forbids it, the market's rules are no help.
     own = next((check.setting for check in preview.failed if check.setting), None)
+    remedy = f"capcli config get {own}" if own else f"capcli markets show {preview.epic}"
+    if own is None and [check.rule for check in preview.failed] == [Rule.GOOD_TILL]:
+        # A time is for the user to choose.
+        remedy = preview_command(case.request, preview.order_type, good_till=SOME_TIME)
     return Problem(
         code="CHECKS_FAILED",
         message=f"{len(preview.failed)} of {len(preview.checks)} checks failed, so this preview cannot be "
         f"executed. {reasons}",
         exit_code=int(Exit.REFUSED),
-        next=_unblocking(case) or (f"capcli config get {own}" if own else _remedy(preview, request)),
+        next=_unblocking(case) or remedy,
         retry_safe=True,
         details={"failed": [check.rule.value for check in preview.failed]},
     )
@@ -414,10 +386,3 @@ def _unblocking(case: CheckInput) -> str | None:
     if attempts := blocked.in_market if case.only_reduces else blocked.unresolved:
         return f"capcli reconcile {attempts[0]}"
     return "capcli resume" if blocked.halt and not case.only_reduces else None
-
-
-def _remedy(preview: Preview, request: OrderRequest) -> str:
-    """Return the command that helps: the market's rules, but for a time, which only the user can choose."""
-    if [check.rule for check in preview.failed] == [Rule.GOOD_TILL]:
-        return preview_command(request, preview.order_type, good_till=SOME_TIME)
-    return f"capcli markets show {preview.epic}"

@@ -76,7 +76,7 @@ class Proposal(Struct, frozen=True):
 class _Stop(Struct, frozen=True):
     """The stop of each side, and where it comes from."""
 
-    leg: ExitOrder
+    exit: ExitOrder
     rule: str
     atr: Decimal | None = None
 
@@ -106,35 +106,24 @@ class Proposals:
         Raises UsageError, EpicUnknown, RulesMissing, TooFewCandles, and with a side what a preview raises.
         Problem CHECKS_FAILED when the preview cannot be executed, or when neither side fits.
         """
-        leg = stop or ExitOrder(ExitForm.DISTANCE, ONE_UNIT)
-        draft = OrderRequest(epic, side or Side.BUY, ONE_UNIT, stop=leg, note=note, tag=tag)
+        any_stop = stop or ExitOrder(ExitForm.DISTANCE, ONE_UNIT)
+        draft = OrderRequest(epic, side or Side.BUY, ONE_UNIT, stop=any_stop, note=note, tag=tag)
         check_request(draft)
         check_risk(draft, risk)
-        settled = self._previews.settle_first()
-        snapshot, candles = self._look(draft, wants_candles=stop is None)
-        given = stop and _Stop(stop, "as given")
-        found = given or _by_range(snapshot, side, candles)
-        if side is None:
-            reply = self._both(snapshot, risk, found, draft, given=stop is not None)
-            return replace(reply, data=replace(reply.data, warnings=settled))
-        request = replace(draft, stop=found.leg)
-        reply = self._one(snapshot, request, risk, found)
-        return replace(reply, data=replace(reply.data, warnings=settled))
-
-    def _look(
-        self, draft: OrderRequest, *, wants_candles: bool
-    ) -> tuple[AccountSnapshot, tuple[Candle, ...]]:
-        context = self._context
-        if not wants_candles:
-            return take_snapshot(context, draft, with_orders=False), ()
+        settled, context = self._previews.settle_first(), self._context
         snapshot, candles = together(
             lambda: take_snapshot(context, draft, with_orders=False),
-            lambda: context.broker.candles(draft.epic, Resolution.HOUR, last=_BARS + 1),
+            lambda: context.broker.candles(epic, Resolution.HOUR, last=_BARS + 1) if stop is None else (),
         )
         now = context.broker.broker_time() or context.clock()
         # The last one is still forming (API page 11).
         closed = tuple(one for one in candles if one.time + Resolution.HOUR.span <= now)
-        return snapshot, closed
+        found = _Stop(stop, "as given") if stop else _by_range(snapshot, side, closed)
+        if side is None:
+            reply = self._both(snapshot, risk, found, draft, given=stop is not None)
+        else:
+            reply = self._one(snapshot, replace(draft, stop=found.exit), risk, found)
+        return replace(reply, data=replace(reply.data, warnings=settled))
 
     def _both(
         self, snapshot: AccountSnapshot, risk: Risk, found: _Stop, draft: OrderRequest, *, given: bool
@@ -143,8 +132,9 @@ class Proposals:
         proposal = _proposal(snapshot, risk, found, sides)
         fit = next((one.side for one in sides if one.refused is None), None)
         if fit is not None:
-            command = _command(draft, risk, fit, found.leg if given else None)
-            proposal = replace(proposal, next=command)
+            words = [f"capcli propose {draft.epic} --risk {risk.words} --{fit.value.lower()}"]
+            words += [found.exit.words("stop", plain)] * given
+            proposal = replace(proposal, next=" ".join([*words, *as_options(draft.note, draft.tag)]))
         refused = [f"{one.side.value}: {one.refused}" for one in sides if one.refused]
         problem = None
         if len(refused) == len(sides):
@@ -158,7 +148,7 @@ class Proposals:
         return Reply(proposal, snapshot.account_id, problem)
 
     def _side(self, snapshot: AccountSnapshot, side: Side, risk: Risk, found: _Stop) -> ProposedSide:
-        draft = OrderRequest(snapshot.market.epic, side, ONE_UNIT, stop=found.leg)
+        draft = OrderRequest(snapshot.market.epic, side, ONE_UNIT, stop=found.exit)
         unit = placed(draft, estimated_entry(draft, snapshot.market), snapshot.rules.price_step)
         case = check_input(self._context, snapshot, unit, None)
         try:
@@ -176,7 +166,7 @@ class Proposals:
         self, snapshot: AccountSnapshot, request: OrderRequest, risk: Risk, found: _Stop
     ) -> Reply[Proposal]:
         try:
-            reply = self._previews.of_scene(snapshot, request, risk=risk)
+            reply = self._previews.from_snapshot(snapshot, request, risk=risk)
         except CapcliError as error:
             raise error.about(snapshot.account_id) from None
         preview = reply.data
@@ -271,10 +261,3 @@ def _previewed(preview: Preview) -> ProposedSide:
         arithmetic=preview.sizing.arithmetic,
         refused=refused or None,
     )
-
-
-def _command(draft: OrderRequest, risk: Risk, side: Side, stop: ExitOrder | None) -> str:
-    words = [f"capcli propose {draft.epic} --risk {risk.words} --{side.value.lower()}"]
-    if stop is not None:
-        words.append(stop.words("stop", plain))
-    return " ".join([*words, *as_options(draft.note, draft.tag)])

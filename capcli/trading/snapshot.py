@@ -1,11 +1,9 @@
 """Gathers what the policy looks at: market, account, book and the day's orders, in one round of reads."""
 
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal, localcontext
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -17,32 +15,23 @@ from capcli.domain.account import (
     Position,
 )
 from capcli.domain.attempt import (
-    AttemptRecord,
     AttemptState,
-    PreviewRecord,
-    PreviewState,
-    has_outlived,
-    is_from_the_future,
 )
-from capcli.domain.check_input import Amends, Blocked, CheckInput, OpenRisk
-from capcli.domain.effect import AccountBook, Effect, effect_of
+from capcli.domain.check_input import Amends, Blocked, CheckInput
+from capcli.domain.effect import AccountBook, effect_of
 from capcli.domain.market import Market, MarketDetails, OrderRules
 from capcli.domain.money import EXACT
 from capcli.domain.order import Kind, OrderRequest
-from capcli.domain.sizing import Figures, figures
+from capcli.domain.sizing import figures
 from capcli.domain.stored_order import StoredOrder, read_order
 from capcli.errors import (
     CapcliError,
-    Halted,
-    Interrupted,
-    JournalUnreadable,
     RulesMissing,
 )
 from capcli.fanout import together
 from capcli.marketdata.conversion import conversion_rate, known_rates, rates_of
-from capcli.ports import AttemptBook, Broker, Journal
+from capcli.ports import Broker
 from capcli.reconcile.deal_account import active_account
-from capcli.safety.halt import refuse_while_halted
 from capcli.trading.open_risk import (
     Book,
     InFlightOrder,
@@ -53,34 +42,6 @@ from capcli.trading.open_risk import (
     orders_on,
     total_at_stops,
 )
-
-if TYPE_CHECKING:
-    pass
-
-
-def life_fault(context: Context, preview: PreviewRecord) -> str | None:
-    """Say why a preview cannot be used any more by this computer's clock and journal; None while it can."""
-    if preview.expires_at <= context.clock():
-        return f"expired at {preview.expires_at:%H:%M:%S}Z."
-    if preview.state is PreviewState.EXPIRED:
-        return "was made before the journal was accepted, so it is not known whether it was sent."
-    return None
-
-
-def clock_fault(context: Context, preview: PreviewRecord) -> str | None:
-    """Say why a preview is too old or too new by the broker's clock, which was just read; None if it is not.
-
-    The paper broker's market time can be faster than ours, so there only our own clock is held against it.
-    """
-    now, broker_now = context.clock(), context.broker.broker_time()
-    if is_from_the_future(preview, now, broker_now):
-        return (
-            f"was made at {preview.created_at:%H:%M:%S}Z by this computer's clock, and now it is "
-            f"{broker_now or now:%H:%M:%S}Z at the broker: the clock was ahead."
-        )
-    if context.env != "paper" and has_outlived(preview, broker_now):
-        return "has expired by the broker's clock."
-    return None
 
 
 def take_snapshot(
@@ -105,12 +66,21 @@ def take_snapshot(
         # Hedging decides what an opposite order does, so it is never an old answer.
         lambda: broker.preferences(fresh=opening),
     ]
-    more = _more_reads(context, with_orders=with_orders, opening=opening)
+    policy, now = context.policy, context.broker.broker_time() or context.clock()
+    limits = (policy.max_risk_pct, policy.max_total_risk_pct, policy.max_margin_pct)
+    # Each limit on the day costs one more read while it is set.
+    more: dict[str, Callable[[], Any]] = {}
+    if with_orders or any(limit is not None for limit in (policy.max_open_positions, *limits)):
+        more["orders"] = broker.orders
+    if opening and policy.max_orders_per_day is not None:
+        more["activity"] = lambda: broker.activity(broker_midnight(now), now)
+    if opening and policy.max_daily_loss is not None:
+        more["bookings"] = lambda: broker.transactions(broker_midnight(now), None)
     active, market, accounts, positions, preferences, *rest = together(*reads, *more.values())
     found = dict(zip(more, rest, strict=True))
     rules, account = order_rules(market), active_account(accounts, active)
     # An amendment needs the rates of other deals for the total at all stops alone.
-    counts_all = context.policy.max_total_risk_pct is not None
+    counts_all = policy.max_total_risk_pct is not None
     return AccountSnapshot(
         account_id=active,
         market=market,
@@ -123,6 +93,10 @@ def take_snapshot(
         rates=_rates(broker, market, account, positions if opening or counts_all else ()),
         bookings=found.get("bookings", ()),
     )
+
+
+# A send takes 35 s at most, and the wait for its confirmation 15 s.
+_UNDER_WAY = timedelta(seconds=60)
 
 
 def _rates(
@@ -138,25 +112,6 @@ def _rates(
         return rates_of(broker, (own, *others), target)
     except CapcliError:
         return known_rates(broker, others, target) | {own: conversion_rate(broker, own, target)}
-
-
-def _more_reads(context: Context, *, with_orders: bool, opening: bool) -> dict[str, Callable[[], Any]]:
-    """Return the reads that only some cases need: each limit on the day costs one while it is set."""
-    broker, policy = context.broker, context.policy
-    counts_waiting = policy.max_open_positions is not None
-    limits = (policy.max_risk_pct, policy.max_total_risk_pct, policy.max_margin_pct)
-    more: dict[str, Callable[[], Any]] = {}
-    if with_orders or counts_waiting or any(limit is not None for limit in limits):
-        more["orders"] = broker.orders
-    if opening and policy.max_orders_per_day is not None:
-        more["activity"] = lambda: broker.activity(broker_midnight(_now(context)), _now(context))
-    if opening and policy.max_daily_loss is not None:
-        more["bookings"] = lambda: broker.transactions(broker_midnight(_now(context)), None)
-    return more
-
-
-def _now(context: Context) -> datetime:
-    return context.broker.broker_time() or context.clock()
 
 
 def order_rules(market: MarketDetails) -> OrderRules:
@@ -191,7 +146,14 @@ def check_input(
     money = figures(request, snapshot.market, snapshot.account, rate, snapshot.preferences)
     there = AccountBook(snapshot.account, snapshot.positions, snapshot.preferences, snapshot.rates)
     effect = None if amends else effect_of(request, snapshot.market, money, there)
-    book = _book(context, snapshot)
+    in_flight: tuple[InFlightOrder, ...] = ()
+    if counts_in_flight(context.policy):
+        place = (context.env, context.broker.host, snapshot.account_id)
+        in_flight = in_flight_orders(context.journal, place, snapshot.positions, snapshot.orders)
+    book = Book(snapshot.positions, snapshot.orders, in_flight)
+    with localcontext(EXACT):
+        beside = open_risk(book, request, money, snapshot.bookings, apart)
+        total, bare = total_at_stops(book, snapshot.market, snapshot.rates, effect, apart)
     return CheckInput(
         policy=context.policy,
         request=request,
@@ -206,7 +168,7 @@ def check_input(
         order_type=order_type,
         reference_entry=previewed.entry if previewed else None,
         reference_effect=previewed.effect if previewed else None,
-        open_risk=_open_risk(snapshot, book, request, money, effect=effect, apart=apart),
+        open_risk=replace(beside, total_risk=total, total_unprotected=bare),
         amends=amends,
         effect=effect,
         hedging=snapshot.preferences.hedging,
@@ -218,69 +180,37 @@ def with_day(context: Context, snapshot: AccountSnapshot) -> AccountSnapshot:
     """Add what the day brought so far to a look, where a limit asks: only what adds risk waits for it."""
     if context.policy.max_daily_loss is None:
         return snapshot
-    return replace(snapshot, bookings=context.broker.transactions(broker_midnight(_now(context)), None))
+    midnight = broker_midnight(context.broker.broker_time() or context.clock())
+    return replace(snapshot, bookings=context.broker.transactions(midnight, None))
 
 
 def _blocked(context: Context, account_id: str, epic: str) -> Blocked:
     """Return what keeps every new order from being sent, as far as this computer knows it."""
-    held = context.halt.read()
-    unresolved = [
-        each
-        for each in context.journal.unresolved(context.env, context.broker.host, account_id)
-        if not _under_way(each, context.clock())
-    ]
-    fault = _journal_fault(context)
+    held, now, journal = context.halt.read(), context.clock(), context.journal
+    fault = None
+    try:
+        journal.require_intact()
+    except CapcliError as error:
+        # It was changed, or went back in time.
+        fault = error
+    unresolved, in_market = [], []
+    for attempt in journal.unresolved(context.env, context.broker.host, account_id):
+        sending = attempt.state in {AttemptState.CLAIMED, AttemptState.SENDING}
+        if sending and now - attempt.created_at < _UNDER_WAY:
+            # Another process is sending it right now: its end is a moment away.
+            continue
+        unresolved.append(attempt.attempt_id)
+        preview = journal.preview(attempt.preview_id or "") if attempt.kind.is_order else None
+        if preview is not None and read_order(preview.document).request.epic == epic:
+            in_market.append(attempt.attempt_id)
     return Blocked(
         halt=held.words if held is not None else None,
-        unresolved=tuple(each.attempt_id for each in unresolved),
-        in_market=tuple(each.attempt_id for each in unresolved if _is_order_in(epic, each, context.journal)),
+        unresolved=tuple(unresolved),
+        in_market=tuple(in_market),
         wait_s=context.broker.opening_wait_s(),
         journal=fault.message if fault else None,
         journal_next=fault.next if fault else None,
     )
-
-
-def _journal_fault(context: Context) -> CapcliError | None:
-    """Return why the journal sends no new risk: it was changed, or went back in time."""
-    try:
-        context.journal.require_intact()
-    except CapcliError as error:
-        return error
-    return None
-
-
-def _is_order_in(epic: str, attempt: AttemptRecord, journal: Journal) -> bool:
-    preview = journal.preview(attempt.preview_id) if attempt.kind.is_order and attempt.preview_id else None
-    return preview is not None and read_order(preview.document).request.epic == epic
-
-
-def _under_way(attempt: AttemptRecord, now: datetime) -> bool:
-    """Say whether another process is sending an attempt right now: its end is a moment away."""
-    sending = attempt.state in {AttemptState.CLAIMED, AttemptState.SENDING}
-    return sending and now - attempt.created_at < _UNDER_WAY
-
-
-def _book(context: Context, snapshot: AccountSnapshot) -> Book:
-    afoot: tuple[InFlightOrder, ...] = ()
-    if counts_in_flight(context.policy):
-        place = (context.env, context.broker.host, snapshot.account_id)
-        afoot = in_flight_orders(context.journal, place, snapshot.positions, snapshot.orders)
-    return Book(snapshot.positions, snapshot.orders, afoot)
-
-
-def _open_risk(
-    snapshot: AccountSnapshot,
-    book: Book,
-    request: OrderRequest,
-    money: Figures,
-    *,
-    effect: Effect | None,
-    apart: str | None,
-) -> OpenRisk:
-    with localcontext(EXACT):
-        found = open_risk(book, request, money, snapshot.bookings, apart)
-        total, bare = total_at_stops(book, snapshot.market, snapshot.rates, effect, apart)
-        return replace(found, total_risk=total, total_unprotected=bare)
 
 
 def orders_today(context: Context, account_id: str, activity: tuple[Activity, ...]) -> int:
@@ -301,67 +231,3 @@ def orders_today(context: Context, account_id: str, activity: tuple[Activity, ..
 def broker_midnight(at: datetime) -> datetime:
     """Return the start of the UTC day at the broker."""
     return at.replace(hour=0, minute=0, second=0, microsecond=0)
-
-
-# A send takes 35 s at most, and the wait for its confirmation 15 s.
-_UNDER_WAY = timedelta(seconds=60)
-
-
-class CalledOff(Exception):
-    """Another process settled the attempt before it was sent."""
-
-
-@dataclass(slots=True)
-class Start:
-    """The moment before an attempt's first byte: it may still be called back; then SENDING is made durable.
-
-    Called by the broker once nothing is left to wait for. `sending` is the attempt as the journal holds it
-    from then on, None while nothing can be out. `risk` names what adds risk, which a halt keeps here.
-    """
-
-    context: Context
-    book: AttemptBook
-    attempt: AttemptRecord
-    risk: str | None = None
-    sending: AttemptRecord | None = None
-
-    def __call__(self) -> None:
-        """Raise Interrupted, Halted or CalledOff, and JournalUnreadable: then nothing leaves."""
-        attempt = self.attempt
-        self._refuse_halted(attempt)
-        try:
-            self.context.send_gate.go(attempt.attempt_id)
-        except Interrupted:
-            self._give_up(attempt, Interrupted.code, "interrupted before the send")
-            raise
-        now = self.context.clock()
-        times: dict[str, Any] = {"sent_at": now, "broker_time_at_send": self.context.broker.broker_time()}
-        if not self.book.move(attempt.attempt_id, attempt.state, AttemptState.SENDING, at=now, **times):
-            raise CalledOff
-        begun = replace(attempt, state=AttemptState.SENDING, **times)
-        # The last look: what was halted while this became durable is not sent either.
-        self._refuse_halted(begun)
-        self.sending = begun
-
-    def _refuse_halted(self, attempt: AttemptRecord) -> None:
-        if self.risk is None:
-            return
-        try:
-            refuse_while_halted(self.context.halt, self.risk)
-        except Halted as error:
-            self._give_up(attempt, Halted.code, error.message.partition(f". {self.risk}")[0])
-            raise
-
-    def _give_up(self, attempt: AttemptRecord, code: str, note: str) -> None:
-        facts = {"error_code": code, "note": note}
-        with suppress(CapcliError):
-            self.book.move(
-                attempt.attempt_id, attempt.state, AttemptState.NOT_SENT, at=self.context.clock(), **facts
-            )
-
-
-def failed_after(error: Exception) -> str:
-    """Say what went wrong once something was out: it must not read as "nothing was sent"."""
-    if isinstance(error, JournalUnreadable):
-        return error.message
-    return f"{type(error).__name__} after the send: {error}"

@@ -13,9 +13,10 @@ from tests.mutation.mutants import ROOT, Mutant
 from tests.mutation.plugin import OPTIONS, Mutation
 
 _PROTOCOL = (
-    "trading/execute reconcile/reconciler reconcile/reconcile reconcile/resolve reconcile/lookup "
-    "reconcile/readback reconcile/attribution trading/mutation trading/close trading/cancel trading/amend "
-    "trading/partial_close trading/snapshot trading/open_risk reconcile/blocking trading/flatten"
+    "trading/execute trading/sending reconcile/reconciler reconcile/reconcile reconcile/resolve "
+    "reconcile/lookup reconcile/readback reconcile/attribution trading/mutation trading/close "
+    "trading/cancel trading/amend trading/partial_close trading/snapshot trading/open_risk "
+    "reconcile/blocking trading/flatten"
 )
 _JOURNAL = "schema db journal audit events records halt lock"
 

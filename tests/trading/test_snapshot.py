@@ -10,11 +10,11 @@ from capcli.domain.account import Rows
 from capcli.domain.attempt import AttemptState
 from capcli.errors import Exit, UnreadableAnswer
 from capcli.refusals import not_sent
+from capcli.trading.sending import clock_fault
 from capcli.trading.snapshot import (
     active_account,
     broker_midnight,
     check_input,
-    clock_fault,
     orders_today,
     take_snapshot,
     with_day,

@@ -37,7 +37,7 @@ def _orders_twice() -> None:
 
 def _doubt_is_refusal() -> None:
     from capcli.domain.attempt import AttemptState
-    from capcli.trading import execute
+    from capcli.trading import sending
 
     def make(real: Any) -> Any:
         def classify(answer: Any) -> AttemptState:
@@ -46,7 +46,7 @@ def _doubt_is_refusal() -> None:
 
         return classify
 
-    _replace(execute, "classify", make)
+    _replace(sending, "classify", make)
 
 
 def _sending_is_kept_back() -> None:
