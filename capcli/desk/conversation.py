@@ -12,6 +12,7 @@ from threading import Condition
 from typing import Self
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 READING_S = 2.0
 """So long after a change of the screen no key means yes: nobody reads an order faster."""
@@ -87,8 +88,7 @@ class Conversation:
 
     def say(self, text: str) -> None:
         with self._changed:
-            page = self._page
-            self._turn(Page(page.text + text, page.question, page.code, page.sending))
+            self._turn(replace(self._page, text=self._page.text + text))
 
     def ask(self, kind: Kind, text: str) -> str:
         """Ask a person and return the answer; "" is none that counts. Raises EOFError once they left."""

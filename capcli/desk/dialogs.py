@@ -31,6 +31,11 @@ _ENDS = {
     Exit.BUSY: "Another process is sending, or a lost order comes first: u checks it.",
     Exit.INTERRUPTED: "Interrupted before anything was sent.",
 }
+_SCROLLS = {
+    key: f"scroll_{key.replace('page', 'page_')}"
+    for key in ("up", "down", "pageup", "pagedown", "home", "end")
+}
+_FOUND = "Enter shows its chart. Esc leaves."
 _WORKING = "Working ... Esc leaves; nothing was sent."
 _SENDING = "Sending ... it can no longer be stopped. The result appears here."
 
@@ -98,10 +103,7 @@ class Dialog(Front[None]):
             self.set_focus(answer if takes_text else None)
         # What a command says last is what a person has to read: a preview's end, a question, an outcome.
         self.query_one(VerticalScroll).scroll_end(animate=False)
-        self.call_after_refresh(self._painted, page.digest)
-
-    def _painted(self, digest: str) -> None:
-        self._talk.painted(digest, self._now(events.Idle()))
+        self.call_after_refresh(lambda: self._talk.painted(page.digest, self._now(events.Idle())))
 
     @property
     def hint(self) -> str:
@@ -126,10 +128,9 @@ class Dialog(Front[None]):
         if event.key == _LEAVE or (page.code is not None and event.key in {"enter", "q"}):
             event.stop()
             self.leave()
-        elif event.key in {"up", "down", "pageup", "pagedown", "home", "end"}:
+        elif event.key in _SCROLLS:
             event.stop()
-            scroll = self.query_one(VerticalScroll)
-            getattr(scroll, _SCROLLS[event.key])(animate=False)
+            getattr(self.query_one(VerticalScroll), _SCROLLS[event.key])(animate=False)
         elif event.is_printable and event.character and not self.query_one("#answer", Input).has_focus:
             event.stop()
             self._talk.press(event.character, page.digest, self._now(event))
@@ -145,16 +146,6 @@ class Dialog(Front[None]):
         if left:
             self.go()
         return left
-
-
-_SCROLLS = {
-    "up": "scroll_up",
-    "down": "scroll_down",
-    "pageup": "scroll_page_up",
-    "pagedown": "scroll_page_down",
-    "home": "scroll_home",
-    "end": "scroll_end",
-}
 
 
 class Field(Struct, frozen=True):
@@ -267,7 +258,7 @@ class Search(Front[str]):
             yield Static(Text("capcli markets search", style="bold"), classes="title")
             yield Input(placeholder="Name or epic, then Enter", id="term", compact=True)
             yield OptionList(id="rows", markup=False, compact=True)
-            yield Static(Text("Enter shows its chart. Esc leaves.", style="dim"), id="hint", markup=False)
+            yield Static(Text(_FOUND, style="dim"), id="hint", markup=False)
 
     def on_mount(self) -> None:
         self.query_one("#term", Input).focus()
@@ -277,18 +268,16 @@ class Search(Front[str]):
         term = event.value.strip()
         if term:
             self.query_one("#hint", Static).update(Text("Searching ...", style="dim"))
-            self.run_worker(lambda: self._search(term), thread=True, exclusive=True)
-
-    def _search(self, term: str) -> None:
-        self.post_message(self.Found(*self._find(term)))
+            search = lambda: self.post_message(self.Found(*self._find(term)))  # noqa: E731
+            self.run_worker(search, thread=True, exclusive=True)
 
     def on_search_found(self, message: Found) -> None:
         options = self.query_one("#rows", OptionList)
         options.clear_options()
         self._epics = [epic for epic, _ in message.rows]
         options.add_options([words for _, words in message.rows])
-        told = message.problem or ("Enter shows its chart. Esc leaves." if message.rows else "Nothing found.")
-        self.query_one("#hint", Static).update(Text(told))
+        hint = message.problem or (_FOUND if message.rows else "Nothing found.")
+        self.query_one("#hint", Static).update(Text(hint))
         if message.rows:
             options.highlighted = 0
             options.focus()
@@ -307,26 +296,20 @@ class KeysPage(Front[None]):
     """Every key with its command."""
 
     def compose(self) -> ComposeResult:
+        rows = [(key, one.about, one.commands) for key, one in KEYS.items()]
+        page = Text()
+        for key, about, commands in [*rows, *((key, about, ()) for key, about in MOVES.items())]:
+            page.append(f"{key:8}", "bold")
+            page.append(f"{about}\n")
+            if commands:
+                page.append(f"{'':8}{', '.join(f'capcli {words}' for words in commands)}\n", "dim")
         with Vertical(classes="box"):
             yield Static(Text("Keys", style="bold"), classes="title")
             with VerticalScroll():
-                yield Static(keys_text(), id="said", markup=False)
+                yield Static(page, id="said", markup=False)
             yield Static(Text("Any key closes this.", style="dim"))
 
     def on_key(self, event: events.Key) -> None:
         if event.key not in _SCROLLS:
             event.stop()
             self.go()
-
-
-def keys_text() -> Text:
-    """Return the page of keys."""
-    found = Text()
-    for key, one in KEYS.items():
-        found.append(f"{key:8}", "bold")
-        found.append(f"{one.about}\n")
-        found.append(f"{'':8}{', '.join(f'capcli {words}' for words in one.commands)}\n", "dim")
-    for key, about in MOVES.items():
-        found.append(f"{key:8}", "bold")
-        found.append(f"{about}\n")
-    return found

@@ -1,8 +1,9 @@
 """The whole screen as lines of toned cells: what is shown where, at every size. Draws nothing itself."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from capcli.desk.keys import KEYS
 from capcli.desk.seen import WIDTHS, Chosen, Pane, PriceSeen, Seen
@@ -11,7 +12,7 @@ from capcli.domain.levels import own_levels
 from capcli.domain.market import Side
 from capcli.domain.money import cents, percent_of, short
 from capcli.render import chart
-from capcli.render.blocks import NOTHING, Cell, Terminal, Tone, shown
+from capcli.render.blocks import NOTHING, Cell, Terminal, Tone, shown, strong
 from capcli.render.events import said
 from capcli.render.numbers import gain, money, percent, places, price, price_cell
 
@@ -21,52 +22,12 @@ _GAP = 2
 _MOST_NOTICES = 3
 _PRICES_WIDTH = 36
 _OPEN = "TRADEABLE"
+_NO_STOP = Cell("NO STOP", Tone.WARN)
 
 
-class _Column(Struct, frozen=True):
-    """A column of a list; where there is no room the one with the largest `spare` goes first."""
-
-    title: str
-    right: bool = True
-    spare: int = 0
-
-
-_POSITIONS = (
-    _Column("Market", right=False),
-    _Column("Size"),
-    _Column("Opened", spare=3),
-    _Column("Now"),
-    _Column("P&L"),
-    _Column("Stop"),
-    _Column("Limit", spare=1),
-    _Column("Margin", spare=4),
-    _Column("No.", spare=2),
-)
-_ORDERS = (
-    _Column("Market", right=False),
-    _Column("Order", right=False),
-    _Column("Size"),
-    _Column("Level"),
-    _Column("Away", spare=3),
-    _Column("Stop"),
-    _Column("Limit", spare=1),
-    _Column("Good till", right=False, spare=4),
-    _Column("No.", spare=2),
-)
-_PRICES = (
-    _Column("Market", right=False),
-    _Column("Bid"),
-    _Column("Offer", spare=2),
-    _Column("Moved", spare=1),
-    _Column("", right=False),
-)
-
-
-class _Listing(Struct, frozen=True):
-    """The rows of a list, each with what it is known by."""
-
-    columns: tuple[_Column, ...]
-    rows: Sequence[tuple[str, tuple[Cell, ...]]]
+# Columns that are left out where there is no room, the largest number first.
+_SPARE = {"Limit": 1, "No.": 2, "Opened": 3, "Away": 3, "Margin": 4, "Good till": 4, "Moved": 1, "Offer": 2}
+_TO_THE_LEFT = frozenset({"Market", "Order", "Good till", ""})
 
 
 class Frame(Struct, frozen=True):
@@ -95,7 +56,7 @@ class Frame(Struct, frozen=True):
         env = Cell(seen.env.upper(), Tone.BAD if seen.env == "live" else Tone.STRONG)
         whose = Cell(seen.account_id or "no account yet", Tone.DIM)
         if account is None:
-            return _joined([env, whose, Cell("reading the account ...", Tone.DIM)], 2)
+            return _flat([[env], [whose], [Cell("reading the account ...", Tone.DIM)]])
         figures, currency = account.account, account.account.currency
         live = seen.open_profit
         opened = figures.open_pl if live is None else cents(live)
@@ -111,51 +72,42 @@ class Frame(Struct, frozen=True):
             (0, [Cell("Margin "), Cell(used)]),
             (3, [Cell("Available "), Cell(money(figures.available, currency))]),
         ]
-        for spare in (9, 3, 2, 1):
-            kept = [cells for order, cells in parts if order < spare]
-            if sum(_wide(cells) + _GAP for cells in kept) - _GAP <= self.width:
-                break
-        return _flat(kept, 2)
+        variants = ([cells for order, cells in parts if order < spare] for spare in (9, 3, 2, 1))
+        return _first_that_fits(variants, self.width)
 
     def _notices(self) -> list[Row]:
         seen, local = self.seen, self.seen.local
-        found: list[Cell] = []
+        found: list[tuple[str, Tone]] = []
         if local.halt:
-            found.append(self._text(f"Halted{local.halt.removeprefix('halted')}. r resumes.", Tone.BAD))
+            found.append((f"Halted{local.halt.removeprefix('halted')}. r resumes.", Tone.BAD))
         if seen.broker:
             ago = _ago(seen.at_ms - seen.broker.since_ms)
-            words = f"Account as of {ago} ago: {seen.broker.why} Trying again."
-            found.append(self._text(words, Tone.BAD))
+            found.append((f"Account as of {ago} ago: {seen.broker.why} Trying again.", Tone.BAD))
         if seen.stream:
             ago = _ago(seen.at_ms - seen.stream.since_ms)
-            words = f"Prices stopped {ago} ago, reconnecting: {seen.stream.why}"
-            found.append(self._text(words, Tone.BAD))
+            found.append((f"Prices stopped {ago} ago, reconnecting: {seen.stream.why}", Tone.BAD))
         if local.unresolved:
-            words = f"What became of {', '.join(local.unresolved)} is unknown. u checks it."
-            found.append(self._text(words, Tone.BAD))
+            lost = ", ".join(local.unresolved)
+            found.append((f"What became of {lost} is unknown. u checks it.", Tone.BAD))
         if local.waiting:
             more = f" ({len(local.waiting)} in all)" if len(local.waiting) > 1 else ""
-            found.append(self._text(f"a: waits for you{more}: {local.waiting[0]}", Tone.WARN))
+            found.append((f"a: waits for you{more}: {local.waiting[0]}", Tone.WARN))
         elif local.waiting_elsewhere:
             words = f"{local.waiting_elsewhere} waiting in another environment: capcli approve"
-            found.append(self._text(words, Tone.WARN))
+            found.append((words, Tone.WARN))
         unreadable = seen.account.unreadable if seen.account else ()
-        found += [
-            self._text(f"Open, but cannot be read: {one.words}: {one.why}.", Tone.WARN) for one in unreadable
-        ]
-        found += [self._text(problem, Tone.WARN) for problem in seen.problems]
-        if self.message:
-            found.append(self.message)
-        return [[cell] for cell in found[:_MOST_NOTICES]]
+        found += [(f"Open, but cannot be read: {one.words}: {one.why}.", Tone.WARN) for one in unreadable]
+        found += [(problem, Tone.WARN) for problem in seen.problems]
+        cells = [self._text(text, tone) for text, tone in found] + ([self.message] if self.message else [])
+        return [[cell] for cell in cells[:_MOST_NOTICES]]
 
     def _keys(self) -> Row:
         words = [*((key, one.word) for key, one in KEYS.items()), ("?", "keys"), ("q", "leave")]
-        for spared in ("", "ut", "uts", "utsr", "utsr/", "utsr/xe", "utsr/xeahF"):
-            some = [one for one in words if one[0] not in spared]
-            cells = [[Cell(key, Tone.STRONG), Cell(f" {word}", Tone.DIM)] for key, word in some]
-            if sum(_wide(one) + _GAP for one in cells) - _GAP <= self.width:
-                break
-        return _flat(cells, _GAP)
+        variants = (
+            [[Cell(key, Tone.STRONG), Cell(f" {word}", Tone.DIM)] for key, word in words if key not in spared]
+            for spared in ("", "ut", "uts", "utsr", "utsr/", "utsr/xe", "utsr/xeahF")
+        )
+        return _first_that_fits(variants, self.width)
 
     def _wide(self, room: int) -> list[Row]:
         left_width = (self.width - _GAP) * 11 // 20
@@ -198,71 +150,66 @@ class Frame(Struct, frozen=True):
         seen = self.seen
         rows = seen.account.positions if seen.account else ()
         total, currency = seen.open_profit, seen.account.account.currency if seen.account else None
-        title = [Cell(f"Positions {len(rows) or ''}".rstrip(), Tone.STRONG)]
+        title = [strong(f"Positions {len(rows) or ''}".rstrip())]
         if rows and total is not None:
             title += [Cell("  "), gain(cents(total), currency)]
-        if not rows:
-            return self._pane(Pane.POSITIONS, title, width, room, "No open positions. p makes an order.")
-        cells = [(row.deal_id, self._position(row, currency)) for row in rows]
-        return self._pane(Pane.POSITIONS, title, width, room, _Listing(_POSITIONS, cells))
+        cells = {row.deal_id: self._position(row, currency) for row in rows}
+        none = "No open positions. p makes an order."
+        return self._pane(Pane.POSITIONS, title, cells, none, width, room)
 
-    def _position(self, row: Position, currency: str | None) -> tuple[Cell, ...]:
+    def _position(self, row: Position, currency: str | None) -> dict[str, Cell]:
         now = self.seen.price(row)
         digits = places(now, row.level, row.bid)
         profit = self.seen.profit_in_account(row)
+        if profit is None:
+            profit, currency = self.seen.profit(row), row.currency
         margin = cents(row.value_at_open / row.leverage) if row.leverage else None
-        return (
-            Cell(row.epic, Tone.STRONG),
-            Cell(f"{row.side.value} {short(row.size)}"),
-            Cell(price(row.level, digits)),
-            Cell(price(now, digits)),
-            gain(cents(self.seen.profit(row)), row.currency)
-            if profit is None
-            else gain(cents(profit), currency),
-            Cell("NO STOP", Tone.WARN) if row.stop_level is None else Cell(price(row.stop_level, digits)),
-            price_cell(row.limit_level, digits),
-            NOTHING if margin is None else Cell(money(margin, row.currency)),
-            self._number(row.deal_id),
-        )
+        return {
+            "Market": strong(row.epic),
+            "Size": Cell(f"{row.side.value} {short(row.size)}"),
+            "Opened": Cell(price(row.level, digits)),
+            "Now": Cell(price(now, digits)),
+            "P&L": gain(cents(profit), currency),
+            "Stop": _NO_STOP if row.stop_level is None else Cell(price(row.stop_level, digits)),
+            "Limit": price_cell(row.limit_level, digits),
+            "Margin": NOTHING if margin is None else Cell(money(margin, row.currency)),
+            "No.": self._number(row.deal_id),
+        }
 
     def _orders(self, width: int, room: int) -> list[Row]:
         rows = self.seen.account.orders if self.seen.account else ()
-        title = [Cell(f"Working orders {len(rows) or ''}".rstrip(), Tone.STRONG)]
-        if not rows:
-            return self._pane(Pane.ORDERS, title, width, room, "No working orders.")
-        cells = [(row.deal_id, self._order(row)) for row in rows]
-        return self._pane(Pane.ORDERS, title, width, room, _Listing(_ORDERS, cells))
+        title = [strong(f"Working orders {len(rows) or ''}".rstrip())]
+        cells = {row.deal_id: self._order(row) for row in rows}
+        return self._pane(Pane.ORDERS, title, cells, "No working orders.", width, room)
 
-    def _order(self, row: WorkingOrder) -> tuple[Cell, ...]:
+    def _order(self, row: WorkingOrder) -> dict[str, Cell]:
         now = self.seen.prices.get(row.epic)
         bid, offer = (now.tick.bid, now.tick.offer) if now and now.tick else (row.bid, row.offer)
         against = offer if row.side is Side.BUY else bid
         digits = places(bid, offer, row.level)
-        stop = Cell("trailing") if row.trailing and row.stop_level is None else Cell("NO STOP", Tone.WARN)
-        return (
-            Cell(row.epic, Tone.STRONG),
-            Cell(f"{row.side.value} {row.type.value}"),
-            Cell(short(row.size)),
-            Cell(price(row.level, digits)),
-            price_cell(None if against is None else abs(against - row.level), digits),
-            stop if row.stop_level is None else Cell(price(row.stop_level, digits)),
-            price_cell(row.limit_level, digits),
-            Cell(f"{row.good_till:%m-%d %H:%M}Z" if row.good_till else "until cancelled"),
-            self._number(row.deal_id),
-        )
+        no_stop = Cell("trailing") if row.trailing else _NO_STOP
+        return {
+            "Market": strong(row.epic),
+            "Order": Cell(f"{row.side.value} {row.type.value}"),
+            "Size": Cell(short(row.size)),
+            "Level": Cell(price(row.level, digits)),
+            "Away": price_cell(None if against is None else abs(against - row.level), digits),
+            "Stop": no_stop if row.stop_level is None else Cell(price(row.stop_level, digits)),
+            "Limit": price_cell(row.limit_level, digits),
+            "Good till": Cell(f"{row.good_till:%m-%d %H:%M}Z" if row.good_till else "until cancelled"),
+            "No.": self._number(row.deal_id),
+        }
 
     def _number(self, deal_id: str) -> Cell:
         number = self.look.numbers.get(deal_id)
         return NOTHING if number is None else Cell(str(number), Tone.DIM)
 
     def _prices(self, width: int, room: int) -> list[Row]:
-        title = [Cell("Prices", Tone.STRONG)]
-        if not self.seen.prices:
-            return self._pane(Pane.PRICES, title, width, room, "No prices yet. / finds a market.")
-        cells = [(epic, self._price(epic, row)) for epic, row in self.seen.prices.items()]
-        return self._pane(Pane.PRICES, title, width, room, _Listing(_PRICES, cells))
+        cells = {epic: self._price(epic, row) for epic, row in self.seen.prices.items()}
+        none = "No prices yet. / finds a market."
+        return self._pane(Pane.PRICES, [strong("Prices")], cells, none, width, room)
 
-    def _price(self, epic: str, row: PriceSeen) -> tuple[Cell, ...]:
+    def _price(self, epic: str, row: PriceSeen) -> dict[str, Cell]:
         tick, state = row.tick, Cell("", Tone.DIM)
         if self.seen.stream:
             state = Cell("stopped", Tone.BAD)
@@ -270,25 +217,25 @@ class Frame(Struct, frozen=True):
             state = Cell(row.status.lower(), Tone.WARN)
         elif row.quiet_since_ms is not None:
             state = Cell(f"silent {_ago(self.seen.at_ms - row.quiet_since_ms)}", Tone.BAD)
-        if tick is None:
-            return (Cell(epic, Tone.STRONG), NOTHING, NOTHING, NOTHING, state)
-        digits, move = places(tick.bid, tick.offer), tick.bid - (tick.bid if row.first is None else row.first)
-        tone = Tone.GOOD if move > 0 else Tone.BAD if move < 0 else Tone.PLAIN
-        return (
-            Cell(epic, Tone.STRONG),
-            Cell(price(tick.bid, digits), tone),
-            Cell(price(tick.offer, digits)),
-            Cell(f"{move:+f}", tone),
-            state,
-        )
+        bid = offer = moved = NOTHING
+        if tick is not None:
+            digits, move = (
+                places(tick.bid, tick.offer),
+                tick.bid - (tick.bid if row.first is None else row.first),
+            )
+            tone = Tone.GOOD if move > 0 else Tone.BAD if move < 0 else Tone.PLAIN
+            bid, offer = Cell(price(tick.bid, digits), tone), Cell(price(tick.offer, digits))
+            moved = Cell(f"{move:+f}", tone)
+        return {"Market": strong(epic), "Bid": bid, "Offer": offer, "Moved": moved, "": state}
 
     def _chart(self, width: int, room: int) -> list[Row]:
         seen = self.seen.candles
         if seen is None:
-            return _filled([self._rule([Cell("Chart", Tone.STRONG)], width)], room)
-        name = f"{seen.epic} {WIDTHS[seen.resolution]}"
-        marks = self._marks(seen.epic)
-        title = self._rule([Cell(name, Tone.STRONG), *chart.beyond(seen.candles, marks)], width)
+            return _filled([self._rule([strong("Chart")], width)], room)
+        name, account = f"{seen.epic} {WIDTHS[seen.resolution]}", self.seen.account
+        own = own_levels(seen.epic, account.positions, account.orders) if account else ()
+        marks = [chart.Mark(one.name, one.level) for one in own]
+        title = self._rule([strong(name), *chart.beyond(seen.candles, marks)], width)
         if not seen.candles:
             words = seen.problem or "Reading candles ..."
             return _filled([title, [self._text(words, Tone.WARN if seen.problem else Tone.DIM)]], room)
@@ -296,21 +243,11 @@ class Frame(Struct, frozen=True):
         digits = places(*(one.bid_close for one in seen.candles))
         label = max(len(price(one.bid_high, digits)) for one in seen.candles)
         latest = seen.candles[-max(1, width - label - 2) :]
-        drawn = chart.lines(latest, self._look_of(width), rows=room - 1, marks=marks)
+        drawn = chart.lines(latest, replace(self.look, width=width), rows=room - 1, marks=marks)
         return _filled([title, *drawn], room)
 
-    def _look_of(self, width: int) -> Terminal:
-        look = self.look
-        return Terminal(look.terminal, look.colour, width, look.unicode)
-
-    def _marks(self, epic: str) -> list[chart.Mark]:
-        """Return the trader's own levels in a market."""
-        account = self.seen.account
-        own = own_levels(epic, account.positions, account.orders) if account else ()
-        return [chart.Mark(one.name, one.level) for one in own]
-
     def _events(self, width: int, room: int) -> list[Row]:
-        lines = [self._rule([Cell("Last events", Tone.STRONG)], width)]
+        lines = [self._rule([strong("Last events")], width)]
         if not self.seen.events:
             lines.append([Cell("Nothing in the last day.", Tone.DIM)])
         for row in self.seen.events[: room - 1]:
@@ -320,56 +257,59 @@ class Frame(Struct, frozen=True):
 
     def _rule(self, title: Sequence[Cell], width: int) -> Row:
         dash = "─" if self.look.unicode else "-"
-        rest = width - _wide(title) - 3
+        rest = width - _length(title) - 3
         return _cut([Cell(f"{dash} ", Tone.DIM), *title, Cell(f" {dash * max(0, rest)}", Tone.DIM)], width)
 
-    def _pane(
-        self, pane: Pane, title: Sequence[Cell], width: int, room: int, listing: "_Listing | str"
+    def _pane(  # noqa: PLR0917  where it stands, and what stands in it
+        self,
+        pane: Pane,
+        title: Sequence[Cell],
+        rows: Mapping[str, dict[str, Cell]],
+        none: str,
+        width: int,
+        room: int,
     ) -> list[Row]:
         """Return a list under its title: the part of it that fits and holds the chosen row."""
-        if isinstance(listing, str):
-            line = [*title, Cell(f"  {listing}", Tone.DIM)] if room == 1 else title
-            return _filled([self._rule(line, width), [Cell(listing, Tone.DIM)]], room)
-        rows, most = listing.rows, max(1, room - 2)
-        at = next((i for i, (key, _) in enumerate(rows) if self._is_chosen(pane, key)), 0)
-        first = max(0, min(at - most // 2, len(rows) - most))
-        part = rows[first : first + most]
-        hidden = len(rows) - len(part)
+        if not rows:
+            line = [*title, Cell(f"  {none}", Tone.DIM)] if room == 1 else title
+            return _filled([self._rule(line, width), [Cell(none, Tone.DIM)]], room)
+        keys, most = [*rows], max(1, room - 2)
+        chosen = self.chosen.key if self.chosen and self.chosen.pane is pane else None
+        at = next((at for at, key in enumerate(keys) if key == chosen), 0)
+        first = max(0, min(at - most // 2, len(keys) - most))
+        part = keys[first : first + most]
+        hidden = len(keys) - len(part)
         head = [*title, Cell(f"  {hidden} more", Tone.DIM)] if hidden else title
-        heads, cells = _fitted(listing.columns, [row for _, row in part], width - 2)
-        lines = [self._rule(head, width), [Cell("  "), *heads]]
+        heads, cells = _fitted([rows[key] for key in part], width - 2)
         mark = "▸ " if self.look.unicode else "> "
-        for (key, _), line in zip(part, cells, strict=True):
-            is_chosen = self._is_chosen(pane, key)
-            lines.append([Cell(mark if is_chosen else "  ", Tone.STRONG), *line])
-        return _filled(lines, room)
+        return _filled(
+            [
+                self._rule(head, width),
+                [Cell("  "), *heads],
+                *(
+                    [Cell(mark if key == chosen else "  ", Tone.STRONG), *line]
+                    for key, line in zip(part, cells, strict=True)
+                ),
+            ],
+            room,
+        )
 
-    def _is_chosen(self, pane: Pane, key: str) -> bool:
-        return self.chosen == Chosen(pane, key)
 
-
-def _fitted(
-    columns: tuple[_Column, ...], rows: Sequence[tuple[Cell, ...]], width: int
-) -> tuple[Row, list[Row]]:
+def _fitted(rows: Sequence[dict[str, Cell]], width: int) -> tuple[Row, list[Row]]:
     """Keep the columns that fit, and set every cell in its column."""
-    widths = [
-        max(len(column.title), *(len(row[at].text) for row in rows)) for at, column in enumerate(columns)
-    ]
-    kept = list(range(len(columns)))
-    for at in sorted(kept, key=lambda one: -columns[one].spare):
-        if sum(widths[one] + _GAP for one in kept) - _GAP <= width or not columns[at].spare:
+    widths = {name: max(len(name), *(len(row[name].text) for row in rows)) for name in rows[0]}
+    for name in sorted(_SPARE.keys() & widths.keys(), key=lambda one: -_SPARE[one]):
+        if sum(widths.values()) + _GAP * (len(widths) - 1) <= width:
             break
-        kept.remove(at)
+        del widths[name]
 
-    def line(cells: Sequence[Cell]) -> Row:
-        found: Row = []
-        for at in kept:
-            text = cells[at].text
-            set_ = f"{text:>{widths[at]}}" if columns[at].right else f"{text:<{widths[at]}}"
-            found.append(Cell(f"{set_}{' ' * _GAP}", cells[at].tone))
-        return found
+    def line(row: Mapping[str, Cell]) -> Row:
+        return [
+            Cell(f"{row[name].text:{'<' if name in _TO_THE_LEFT else '>'}{room}}{' ' * _GAP}", row[name].tone)
+            for name, room in widths.items()
+        ]
 
-    return line([Cell(column.title, Tone.DIM) for column in columns]), [line(row) for row in rows]
+    return line({name: Cell(name, Tone.DIM) for name in widths}), [line(row) for row in rows]
 
 
 def _ago(span_ms: int) -> str:
@@ -377,19 +317,24 @@ def _ago(span_ms: int) -> str:
     return f"{seconds} s" if seconds < 120 else f"{seconds // 60} min"  # noqa: PLR2004  two minutes
 
 
-def _wide(cells: Sequence[Cell]) -> int:
+def _length(cells: Sequence[Cell]) -> int:
     return sum(len(cell.text) for cell in cells)
 
 
-def _flat(groups: Sequence[Sequence[Cell]], gap: int) -> Row:
+def _flat(groups: Sequence[Sequence[Cell]]) -> Row:
     found: Row = []
     for group in groups:
-        found += [Cell(" " * gap)] * bool(found) + list(group)
+        found += [Cell(" " * _GAP)] * bool(found) + list(group)
     return found
 
 
-def _joined(cells: Sequence[Cell], gap: int) -> Row:
-    return _flat([[cell] for cell in cells], gap)
+def _first_that_fits(variants: Iterable[Sequence[Sequence[Cell]]], width: int) -> Row:
+    row: Row = []
+    for groups in variants:
+        row = _flat(groups)
+        if _length(row) <= width:
+            break
+    return row
 
 
 def _cut(line: Sequence[Cell], width: int) -> Row:
@@ -413,5 +358,5 @@ def _beside(left: Sequence[Row], width: int, right: Sequence[Row], room: int) ->
     found = []
     for one, other in zip(_filled(left, room), _filled(right, room), strict=True):
         cut = _cut(one, width)
-        found.append([*cut, Cell(" " * (width - _wide(cut) + _GAP)), *other])
+        found.append([*cut, Cell(" " * (width - _length(cut) + _GAP)), *other])
     return found

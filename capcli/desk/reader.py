@@ -1,27 +1,19 @@
 """Reads what the desk shows: the stream, the account and this computer, each in a thread of its own.
 
-A step never raises: what cannot be read is told on the screen, and is tried again.
+A step never raises: what cannot be read is shown on the screen, and is tried again.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from decimal import Decimal
-from threading import Event, Lock, Thread
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from threading import Event, RLock, Thread
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
 from capcli.account.events import EventRow, Feed
-from capcli.desk.seen import (
-    AccountSeen,
-    CandlesSeen,
-    LocalSeen,
-    PriceSeen,
-    Seen,
-    Trouble,
-)
+from capcli.desk.seen import AccountSeen, CandlesSeen, LocalSeen, PriceSeen, Seen, Trouble
 from capcli.domain.bookings import realised
-from capcli.domain.market import Candle, Resolution
+from capcli.domain.market import Resolution
 from capcli.domain.money import cents
 from capcli.domain.stream import MOST_EPICS, Gap, Lost, Quiet, Tick, Told
 from capcli.errors import CapcliError, EpicUnknown, Unreachable
@@ -64,20 +56,6 @@ class _Due:
         return True
 
 
-@dataclass(slots=True)
-class _State:
-    """What was read so far. Changed and looked at under the reader's lock alone."""
-
-    account: AccountSeen | None = None
-    prices: dict[str, PriceSeen] = field(default_factory=dict)
-    candles: CandlesSeen | None = None
-    local: LocalSeen = field(default_factory=LocalSeen)
-    stream: Trouble | None = None
-    broker: Trouble | None = None
-    problems: dict[str, str] = field(default_factory=dict)
-    events: tuple[EventRow, ...] = ()
-
-
 class Reader:
     """Reads in the lowest lane: a request of an order never waits for one of these."""
 
@@ -97,8 +75,9 @@ class Reader:
         self._events_due = _Due(EVENTS_EVERY_S)
         self._feed: Feed | None = None
         self._read_ms = self._tick_ms = self._now_ms()
-        self._state = _State()
-        self._lock = Lock()
+        self._seen = Seen(app.env, None, self._read_ms)
+        self._problems: dict[str, str] = {}
+        self._lock = RLock()
         self._stop = Event()
         self._threads: list[Thread] = []
         self.version = 0
@@ -108,20 +87,7 @@ class Reader:
     def seen(self) -> Seen:
         """Return everything as it stands."""
         with self._lock:
-            state = self._state
-            return Seen(
-                self._app.env,
-                self._app.broker.account_id,
-                self._now_ms(),
-                state.account,
-                dict(state.prices),
-                state.candles,
-                state.local,
-                state.stream,
-                state.broker,
-                tuple(dict.fromkeys(state.problems.values())),
-                state.events,
-            )
+            return replace(self._seen, account_id=self._app.broker.account_id, at_ms=self._now_ms())
 
     def choose(self, epic: str, resolution: Resolution) -> None:
         """Show the chart of a market, and watch its prices."""
@@ -129,9 +95,9 @@ class Reader:
             if (epic, resolution) == (self._market, self._resolution):
                 return
             self._market, self._resolution = epic, resolution
-            self._state.candles = CandlesSeen(epic, resolution)
             self._candles_due.at = 0.0
             self._want([epic])
+            self._set(candles=CandlesSeen(epic, resolution))
 
     def read_now(self) -> None:
         """Read the account at the next step: something was done to it."""
@@ -159,29 +125,29 @@ class Reader:
     # Steps: one for each thread.
 
     def listen(self) -> None:
-        """Take what the stream tells; open it again where it ended for good."""
+        """Take what the stream sends; open it again where it ended for good."""
         watch = self._watch or self._opened()
         if watch is None:
             self._stop.wait(_LISTEN_S)
             return
+        with self._lock:
+            missing = [epic for epic in self._wanted if epic not in watch.markets]
         try:
-            watch.add(self._missing(watch))
-            told = watch.receive(_LISTEN_S)
+            watch.add(missing[: max(0, MOST_EPICS - len(watch.markets))])
+            received = watch.receive(_LISTEN_S)
         except CapcliError as error:
             self._watch = None
             self._forget_unknown(error)
-            with self._lock:
-                self._state.stream = Trouble(self._tick_ms, error.message)
-            self.version += 1
+            self._set(stream=Trouble(self._tick_ms, error.message))
             return
-        if told:
-            self._take(told, watch)
+        if received:
+            self._take(received, watch)
 
     def ask(self) -> None:
         """Read from the broker what is due."""
         now = self._app.monotonic()
         if self._account_due.now(now):
-            self._tried(self._read_account)
+            self._read_account()
         if self._candles_due.now(now):
             self._read_candles()
         if self._events_due.now(now):
@@ -189,15 +155,23 @@ class Reader:
 
     def look(self) -> None:
         """Read what this computer keeps."""
+        app = self._app
         try:
-            local = self._local()
+            queue, halt = app.approvals.queue(), app.halting.held()
+            account = app.broker.account_id
+            lost = app.journal.unresolved(app.env, app.host, account) if account else ()
         except CapcliError as error:
             self._problem("local", error.message)
-        else:
-            self._problem("local", "")
-            with self._lock:
-                changed, self._state.local = local != self._state.local, local
-            self.version += changed
+            return
+        self._problem("local", "")
+        local = LocalSeen(
+            waiting=tuple(one.text.splitlines()[0] for one in queue.requests),
+            waiting_elsewhere=queue.total - len(queue.requests),
+            halt=halt.words if halt else None,
+            unresolved=tuple(one.attempt_id for one in lost),
+        )
+        if local != self._seen.local:
+            self._set(local=local)
 
     def _go_on(self, step: Callable[[], None], every_s: float) -> None:
         while not self._stop.is_set():
@@ -208,29 +182,29 @@ class Reader:
                 self._stop.wait(1.0)
             self._stop.wait(every_s)
 
+    def _set(self, **changes: Any) -> None:
+        """Change what was read; the screen draws it."""
+        with self._lock:
+            self._seen = replace(self._seen, **changes)
+            self.version += 1
+
     # The stream.
 
     def _opened(self) -> Watch | None:
         now = self._app.monotonic()
-        if now < self._open_at:
-            return None
-        self._open_at = now + _OPEN_AGAIN_S
         with self._lock:
             wanted = tuple(self._wanted)
-        if not wanted:
+        if now < self._open_at or not wanted:
             return None
+        self._open_at = now + _OPEN_AGAIN_S
         try:
-            watch = self._watching.watch(wanted)
+            watch = self._watch = self._watching.watch(wanted)
         except CapcliError as error:
             if self._forget_unknown(error):
                 self._open_at = 0.0
-            with self._lock:
-                self._state.stream = Trouble(self._tick_ms, error.message)
-            self.version += 1
+            self._set(stream=Trouble(self._tick_ms, error.message))
             return None
-        self._watch = watch
-        with self._lock:
-            self._state.stream = None
+        self._set(stream=None)
         self._note(watch)
         return watch
 
@@ -241,14 +215,9 @@ class Reader:
             return False
         with self._lock:
             self._wanted.remove(str(epic))
-            if self._named:
-                self._state.problems["market"] = error.message
+        if self._named:
+            self._problem("market", error.message)
         return True
-
-    def _missing(self, watch: Watch) -> list[str]:
-        with self._lock:
-            room = MOST_EPICS - len(watch.markets)
-            return [epic for epic in self._wanted if epic not in watch.markets][: max(0, room)]
 
     def _want(self, epics: Sequence[str]) -> None:
         """Watch these markets, too. Called under the lock."""
@@ -257,102 +226,91 @@ class Reader:
     def _note(self, watch: Watch) -> None:
         """Take in the markets that are watched since now."""
         with self._lock:
-            for epic, one in watch.markets.items():
-                if epic not in self._state.prices:
-                    quote = one.market.quote
-                    self._state.prices[epic] = PriceSeen(one.first, quote.bid, quote.status.value)
-        self.version += 1
+            known = self._seen.prices
+            new = {epic: one for epic, one in watch.markets.items() if epic not in known}
+            rows = {
+                epic: PriceSeen(one.first, one.market.quote.bid, one.market.quote.status.value)
+                for epic, one in new.items()
+            }
+            self._set(prices={**known, **rows})
 
-    def _take(self, told: Sequence[Told | Quiet], watch: Watch) -> None:
-        if len(watch.markets) > len(self._state.prices):
+    def _take(self, received: Sequence[Told | Quiet], watch: Watch) -> None:
+        if len(watch.markets) > len(self._seen.prices):
             self._note(watch)
         with self._lock:
-            state = self._state
-            latest = {event.epic: event for event in told if type(event) is Tick}
+            prices, stream = dict(self._seen.prices), self._seen.stream
+            latest = {event.epic: event for event in received if type(event) is Tick}
             for epic, tick in latest.items():
-                if epic in state.prices:
-                    first = state.prices[epic].first
-                    state.prices[epic] = PriceSeen(tick, tick.bid if first is None else first, _OPEN)
-                self._tick_ms, state.stream = tick.received_ms, None
+                if epic in prices:
+                    first = prices[epic].first
+                    prices[epic] = PriceSeen(tick, tick.bid if first is None else first, _OPEN)
+                self._tick_ms, stream = tick.received_ms, None
                 self._grow(tick)
-            for event in told:
-                if type(event) is Quiet and event.epic in state.prices:
-                    row = state.prices[event.epic]
-                    state.prices[event.epic] = PriceSeen(row.tick, row.first, event.status, event.since_ms)
+            for event in received:
+                if type(event) is Quiet and event.epic in prices:
+                    row = prices[event.epic]
+                    prices[event.epic] = PriceSeen(row.tick, row.first, event.status, event.since_ms)
                 elif type(event) is Lost:
-                    state.stream = Trouble(self._tick_ms, event.reason)
+                    stream = Trouble(self._tick_ms, event.reason)
                 elif type(event) is Gap:
-                    state.stream, self._account_due.at = None, 0.0
-        self.version += 1
+                    stream, self._account_due.at = None, 0.0
+            self._set(prices=prices, stream=stream)
 
     def _grow(self, tick: Tick) -> None:
         """Let the candle that still forms follow the price. Called under the lock."""
-        seen = self._state.candles
+        seen = self._seen.candles
         if seen is None or seen.epic != tick.epic or not seen.candles:
             return
         last = seen.candles[-1]
         if tick.at_ms >= (last.time + seen.resolution.span).timestamp() * 1000:
-            # A new one has begun: the broker tells how.
+            # A new one has begun: the broker has its opening price.
             self._candles_due.at = 0.0
             return
         low, high = min(last.bid_low, tick.bid), max(last.bid_high, tick.bid)
         grown = replace(last, bid_low=low, bid_high=high, bid_close=tick.bid)
-        self._state.candles = replace(seen, candles=(*seen.candles[:-1], grown))
+        self._set(candles=replace(seen, candles=(*seen.candles[:-1], grown)))
 
     # The account.
 
-    def _tried(self, read: Callable[[], None]) -> None:
-        try:
-            read()
-        except CapcliError as error:
-            trouble: Trouble | None = Trouble(self._read_ms, error.message)
-        else:
-            trouble, self._read_ms = None, self._now_ms()
-        with self._lock:
-            self._state.broker = trouble
-        self.version += 1
-
     def _read_account(self) -> None:
         broker = self._broker
-        positions, orders = broker.list_positions(), broker.list_orders()
-        account = active_account(broker.accounts(), broker.account_id or "")
-        rates = rates_for(broker, positions.rows)
-        booked = self._booked()
+        try:
+            positions, orders = broker.list_positions(), broker.list_orders()
+            account = active_account(broker.accounts(), broker.account_id or "")
+            rates = rates_for(broker, positions.rows)
+            booked = self._seen.account.booked if self._seen.account else None
+            if self._bookings_due.now(self._app.monotonic()):
+                now = broker.broker_time() or self._app.clock()
+                booked = cents(realised(broker.transactions(broker_midnight(now), None)))
+        except CapcliError as error:
+            self._set(broker=Trouble(self._read_ms, error.message))
+            return
+        self._read_ms = self._now_ms()
         unreadable = (*positions.unreadable, *orders.unreadable)
         with self._lock:
-            self._state.account = AccountSeen(account, positions.rows, orders.rows, unreadable, rates, booked)
-            self._want([row.epic for row in positions.rows])
-            self._want([row.epic for row in orders.rows])
-            for row in positions.rows:
-                # Beyond the 40 markets of a stream a price is as old as the list.
-                if row.epic in self._state.prices and not self._is_streamed(row.epic):
-                    del self._state.prices[row.epic]
-
-    def _is_streamed(self, epic: str) -> bool:
-        return self._watch is None or epic in self._watch.markets
-
-    def _booked(self) -> Decimal | None:
-        before = self._state.account.booked if self._state.account else None
-        if not self._bookings_due.now(self._app.monotonic()):
-            return before
-        now = self._broker.broker_time() or self._app.clock()
-        return cents(realised(self._broker.transactions(broker_midnight(now), None)))
+            self._want([*(row.epic for row in positions.rows), *(row.epic for row in orders.rows)])
+            # Beyond the 40 markets of a stream a price is as old as the list.
+            streamed = self._seen.prices if self._watch is None else self._watch.markets
+            old = {row.epic for row in positions.rows if row.epic not in streamed}
+            self._set(
+                account=AccountSeen(account, positions.rows, orders.rows, unreadable, rates, booked),
+                prices={epic: row for epic, row in self._seen.prices.items() if epic not in old},
+                broker=None,
+            )
 
     def _read_candles(self) -> None:
         with self._lock:
             epic, resolution = self._market, self._resolution
-        problem, candles = "", tuple[Candle, ...]()
         try:
             candles = tuple(self._broker.candles(epic, resolution, last=_CANDLES))
             problem = "" if candles else f"The broker has no candles of {epic}."
         except CapcliError as error:
-            problem = error.message
+            candles, problem = (), error.message
         with self._lock:
             if (epic, resolution) == (self._market, self._resolution):
-                before = self._state.candles
+                before = self._seen.candles
                 kept = before.candles if problem and before and before.epic == epic else candles
-                self._state.candles = CandlesSeen(epic, resolution, kept, problem)
-        self.version += 1
+                self._set(candles=CandlesSeen(epic, resolution, kept, problem))
 
     def _read_events(self) -> None:
         """Read what happened in the last day, and from then on what is new."""
@@ -364,37 +322,21 @@ class Reader:
             else:
                 rows = self._feed.poll()
         except CapcliError as error:
-            # A broker that is gone is told of by the account.
+            # The account says that the broker is gone.
             self._problem("events", "" if isinstance(error, Unreachable) else error.message)
             return
         self._problem("events", "")
         if rows:
-            with self._lock:
-                self._state.events = (*rows[::-1], *self._state.events)[:_EVENTS]
-            self.version += 1
-
-    # This computer.
-
-    def _local(self) -> LocalSeen:
-        app = self._app
-        queue, held = app.approvals.queue(), app.halting.held()
-        account = app.broker.account_id
-        lost = app.journal.unresolved(app.env, app.host, account) if account else ()
-        return LocalSeen(
-            waiting=tuple(one.text.splitlines()[0] for one in queue.requests),
-            waiting_elsewhere=queue.total - len(queue.requests),
-            halt=held.words if held else None,
-            unresolved=tuple(one.attempt_id for one in lost),
-        )
+            self._set(events=(*rows[::-1], *self._seen.events)[:_EVENTS])
 
     def _problem(self, about: str, message: str) -> None:
         with self._lock:
-            if self._state.problems.get(about, "") == message:
+            if self._problems.get(about, "") == message:
                 return
-            self._state.problems.pop(about, None)
+            self._problems.pop(about, None)
             if message:
-                self._state.problems[about] = message
-        self.version += 1
+                self._problems[about] = message
+            self._set(problems=tuple(dict.fromkeys(self._problems.values())))
 
     def _now_ms(self) -> int:
         return int(self._app.clock().timestamp() * 1000)

@@ -10,21 +10,24 @@ from threading import Thread
 from typing import TYPE_CHECKING, ClassVar
 
 from msgspec.structs import replace
+from rich.segment import Segment
+from rich.style import Style
 from textual import events
 from textual._time import get_time
 from textual.app import App as TextualApp
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.filter import LineFilter, NoColor
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
+from textual.strip import Strip
+from textual.widget import Widget
 
 from capcli.desk.conversation import Conversation
 from capcli.desk.dialogs import Dialog, Field, Form, Front, KeysPage, Search
 from capcli.desk.frame import Frame
 from capcli.desk.reader import Reader
 from capcli.desk.seen import WIDTHS, Chosen, Pane, Seen
-from capcli.desk.sheet import Sheet
 from capcli.domain.market import Resolution
 from capcli.domain.money import plain
 from capcli.errors import CapcliError, Exit
@@ -34,7 +37,16 @@ if TYPE_CHECKING:
     from capcli.app import App
 
 REDRAW_S = 0.2
-_FRAME = 8
+_COLOURS = {Tone.GOOD: "green", Tone.BAD: "red", Tone.WARN: "yellow"}
+_ORDER_FIELDS = {
+    "market": "SILVER",
+    "side": "buy or sell",
+    "size": "units; leave it out with a risk",
+    "risk": "1% or 100USD, in place of the size",
+    "stop": "a price, or 2%",
+    "limit": "a price, or 4%",
+    "at": "a price, for a working order",
+}
 RunLine = Callable[[Sequence[str], Conversation], int]
 """Runs one command line in a conversation, and returns its exit code. It may send."""
 
@@ -48,6 +60,42 @@ class Desk:
     run: RunLine
     look: Terminal
     numbers: Callable[[Sequence[str]], dict[str, int]]
+
+
+class Sheet(Widget):
+    """A screenful of lines. One that stays as it is costs nothing and goes over no wire."""
+
+    def __init__(self, *, colour: bool) -> None:
+        super().__init__()
+        # Without colour what is bad or needs a look stands out in bold.
+        self._styles = {tone: Style(bold=tone in {Tone.STRONG, Tone.BAD, Tone.WARN}) for tone in Tone}
+        self._styles[Tone.DIM] = Style(dim=True)
+        if colour:
+            self._styles |= {tone: Style(color=name) for tone, name in _COLOURS.items()}
+        self._lines: list[list[Cell]] = []
+        self.repainted = 0
+
+    def show(self, lines: Sequence[list[Cell]]) -> None:
+        """Show these lines; only those that changed are painted anew."""
+        before, self._lines = self._lines, list(lines)
+        if len(before) != len(lines):
+            self.refresh()
+            return
+        for at, (old, new) in enumerate(zip(before, lines, strict=True)):
+            if old != new:
+                self.repainted += 1
+                self.refresh(Region(0, at, self.size.width, 1))
+
+    @property
+    def text(self) -> str:
+        """Return what is shown, without its tones."""
+        return "\n".join("".join(cell.text for cell in line).rstrip() for line in self._lines)
+
+    def render_line(self, y: int) -> Strip:
+        """Paint one line."""
+        cells = self._lines[y] if y < len(self._lines) else []
+        strip = Strip([Segment(cell.text, self._styles[cell.tone]) for cell in cells])
+        return strip.adjust_cell_length(self.size.width)
 
 
 class DeskScreen(TextualApp[None]):
@@ -117,10 +165,15 @@ class DeskScreen(TextualApp[None]):
         """Draw everything as it is now, in a window of this size."""
         self._drawn = self._desk.reader.version
         self._second = int(self._desk.app.monotonic())
-        seen = self._desk.reader.seen()
-        self._keep_chosen(seen)
+        seen, chosen = self._desk.reader.seen(), self._chosen
+        # Stay with the row that a person chose while it is there; else take the first of any list.
+        if chosen is None or not self._by_hand or chosen.key not in seen.rows(chosen.pane):
+            self._by_hand = False
+            pane = next((pane for pane in Pane if seen.rows(pane)), None)
+            self._choose(seen, None if pane is None else Chosen(pane, seen.rows(pane)[0]))
         width, height = size or self.size
-        look = replace(self._desk.look, numbers=self._numbers(seen))
+        numbers = self._desk.numbers([*seen.rows(Pane.POSITIONS), *seen.rows(Pane.ORDERS)])
+        look = replace(self._desk.look, numbers=numbers)
         frame = Frame(seen, look, width, height, self._chosen, self._message)
         self.sheet.show(frame.lines())
 
@@ -128,18 +181,7 @@ class DeskScreen(TextualApp[None]):
     def sheet(self) -> Sheet:
         return self.screen_stack[0].query_one(Sheet)
 
-    def _numbers(self, seen: Seen) -> dict[str, int]:
-        return self._desk.numbers([*seen.rows(Pane.POSITIONS), *seen.rows(Pane.ORDERS)])
-
     # The chosen row.
-
-    def _keep_chosen(self, seen: Seen) -> None:
-        """Stay with the row that a person chose while it is there; else take the first of any list."""
-        chosen = self._chosen
-        if chosen is None or not self._by_hand or chosen.key not in seen.rows(chosen.pane):
-            self._by_hand = False
-            pane = next((pane for pane in Pane if seen.rows(pane)), None)
-            self._choose(seen, None if pane is None else Chosen(pane, seen.rows(pane)[0]))
 
     def _choose(self, seen: Seen, chosen: Chosen | None) -> None:
         self._chosen = chosen
@@ -183,9 +225,11 @@ class DeskScreen(TextualApp[None]):
     def _deeds(self) -> dict[str, Callable[[], object]]:
         return {
             "p": self._ask_order,
-            "c": self._close,
+            "c": lambda: self._run_on(Pane.POSITIONS, ["close"], "a position first: c closes it."),
             "e": self._ask_amendment,
-            "x": self._cancel,
+            "x": lambda: self._run_on(
+                Pane.ORDERS, ["orders", "cancel"], "a working order first: x cancels it."
+            ),
             "a": lambda: self.run_line(["approve", "--watch"]),
             "h": lambda: self.run_line(["halt"], asks=False),
             "r": lambda: self.run_line(["resume"]),
@@ -219,17 +263,11 @@ class DeskScreen(TextualApp[None]):
     def _say(self, text: str) -> None:
         self._message = Cell(text, Tone.WARN)
 
-    def _close(self) -> None:
-        if self._chosen is None or self._chosen.pane is not Pane.POSITIONS:
-            self._say("Choose a position first: c closes it.")
+    def _run_on(self, pane: Pane, line: list[str], choose: str) -> None:
+        if self._chosen is None or self._chosen.pane is not pane:
+            self._say(f"Choose {choose}")
         else:
-            self.run_line(["close", self._chosen.key])
-
-    def _cancel(self) -> None:
-        if self._chosen is None or self._chosen.pane is not Pane.ORDERS:
-            self._say("Choose a working order first: x cancels it.")
-        else:
-            self.run_line(["orders", "cancel", self._chosen.key])
+            self.run_line([*line, self._chosen.key])
 
     def _widen(self) -> None:
         widths = [*WIDTHS]
@@ -238,16 +276,8 @@ class DeskScreen(TextualApp[None]):
 
     def _ask_order(self) -> None:
         epic = self._desk.reader.seen().epic_of(self._chosen) or ""
-        given = {**self._order, **({"market": epic} if epic else {})}
-        fields = [
-            Field("market", given.get("market", ""), "SILVER"),
-            Field("side", given.get("side", "buy"), "buy or sell"),
-            Field("size", given.get("size", ""), "units; leave it out with a risk"),
-            Field("risk", given.get("risk", ""), "1% or 100USD, in place of the size"),
-            Field("stop", given.get("stop", ""), "a price, or 2%"),
-            Field("limit", given.get("limit", ""), "a price, or 4%"),
-            Field("at", given.get("at", ""), "a price, for a working order"),
-        ]
+        given = self._order | ({"market": epic} if epic else {})
+        fields = [Field(name, given.get(name, ""), example) for name, example in _ORDER_FIELDS.items()]
         form = Form("An order", fields, self._order_line, "Enter shows its preview. Tab: next. Esc leaves.")
         self.push_screen(form, self._run_if_any)
 
@@ -291,12 +321,12 @@ class DeskScreen(TextualApp[None]):
                 return [], error.message
             return [(row.epic, f"{row.epic}  {row.name}  {row.status.value.lower()}") for row in rows], ""
 
-        self.push_screen(Search(find), self._show_market)
+        def show(epic: str | None) -> None:
+            if epic is not None:
+                self._desk.reader.choose(epic, self._resolution)
+                self._chosen, self._by_hand = Chosen(Pane.PRICES, epic), True
 
-    def _show_market(self, epic: str | None) -> None:
-        if epic is not None:
-            self._desk.reader.choose(epic, self._resolution)
-            self._chosen, self._by_hand = Chosen(Pane.PRICES, epic), True
+        self.push_screen(Search(find), show)
 
     # Commands.
 
