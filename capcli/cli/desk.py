@@ -79,8 +79,8 @@ def desk_of(call: Call, application: "App", epics: Sequence[str]) -> "Desk":
     )
 
 
-class DialogueOutlet(IOStreams):
-    """What a command of the desk writes goes to its dialogue, and its questions are answered there."""
+class DialogStreams(IOStreams):
+    """What a command of the desk writes goes to its dialog, and its questions are answered there."""
 
     def __init__(
         self,
@@ -90,10 +90,10 @@ class DialogueOutlet(IOStreams):
         environ: Mapping[str, str],
         *,
         monotonic: Callable[[], float],
-        talk_in: "Conversation",
+        conversation: "Conversation",
     ) -> None:
         super().__init__(stdin, stdout, stderr, environ, monotonic=monotonic)
-        self.talk_in = talk_in
+        self.conversation = conversation
 
     @property
     def interactive(self) -> bool:
@@ -101,19 +101,19 @@ class DialogueOutlet(IOStreams):
 
     def look(self, *, no_colour: bool) -> "Terminal":
         look = super().look(no_colour=no_colour)
-        return replace(look, terminal=True, width=self.talk_in.width)
+        return replace(look, terminal=True, width=self.conversation.width)
 
     def stderr_look(self, *, no_colour: bool) -> "Terminal":
         return self.look(no_colour=no_colour)
 
     def result(self, text: str, *, long: bool = False) -> None:  # noqa: ARG002  a dialogue scrolls
-        self.talk_in.say(text)
+        self.conversation.say(text)
 
     def talk(self, text: str) -> None:
-        self.talk_in.say(text)
+        self.conversation.say(text)
 
     def document(self, content: bytes) -> None:
-        self.talk_in.say(f"{content.decode()}\n")
+        self.conversation.say(f"{content.decode()}\n")
 
     def flush(self) -> None:
         pass
@@ -121,15 +121,15 @@ class DialogueOutlet(IOStreams):
     def agrees(self, question: str) -> bool:
         from capcli.desk.conversation import Kind
 
-        return self.talk_in.ask(Kind.YES, question) == "y"
+        return self.conversation.ask(Kind.YES, question) == "y"
 
     def ask(self, question: str, *, hidden: bool = False) -> str:
         from capcli.desk.conversation import Kind
 
-        return self.talk_in.ask(Kind.HIDDEN if hidden else Kind.WORD, question)
+        return self.conversation.ask(Kind.HIDDEN if hidden else Kind.WORD, question)
 
     def keys(self) -> "AbstractContextManager[Keys]":
-        return self.talk_in.keys()
+        return self.conversation.keys()
 
 
 def run_line(desk: Call, application: "App", line: Sequence[str], talk: "Conversation") -> int:
@@ -137,8 +137,13 @@ def run_line(desk: Call, application: "App", line: Sequence[str], talk: "Convers
     from capcli.cli.run import answer
 
     streams = desk.streams
-    spoken = DialogueOutlet(
-        StringIO(), streams.stdout, StringIO(), streams.environ, monotonic=streams.monotonic, talk_in=talk
+    spoken = DialogStreams(
+        StringIO(),
+        streams.stdout,
+        StringIO(),
+        streams.environ,
+        monotonic=streams.monotonic,
+        conversation=talk,
     )
     # With the options of the desk, so that a next command is for the same environment and account.
     given = desk.options

@@ -4,7 +4,6 @@ A step never raises: what cannot be read is shown on the screen, and is tried ag
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from threading import Event, RLock, Thread
 from typing import TYPE_CHECKING, Any
 
@@ -29,31 +28,13 @@ if TYPE_CHECKING:
 USUAL = ("SILVER", "GOLD", "EURUSD", "BTCUSD")
 """The markets that are shown where nothing was named: they exist on every environment."""
 
-ACCOUNT_EVERY_S = 3.0
-BOOKINGS_EVERY_S = 30.0
-CANDLES_EVERY_S = 30.0
-EVENTS_EVERY_S = 5.0
-LOCAL_EVERY_S = 0.5
+_EVERY_S = {"account": 3.0, "bookings": 30.0, "candles": 30.0, "events": 5.0}
+_LOCAL_EVERY_S = 0.5
 _OPEN_AGAIN_S = 5.0
 _LISTEN_S = 0.2
 _CANDLES = 120
 _EVENTS = 20
 _OPEN = "TRADEABLE"
-
-
-@dataclass(slots=True)
-class _Due:
-    """When something is to be read again (monotonic seconds)."""
-
-    every_s: float
-    at: float = 0.0
-
-    def now(self, now: float) -> bool:
-        """Say whether it is due, and put it off to the next time."""
-        if now < self.at:
-            return False
-        self.at = now + self.every_s
-        return True
 
 
 class Reader:
@@ -69,10 +50,7 @@ class Reader:
         self._resolution = Resolution.HOUR
         self._watch: Watch | None = None
         self._open_at = 0.0
-        self._account_due = _Due(ACCOUNT_EVERY_S)
-        self._bookings_due = _Due(BOOKINGS_EVERY_S)
-        self._candles_due = _Due(CANDLES_EVERY_S)
-        self._events_due = _Due(EVENTS_EVERY_S)
+        self._due = dict.fromkeys(_EVERY_S, 0.0)
         self._feed: Feed | None = None
         self._read_ms = self._tick_ms = self._now_ms()
         self._seen = Seen(app.env, None, self._read_ms)
@@ -95,20 +73,20 @@ class Reader:
             if (epic, resolution) == (self._market, self._resolution):
                 return
             self._market, self._resolution = epic, resolution
-            self._candles_due.at = 0.0
+            self._due["candles"] = 0.0
             self._want([epic])
             self._set(candles=CandlesSeen(epic, resolution))
 
     def read_now(self) -> None:
         """Read the account at the next step: something was done to it."""
-        self._account_due.at = self._bookings_due.at = self._events_due.at = 0.0
+        self._due |= dict.fromkeys(("account", "bookings", "events"), 0.0)
 
     def start(self) -> None:
         """Begin to read, in threads that end with `close`."""
         for name, step, every in (
             ("prices", self.listen, 0.0),
             ("account", self.ask, _LISTEN_S),
-            ("local", self.look, LOCAL_EVERY_S),
+            ("local", self.look, _LOCAL_EVERY_S),
         ):
             thread = Thread(target=self._go_on, args=(step, every), name=f"capcli-desk-{name}", daemon=True)
             self._threads.append(thread)
@@ -145,12 +123,11 @@ class Reader:
 
     def ask(self) -> None:
         """Read from the broker what is due."""
-        now = self._app.monotonic()
-        if self._account_due.now(now):
+        if self._is_due("account"):
             self._read_account()
-        if self._candles_due.now(now):
+        if self._is_due("candles"):
             self._read_candles()
-        if self._events_due.now(now):
+        if self._is_due("events"):
             self._read_events()
 
     def look(self) -> None:
@@ -172,6 +149,14 @@ class Reader:
         )
         if local != self._seen.local:
             self._set(local=local)
+
+    def _is_due(self, name: str) -> bool:
+        """Say whether something is to be read, and put it off to the next time."""
+        now = self._app.monotonic()
+        if now < self._due[name]:
+            return False
+        self._due[name] = now + _EVERY_S[name]
+        return True
 
     def _go_on(self, step: Callable[[], None], every_s: float) -> None:
         while not self._stop.is_set():
@@ -253,7 +238,7 @@ class Reader:
                 elif type(event) is Lost:
                     stream = Trouble(self._tick_ms, event.reason)
                 elif type(event) is Gap:
-                    stream, self._account_due.at = None, 0.0
+                    stream, self._due["account"] = None, 0.0
             self._set(prices=prices, stream=stream)
 
     def _grow(self, tick: Tick) -> None:
@@ -264,7 +249,7 @@ class Reader:
         last = seen.candles[-1]
         if tick.at_ms >= (last.time + seen.resolution.span).timestamp() * 1000:
             # A new one has begun: the broker has its opening price.
-            self._candles_due.at = 0.0
+            self._due["candles"] = 0.0
             return
         low, high = min(last.bid_low, tick.bid), max(last.bid_high, tick.bid)
         grown = replace(last, bid_low=low, bid_high=high, bid_close=tick.bid)
@@ -279,7 +264,7 @@ class Reader:
             account = active_account(broker.accounts(), broker.account_id or "")
             rates = rates_for(broker, positions.rows)
             booked = self._seen.account.booked if self._seen.account else None
-            if self._bookings_due.now(self._app.monotonic()):
+            if self._is_due("bookings"):
                 now = broker.broker_time() or self._app.clock()
                 booked = cents(realised(broker.transactions(broker_midnight(now), None)))
         except CapcliError as error:

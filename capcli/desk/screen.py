@@ -28,6 +28,7 @@ from capcli.desk.dialogs import Dialog, Field, Form, Front, KeysPage, Search
 from capcli.desk.frame import Frame
 from capcli.desk.reader import Reader
 from capcli.desk.seen import WIDTHS, Chosen, Pane, Seen
+from capcli.domain.account import WorkingOrder
 from capcli.domain.market import Resolution
 from capcli.domain.money import plain
 from capcli.errors import CapcliError, Exit
@@ -290,24 +291,31 @@ class DeskScreen(TextualApp[None]):
         return words
 
     def _ask_amendment(self) -> None:
-        seen, chosen = self._desk.reader.seen(), self._chosen
-        position = seen.position(chosen.key) if chosen and chosen.pane is Pane.POSITIONS else None
-        order = seen.order(chosen.key) if chosen and chosen.pane is Pane.ORDERS else None
-        row = position or order
+        row = self._desk.reader.seen().deal(self._chosen)
         if row is None:
             self._say("Choose a position or an order first: e changes it.")
             return
         stop = "none" if row.stop_level is None else plain(row.stop_level)
         limit = "none" if row.limit_level is None else plain(row.limit_level)
         fields = [Field("stop", "", f"now {stop}"), Field("limit", "", f"now {limit}")]
-        if order is not None:
-            fields.insert(0, Field("level", "", f"now {plain(order.level)}"))
-        base = ["positions" if position else "orders", "amend", row.deal_id]
-        hint = "Enter shows what it changes. Empty fields do not change." + (
-            " none removes it." if position else ""
-        )
+        kind, hint = "positions", "Enter shows what it changes. Empty fields do not change."
+        if isinstance(row, WorkingOrder):
+            kind = "orders"
+            fields.insert(0, Field("level", "", f"now {plain(row.level)}"))
+        else:
+            hint += " none removes it."
+
+        def line(values: dict[str, str]) -> list[str]:
+            words = [kind, "amend", row.deal_id, *(["--at", values["level"]] if values.get("level") else [])]
+            for name in ("stop", "limit"):
+                if values[name].lower() == "none":
+                    words.append(f"--no-{name}")
+                elif values[name]:
+                    words += [f"--{name}", values[name]]
+            return words
+
         title = f"Change {row.side.value} {plain(row.size)} {row.epic}"
-        self.push_screen(Form(title, fields, lambda values: _amendment(base, values), hint), self._run_if_any)
+        self.push_screen(Form(title, fields, line, hint), self._run_if_any)
 
     def _run_if_any(self, line: list[str] | None) -> None:
         if line is not None:
@@ -340,8 +348,12 @@ class DeskScreen(TextualApp[None]):
                 # The screen may be gone; what the command does then is written in the journal.
                 dialog.post_message(Dialog.Changed())
 
+        def typed_at(event: Message) -> float:
+            """Say when something was typed: a busy screen takes it in later."""
+            return desk.app.monotonic() - max(0.0, get_time() - event.time)
+
         talk = Conversation(desk.app.monotonic, changed, width=max(width, 20), asks=asks, word=word)
-        dialog = Dialog(line, talk, self._typed_at)
+        dialog = Dialog(line, talk, typed_at)
 
         def work() -> None:
             code = int(Exit.BUG)
@@ -354,21 +366,7 @@ class DeskScreen(TextualApp[None]):
         self.push_screen(dialog)
         Thread(target=work, name="capcli-desk-command", daemon=True).start()
 
-    def _typed_at(self, event: Message) -> float:
-        """Say when something was typed: a busy screen takes it in later."""
-        return self._desk.app.monotonic() - max(0.0, get_time() - event.time)
-
     def _handle_exception(self, error: Exception) -> None:
         """Leave at a bug, without a page of the values that stood in it: some are secret."""
         self.problem = error
         self.exit()
-
-
-def _amendment(base: list[str], values: dict[str, str]) -> list[str]:
-    words = [*base, *(["--at", values["level"]] if values.get("level") else [])]
-    for name in ("stop", "limit"):
-        if values[name].lower() == "none":
-            words.append(f"--no-{name}")
-        elif values[name]:
-            words += [f"--{name}", values[name]]
-    return words

@@ -9,6 +9,7 @@ from msgspec import Struct, field
 
 from capcli.account.events import EventRow
 from capcli.domain.account import Account, Position, UnreadableRow, WorkingOrder
+from capcli.domain.effect import gain
 from capcli.domain.market import Candle, Resolution, Side
 from capcli.domain.stream import Tick
 
@@ -105,22 +106,20 @@ class Seen(Struct, frozen=True):
     problems: tuple[str, ...] = ()
     events: tuple[EventRow, ...] = ()
 
-    def position(self, deal_id: str) -> Position | None:
-        rows = self.account.positions if self.account else ()
-        return next((row for row in rows if row.deal_id == deal_id), None)
-
-    def order(self, deal_id: str) -> WorkingOrder | None:
-        rows = self.account.orders if self.account else ()
-        return next((row for row in rows if row.deal_id == deal_id), None)
+    def deals(self, pane: Pane) -> tuple[Position | WorkingOrder, ...]:
+        """Return the positions or the working orders; the list of prices has none."""
+        if self.account is None or pane is Pane.PRICES:
+            return ()
+        return self.account.positions if pane is Pane.POSITIONS else self.account.orders
 
     def rows(self, pane: Pane) -> tuple[str, ...]:
         """Return the keys of a list's rows, top to bottom."""
-        if pane is Pane.PRICES:
-            return tuple(self.prices)
-        if self.account is None:
-            return ()
-        found = self.account.positions if pane is Pane.POSITIONS else self.account.orders
-        return tuple(row.deal_id for row in found)
+        return tuple(self.prices) if pane is Pane.PRICES else tuple(row.deal_id for row in self.deals(pane))
+
+    def deal(self, chosen: Chosen | None) -> Position | WorkingOrder | None:
+        """Return the chosen deal, None where none is chosen or it is there no more."""
+        rows = self.deals(chosen.pane) if chosen else ()
+        return next((row for row in rows if chosen and row.deal_id == chosen.key), None)
 
     def epic_of(self, chosen: Chosen | None) -> str | None:
         """Return the market of the chosen row, that of the chart without one."""
@@ -128,7 +127,7 @@ class Seen(Struct, frozen=True):
             return self.candles.epic if self.candles else None
         if chosen.pane is Pane.PRICES:
             return chosen.key
-        row = self.position(chosen.key) or self.order(chosen.key)
+        row = self.deal(chosen)
         return row.epic if row else None
 
     def price(self, position: Position) -> Decimal:
@@ -140,8 +139,7 @@ class Seen(Struct, frozen=True):
 
     def profit(self, position: Position) -> Decimal:
         """Return its P&L in its own currency (API page 14.3; lotSize plays no part)."""
-        move = self.price(position) - position.level
-        return (move if position.side is Side.BUY else -move) * position.size * position.contract_size
+        return gain(position, self.price(position), position.size)
 
     def profit_in_account(self, position: Position) -> Decimal | None:
         """Return its P&L in account currency, None where no market gives a rate."""
