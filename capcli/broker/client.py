@@ -198,7 +198,7 @@ class CapitalBroker:
         return self._sessions.visit(account_id)
 
     def ping(self) -> bool:
-        return self._reader.get(requests.PING, wire.Status).status == "OK"
+        return self._reader.get(requests.PING, wire.Pong).status == "OK"
 
     def server_time(self) -> datetime:
         return self._reader.server_time()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 import msgspec
 
-from capcli.domain.market import Side
+from capcli.domain.market import MarketStatus, Side
 
 _T = TypeVar("_T")
 
@@ -103,6 +103,21 @@ def side(raw: object) -> Side | None:
     return next((known for known in Side if known == raw), None)
 
 
+def text(raw: object) -> str:
+    """Read a text that may be absent."""
+    return word(raw) or ""
+
+
+def yes(raw: object) -> bool:
+    """Read a yes; whatever is absent is a no."""
+    return flag(raw) or False
+
+
+def status(raw: object) -> MarketStatus:
+    """Read how a market stands; a word that is not known is UNKNOWN."""
+    return next((known for known in MarketStatus if known == raw), MarketStatus.UNKNOWN)
+
+
 def _text(raw: object) -> str | None:
     if raw is None:
         return None
@@ -138,12 +153,14 @@ if TYPE_CHECKING:
     Currency: TypeAlias = str
     Flag: TypeAlias = bool
     Moment: TypeAlias = datetime
+    Text: TypeAlias = str
+    Yes: TypeAlias = bool
+    Status: TypeAlias = MarketStatus
     MaybeNumber: TypeAlias = Decimal | None
     MaybeWhole: TypeAlias = int | None
     MaybeMillis: TypeAlias = int | None
     MaybeWord: TypeAlias = str | None
     MaybeCurrency: TypeAlias = str | None
-    MaybeFlag: TypeAlias = bool | None
     MaybeMoment: TypeAlias = datetime | None
     MaybeSide: TypeAlias = Side | None
 else:
@@ -152,8 +169,11 @@ else:
     _, MaybeMillis = _pair("Millis", int, millis)
     Word, MaybeWord = _pair("Word", str, word)
     Currency, MaybeCurrency = _pair("Currency", str, currency)
-    Flag, MaybeFlag = _pair("Flag", bool, flag)
+    Flag, _ = _pair("Flag", bool, flag)
     Moment, MaybeMoment = _pair("Moment", datetime, moment)
+    Text, _ = _pair("Text", str, text)
+    Yes, _ = _pair("Yes", bool, yes)
+    Status, _ = _pair("Status", MarketStatus, status)
     _, MaybeSide = _pair("Side", Side, side)
 
 

@@ -165,7 +165,7 @@ class Sessions:
         with self._lock:
             if self._live is not None and self._live.generation == used.generation:
                 self._follow(_on_account(self._live.stored, found), used.generation)
-        return translate.session(found)
+        return found
 
     def switch(self, account_id: str) -> Session:
         """Make an account the active one, here and for whoever shares the session by the cache.
@@ -184,7 +184,7 @@ class Sessions:
         with self.hold(), self._lock:
             session = self.details()
             if session.account_id != account_id:
-                session = translate.session(self._put_account(self.live(), account_id)[1])
+                session = self._put_account(self.live(), account_id)[1]
             self._wanted = account_id
             return session
 
@@ -367,7 +367,7 @@ class Sessions:
             return self._follow(stored, live.generation)
         return self._put_account(Live(stored, live.generation), target)[0]
 
-    def _put_account(self, live: Live, target: str) -> tuple[Live, wire.SessionDetails]:
+    def _put_account(self, live: Live, target: str) -> tuple[Live, Session]:
         """Switch, take the new tokens, and read back which account is active (API page 2.6)."""
         if not self._held.get():
             raise Busy(
@@ -415,10 +415,10 @@ def _was_moved(other: StoredSession, mine: StoredSession) -> bool:
     return other.created_at == mine.created_at and other.account_id != mine.account_id
 
 
-def _details(reply: Reply) -> wire.SessionDetails:
+def _details(reply: Reply) -> Session:
     if reply.status != _OK:
         raise refused("GET /session", reply.status, reply.body)
-    return wire.decode(reply.body, wire.SessionDetails, "GET /session")
+    return translate.session(wire.decode(reply.body, wire.SessionDetails, "GET /session"))
 
 
 def _with_tokens(stored: StoredSession, tokens: Tokens | None) -> StoredSession:
@@ -427,11 +427,11 @@ def _with_tokens(stored: StoredSession, tokens: Tokens | None) -> StoredSession:
     return replace(stored, cst=tokens.cst, security_token=tokens.security_token)
 
 
-def _on_account(stored: StoredSession, found: wire.SessionDetails) -> StoredSession:
+def _on_account(stored: StoredSession, found: Session) -> StoredSession:
     return replace(
         stored,
         account_id=found.account_id,
         client_id=found.client_id,
         currency=found.currency,
-        timezone_offset=int(found.timezone_offset),
+        timezone_offset=found.timezone_offset,
     )

@@ -38,7 +38,6 @@ from capcli.domain.market import (
     MarketDetails,
     MarketRow,
     MarketSnapshot,
-    MarketStatus,
     Node,
     OpeningHours,
     OvernightFee,
@@ -58,45 +57,24 @@ _SEGMENT = re.compile(r"(\d{1,2}:\d{2})\s*-\s*(\d{1,2}:\d{2})")
 _ACCEPTED, _REJECTED = "ACCEPTED", "REJECTED"
 
 
-def market_status(word: str | None) -> MarketStatus:
-    return next((known for known in MarketStatus if known == word), MarketStatus.UNKNOWN)
+def _same(kind: type[_Value], *rows: Any, **given: Any) -> _Value:
+    """Make a value of what the rows have under the names of its fields (later rows first), and what is given."""
+    for row in reversed(rows):
+        shared = (name for name in row.__struct_fields__ if name in kind.__struct_fields__)  # type: ignore[attr-defined]
+        given = {name: getattr(row, name) for name in shared} | given
+    return kind(**given)
 
 
 def session(row: wire.SessionDetails) -> Session:
-    return Session(
-        row.client_id, row.account_id, row.currency, int(row.timezone_offset), row.locale, row.stream_endpoint
-    )
+    return _same(Session, row, timezone_offset=int(row.timezone_offset))
 
 
 def account(row: wire.AccountRow) -> Account:
-    return Account(
-        account_id=row.account_id,
-        name=row.account_name or "",
-        status=row.status or "",
-        type=row.account_type or "",
-        currency=row.currency,
-        preferred=bool(row.preferred),
-        cash=row.balance.deposit,
-        equity=row.balance.balance,
-        open_pl=row.balance.profit_loss,
-        available=row.balance.available,
-    )
+    return _same(Account, row, row.balance)
 
 
 def market_row(row: wire.MarketSummary) -> MarketRow:
-    return MarketRow(
-        epic=row.epic,
-        name=row.instrument_name or row.epic,
-        type=row.instrument_type or "",
-        status=market_status(row.market_status),
-        bid=row.bid,
-        offer=row.offer,
-        high=row.high,
-        low=row.low,
-        change=row.net_change,
-        change_pct=row.percentage_change,
-        at=row.updated,
-    )
+    return _same(MarketRow, row, name=row.name or row.epic)
 
 
 def market(row: wire.MarketDetails, at: datetime) -> MarketDetails:
@@ -105,30 +83,19 @@ def market(row: wire.MarketDetails, at: datetime) -> MarketDetails:
     `at` is the broker's clock: the snapshot's own time is not UTC (API page 5.1).
     """
     instrument, snapshot = row.instrument, row.snapshot
-    status = market_status(snapshot.market_status)
-    epic, bid, offer = instrument.epic, snapshot.bid, snapshot.offer
-    return MarketDetails(
-        epic=instrument.epic,
-        name=instrument.name,
-        type=instrument.type,
-        currency=instrument.currency,
+    priced = snapshot.bid is not None and snapshot.offer is not None
+    return _same(
+        MarketDetails,
+        instrument,
+        snapshot,
         expiry=instrument.expiry or "-",
-        lot_size=instrument.lot_size,
-        margin_factor=instrument.margin_factor,
-        margin_factor_unit=instrument.margin_factor_unit,
-        guaranteed_stops=bool(instrument.guaranteed_stop_allowed or instrument.controlled_risk_allowed),
+        guaranteed_stops=instrument.guaranteed_stop_allowed or instrument.controlled_risk_allowed,
         rules=dealing_rules(row.dealing_rules or wire.DealingRules()),
         hours=opening_hours(instrument.opening_hours),
         overnight=overnight_fee(instrument.overnight_fee),
-        high=snapshot.high,
-        low=snapshot.low,
-        change=snapshot.net_change,
-        change_pct=snapshot.percentage_change,
-        decimals=snapshot.decimal_places_factor or 0,
-        modes=tuple(filter(None, snapshot.market_modes or ())),
-        quote=MarketSnapshot(epic, bid, offer, at, status)
-        if bid is None or offer is None
-        else Quote(epic, bid, offer, at, status),
+        decimals=snapshot.decimals or 0,
+        modes=tuple(filter(None, snapshot.modes or ())),
+        quote=_same(Quote if priced else MarketSnapshot, snapshot, epic=instrument.epic, at=at),
     )
 
 
@@ -284,53 +251,20 @@ def _word(parts: list[dict[str, Any]], key: str) -> str | None:
 
 
 def position(row: wire.PositionRow) -> Position:
-    held, listed = row.position, row.market
-    return Position(
-        deal_id=held.deal_id,
-        epic=listed.epic,
-        name=listed.instrument_name or listed.epic,
-        type=listed.instrument_type or "",
-        side=held.direction,
-        size=held.size,
-        level=held.level,
-        bid=listed.bid,
-        offer=listed.offer,
-        market_status=market_status(listed.market_status),
-        upl=held.upl,
-        currency=held.currency,
-        leverage=held.leverage,
-        contract_size=held.contract_size,
-        stop_level=held.stop_level,
-        limit_level=held.profit_level,
-        trailing=bool(held.trailing_stop),
-        stop_distance=held.stop_distance,
-        guaranteed=bool(held.guaranteed_stop),
-        working_order_id=held.working_order_id,
-        opened_at=held.created,
-    )
+    name = row.market.name or row.market.epic
+    return _same(Position, row.market, row.position, name=name, market_status=row.market.status)
 
 
 def working_order(row: wire.OrderRow) -> WorkingOrder:
-    order, listed = row.working_order_data, row.market_data
-    side = order.direction
-    return WorkingOrder(
-        deal_id=order.deal_id,
-        epic=order.epic,
-        name=listed.instrument_name or listed.epic,
-        side=side,
-        type=order.order_type,
-        size=order.order_size,
-        level=order.order_level,
-        currency=order.currency_code,
-        stop_level=exit_level(order.order_level, order.stop_distance, above=side is Side.SELL),
-        limit_level=exit_level(order.order_level, order.profit_distance, above=side is Side.BUY),
-        trailing=bool(order.trailing_stop),
-        guaranteed=bool(order.guaranteed_stop),
-        good_till=order.good_till,
-        created_at=order.created,
-        bid=listed.bid,
-        offer=listed.offer,
-        market_status=market_status(listed.market_status),
+    order, market = row.working_order_data, row.market_data
+    return _same(
+        WorkingOrder,
+        market,
+        order,
+        name=market.name or market.epic,
+        stop_level=exit_level(order.level, order.stop_distance, above=order.side is Side.SELL),
+        limit_level=exit_level(order.level, order.profit_distance, above=order.side is Side.BUY),
+        market_status=market.status,
     )
 
 
@@ -353,72 +287,40 @@ def confirm(row: wire.Confirm, asked: str, endpoint: str) -> Confirm:
             next=HEALTH,
             endpoint=endpoint,
         )
-    reason = row.reject_reason or row.reason
-    return Confirm(
+    reason, profit = row.reject_reason or row.reason, None
+    if row.profit is not None and row.profit_currency is not None:
+        # The realised P&L of a close as the broker has it (API page 18.15).
+        profit = Money(row.profit, row.profit_currency)
+    return _same(
+        Confirm,
+        row,
         deal_reference=row.deal_reference or asked,
         accepted=row.deal_status == _ACCEPTED,
-        status=row.status or "",
         reason=None if reason in {None, "SUCCESS"} else clean(reason or ""),
-        epic=row.epic,
-        order_id=row.deal_id,
         deals=tuple(AffectedDeal(deal.deal_id, deal.status) for deal in row.affected_deals or ()),
         # 0 means that it is not known yet (API page 18.4): the position has it.
         level=row.level or None,
-        size=row.size,
-        side=row.direction,
-        at=row.date,
-        profit=_profit(row),
+        profit=profit,
     )
-
-
-def _profit(row: wire.Confirm) -> Money | None:
-    """Return the realised P&L of a close as the broker has it (API page 18.15)."""
-    if row.profit is None or row.profit_currency is None:
-        return None
-    return Money(row.profit, row.profit_currency)
 
 
 def activity(row: wire.ActivityRow) -> Activity:
     details = row.details or wire.ActivityDetails()
-    return Activity(
-        at=row.at,
-        epic=row.epic or "",
-        deal_id=row.deal_id or "",
-        source=row.source or "",
-        type=row.type or "",
-        status=row.status or "",
-        size=details.size,
-        # A row can first appear with level 0 and get its price later (API page 10.1).
-        level=details.level or None,
-        side=details.direction,
-        deal_reference=details.deal_reference,
-        working_order_id=details.working_order_id,
-    )
+    # A row can first appear with level 0 and get its price later (API page 10.1).
+    return _same(Activity, row, details, level=details.level or None)
 
 
 def transaction(row: wire.TransactionRow) -> Transaction:
-    return Transaction(
-        at=row.at,
-        type=row.transaction_type,
-        epic=row.instrument_name,
-        note=clean(row.note or ""),
-        amount=row.size,
-        currency=row.currency,
-        reference=row.reference or "",
-        status=row.status,
-        deal_id=row.deal_id,
-    )
+    return _same(Transaction, row, note=clean(row.note))
 
 
 def node(row: wire.NodeRow) -> Node:
-    return Node(row.id, clean(row.name or row.id))
+    return Node(row.node_id, clean(row.name or row.node_id))
 
 
 def sentiment(row: wire.SentimentRow) -> Sentiment:
-    return Sentiment(row.market_id, row.long_position_percentage, row.short_position_percentage)
+    return _same(Sentiment, row)
 
 
 def watchlist(row: wire.WatchlistRow) -> Watchlist:
-    return Watchlist(
-        row.id, row.name, bool(row.editable), bool(row.deleteable), bool(row.default_system_watchlist)
-    )
+    return _same(Watchlist, row)

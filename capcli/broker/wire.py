@@ -16,7 +16,6 @@ from capcli.broker.readings import (
     Currency,
     Flag,
     MaybeCurrency,
-    MaybeFlag,
     MaybeMoment,
     MaybeNumber,
     MaybeSide,
@@ -24,11 +23,14 @@ from capcli.broker.readings import (
     MaybeWord,
     Moment,
     Number,
+    Status,
+    Text,
     Whole,
     Word,
+    Yes,
 )
 from capcli.domain.account import OrderType
-from capcli.domain.market import Side
+from capcli.domain.market import MarketStatus, Side
 from capcli.errors import UnreadableAnswer
 
 _T = TypeVar("_T")
@@ -60,10 +62,10 @@ def _list_under(key: str) -> type[msgspec.Struct]:
 
 
 class Shape(msgspec.Struct, frozen=True, rename="camel"):
-    """Base of all shapes: our snake_case names stand for the broker's camelCase ones."""
+    """Base of all shapes. A field that is called as in the domain, and not as the broker does, names that."""
 
 
-class Status(Shape, frozen=True):
+class Pong(Shape, frozen=True):
     status: MaybeWord = None
 
 
@@ -103,15 +105,15 @@ class SessionDetails(Shape, frozen=True):
     currency: Currency
     timezone_offset: Number
     locale: MaybeWord = None
-    stream_endpoint: MaybeWord = None
+    stream_url: MaybeWord = field(default=None, name="streamEndpoint")
 
 
 class Balance(Shape, frozen=True):
     """`balance` is equity and `deposit` is cash (API page 14.1)."""
 
-    balance: Number
-    deposit: Number
-    profit_loss: Number
+    equity: Number = field(name="balance")
+    cash: Number = field(name="deposit")
+    open_pl: Number = field(name="profitLoss")
     available: Number
 
 
@@ -119,10 +121,10 @@ class AccountRow(Shape, frozen=True):
     account_id: Word
     currency: Currency
     balance: Balance
-    account_name: MaybeWord = None
-    status: MaybeWord = None
-    account_type: MaybeWord = None
-    preferred: MaybeFlag = None
+    name: Text = field(default="", name="accountName")
+    status: Text = ""
+    type: Text = field(default="", name="accountType")
+    preferred: Yes = False
 
 
 class Leverage(Shape, frozen=True):
@@ -141,16 +143,16 @@ class MarketSummary(Shape, frozen=True):
     """A market in a search result, and beside a position or an order."""
 
     epic: Word
-    instrument_name: MaybeWord = None
-    instrument_type: MaybeWord = None
-    market_status: MaybeWord = None
+    name: Text = field(default="", name="instrumentName")
+    type: Text = field(default="", name="instrumentType")
+    status: Status = field(default=MarketStatus.UNKNOWN, name="marketStatus")
     bid: MaybeNumber = None
     offer: MaybeNumber = None
     high: MaybeNumber = None
     low: MaybeNumber = None
-    net_change: MaybeNumber = None
-    percentage_change: MaybeNumber = None
-    updated: MaybeMoment = field(default=None, name="updateTimeUTC")
+    change: MaybeNumber = field(default=None, name="netChange")
+    change_pct: MaybeNumber = field(default=None, name="percentageChange")
+    at: MaybeMoment = field(default=None, name="updateTimeUTC")
 
 
 class OvernightFee(Shape, frozen=True):
@@ -173,8 +175,8 @@ class Instrument(Shape, frozen=True):
     expiry: MaybeWord = None
     margin_factor: MaybeNumber = None
     margin_factor_unit: MaybeWord = None
-    guaranteed_stop_allowed: MaybeFlag = None
-    controlled_risk_allowed: MaybeFlag = None
+    guaranteed_stop_allowed: Yes = False
+    controlled_risk_allowed: Yes = False
     opening_hours: dict[str, Any] | None = None
     overnight_fee: OvernightFee | None = None
 
@@ -206,13 +208,13 @@ class Snapshot(Shape, frozen=True):
 
     bid: MaybeNumber = None
     offer: MaybeNumber = None
-    market_status: MaybeWord = None
-    decimal_places_factor: MaybeWhole = None
+    status: Status = field(default=MarketStatus.UNKNOWN, name="marketStatus")
+    decimals: MaybeWhole = field(default=None, name="decimalPlacesFactor")
     high: MaybeNumber = None
     low: MaybeNumber = None
-    net_change: MaybeNumber = None
-    percentage_change: MaybeNumber = None
-    market_modes: tuple[MaybeWord, ...] | None = None
+    change: MaybeNumber = field(default=None, name="netChange")
+    change_pct: MaybeNumber = field(default=None, name="percentageChange")
+    modes: tuple[MaybeWord, ...] | None = field(default=None, name="marketModes")
 
 
 class MarketDetails(Shape, frozen=True):
@@ -241,19 +243,19 @@ class PositionData(Shape, frozen=True):
     """Stop and profit are there only when set (API page 6.4)."""
 
     deal_id: Word
-    direction: Side
+    side: Side = field(name="direction")
     size: Number
     level: Number
     upl: Number
     currency: Currency
     contract_size: Number
-    created: Moment = field(name="createdDateUTC")
+    opened_at: Moment = field(name="createdDateUTC")
     leverage: MaybeNumber = None
     working_order_id: MaybeWord = None
-    guaranteed_stop: MaybeFlag = None
-    trailing_stop: MaybeFlag = None
+    guaranteed: Yes = field(default=False, name="guaranteedStop")
+    trailing: Yes = field(default=False, name="trailingStop")
     stop_level: MaybeNumber = None
-    profit_level: MaybeNumber = None
+    limit_level: MaybeNumber = field(default=None, name="profitLevel")
     stop_distance: MaybeNumber = None
 
 
@@ -267,15 +269,15 @@ class OrderData(Shape, frozen=True):
 
     deal_id: Word
     epic: Word
-    direction: Side
-    order_type: OrderType
-    order_size: Number
-    order_level: Number
-    currency_code: Currency
-    created: Moment = field(name="createdDateUTC")
+    side: Side = field(name="direction")
+    type: OrderType = field(name="orderType")
+    size: Number = field(name="orderSize")
+    level: Number = field(name="orderLevel")
+    currency: Currency = field(name="currencyCode")
+    created_at: Moment = field(name="createdDateUTC")
     good_till: MaybeMoment = field(default=None, name="goodTillDateUTC")
-    guaranteed_stop: MaybeFlag = None
-    trailing_stop: MaybeFlag = None
+    guaranteed: Yes = field(default=False, name="guaranteedStop")
+    trailing: Yes = field(default=False, name="trailingStop")
     stop_distance: MaybeNumber = None
     profit_distance: MaybeNumber = None
 
@@ -294,17 +296,17 @@ class Confirm(Shape, frozen=True):
     """Accepted ones carry no reason nowadays, rejected ones `rejectReason` or `reason` (API page 6.6)."""
 
     deal_status: Word
-    status: MaybeWord = None
-    date: MaybeMoment = None
+    status: Text = ""
+    at: MaybeMoment = field(default=None, name="date")
     reason: MaybeWord = None
     reject_reason: MaybeWord = None
     epic: MaybeWord = None
     deal_reference: MaybeWord = None
-    deal_id: MaybeWord = None
+    order_id: MaybeWord = field(default=None, name="dealId")
     affected_deals: tuple[AffectedDeal, ...] | None = None
     level: MaybeNumber = None
     size: MaybeNumber = None
-    direction: Side | None = None
+    side: Side | None = field(default=None, name="direction")
     profit: MaybeNumber = None
     profit_currency: MaybeCurrency = None
 
@@ -314,18 +316,18 @@ class ActivityDetails(Shape, frozen=True):
     working_order_id: MaybeWord = None
     size: MaybeNumber = None
     level: MaybeNumber = None
-    direction: MaybeSide = None
+    side: MaybeSide = field(default=None, name="direction")
 
 
 class ActivityRow(Shape, frozen=True):
     """System rows need not be about a market or a deal."""
 
     at: Moment = field(name="dateUTC")
-    source: MaybeWord = None
-    type: MaybeWord = None
-    status: MaybeWord = None
-    epic: MaybeWord = None
-    deal_id: MaybeWord = None
+    source: Text = ""
+    type: Text = ""
+    status: Text = ""
+    epic: Text = ""
+    deal_id: Text = ""
     details: ActivityDetails | None = None
 
 
@@ -333,19 +335,19 @@ class TransactionRow(Shape, frozen=True):
     """`size` is money, as a text; deposits name no market (API page 10.2)."""
 
     at: Moment = field(name="dateUtc")
-    transaction_type: Word
-    size: Number
+    type: Word = field(name="transactionType")
+    amount: Number = field(name="size")
     currency: Currency
-    reference: MaybeWord = None
-    note: MaybeWord = None
-    instrument_name: MaybeWord = None
+    reference: Text = ""
+    note: Text = ""
+    epic: MaybeWord = field(default=None, name="instrumentName")
     status: MaybeWord = None
     deal_id: MaybeWord = None
 
 
 class NodeRow(Shape, frozen=True):
-    id: Word
-    name: MaybeWord = None
+    node_id: Word = field(name="id")
+    name: Text = ""
 
 
 class Navigation(Shape, frozen=True):
@@ -357,15 +359,15 @@ class Navigation(Shape, frozen=True):
 
 class SentimentRow(Shape, frozen=True):
     market_id: Word
-    long_position_percentage: Number
-    short_position_percentage: Number
+    long_pct: Number = field(name="longPositionPercentage")
+    short_pct: Number = field(name="shortPositionPercentage")
 
 
 class WatchlistRow(Shape, frozen=True):
     """The broker writes `deleteable` (API page 6.9)."""
 
-    id: Word
+    watchlist_id: Word = field(name="id")
     name: Word
-    editable: MaybeFlag = None
-    deleteable: MaybeFlag = None
-    default_system_watchlist: MaybeFlag = None
+    editable: Yes = False
+    deletable: Yes = field(default=False, name="deleteable")
+    system: Yes = field(default=False, name="defaultSystemWatchlist")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capcli.broker import translate, wire
+from capcli.broker import readings, translate, wire
 from capcli.domain.account import Position, Transaction, WorkingOrder
 from capcli.domain.market import Distance, Market, MarketStatus, RuleUnit, Side
 from capcli.errors import UnreadableAnswer
@@ -98,8 +98,8 @@ def test_the_overnight_fee_is_dated_in_utc() -> None:
 
 
 def test_a_status_that_nobody_documented_is_unknown() -> None:
-    assert translate.market_status("PAUSED") is MarketStatus.UNKNOWN
-    assert translate.market_status("EDITS_ONLY") is MarketStatus.EDITS_ONLY
+    assert readings.status("PAUSED") is MarketStatus.UNKNOWN
+    assert readings.status("EDITS_ONLY") is MarketStatus.EDITS_ONLY
 
 
 def test_a_positions_times_come_from_the_utc_fields() -> None:

@@ -54,7 +54,7 @@ def test_fields_that_nobody_documented_are_ignored() -> None:
 @pytest.mark.parametrize("body", [b"<html>", b"", b"\xff\xfe", b'{"status":"\xff"}', b'{"x":' + b"[" * 5000])
 def test_what_is_not_json_points_at_a_proxy(body: bytes) -> None:
     with pytest.raises(NotTheBroker, match="proxy"):
-        wire.decode(body, wire.Status, "GET /ping")
+        wire.decode(body, wire.Pong, "GET /ping")
 
 
 def test_null_is_read_as_absent() -> None:
