@@ -6,7 +6,7 @@ from decimal import Decimal
 from msgspec import Struct
 
 from capcli.domain.account import Transaction
-from capcli.domain.bookings import Column, column_of
+from capcli.domain.bookings import CLOSE, Column, column_of
 from capcli.domain.fields import with_fields_of
 from capcli.errors import UsageError
 
@@ -59,8 +59,8 @@ def totals(rows: Iterable[Transaction]) -> Totals:
     closes, wins = 0, 0
     for row in rows:
         sums[column_of(row.type)] += row.amount
-        closes += row.type == "TRADE"
-        wins += row.type == "TRADE" and row.amount > 0
+        closes += row.type == CLOSE
+        wins += row.type == CLOSE and row.amount > 0
     net = sum(sums.values(), _NONE) - sums[Column.DEPOSITS]
     return Totals(**{each.value: amount for each, amount in sums.items()}, net=net, closes=closes, wins=wins)
 

@@ -28,6 +28,7 @@ from capcli.domain.account_events import (
     read_activity,
 )
 from capcli.domain.alerts import AccountLevels, StoredAlert
+from capcli.domain.bookings import CLOSE
 from capcli.domain.fields import with_fields_of
 from capcli.domain.market import Side
 from capcli.errors import Busy, CapcliError, EpicUnknown, UsageError
@@ -246,7 +247,7 @@ class Events:
         since = min([fact.at for _, fact in new] + [read_to]) - _TOGETHER
         booked: dict[str, list[Transaction]] = {}
         for one in History(self._broker).transactions(Span(start=since)).data.transactions:
-            if one.deal_id and one.type == "TRADE":
+            if one.deal_id and one.type == CLOSE:
                 booked.setdefault(one.deal_id, []).append(one)
         told, read_to = read_activity(rows, KnownDeals(sides, booked), now)
         return self._with_attempts(place, book.unknown(place, told)), read_to

@@ -12,7 +12,7 @@ from capcli.account.history import BookingsOfSpan, History, Span, Told, Wanted
 from capcli.context import Context
 from capcli.domain.account import Activity, Transaction
 from capcli.domain.attempt import AttemptRecord
-from capcli.domain.bookings import Column, column_of
+from capcli.domain.bookings import CLOSE, Column, column_of
 from capcli.domain.fields import with_fields_of
 from capcli.domain.market import Side
 from capcli.domain.money import percent_of
@@ -126,7 +126,7 @@ class Statistics:
         rows, span = booked.rows, Span(booked.start, booked.end)
         closes: dict[str, list[datetime]] = {}
         for row in rows:
-            if row.type == "TRADE" and row.deal_id:
+            if row.type == CLOSE and row.deal_id:
                 closes.setdefault(row.deal_id, []).append(row.at)
         deals = closed_deals(rows)
         sent = self._sent(deals)

@@ -58,7 +58,7 @@ _ACCEPTED, _REJECTED = "ACCEPTED", "REJECTED"
 
 
 def _same(kind: type[_Value], *rows: Any, **given: Any) -> _Value:
-    """Make a value of what the rows have under the names of its fields (later rows first), and what is given."""
+    """Make a value of what is given, and of what the rows (the later ones first) have under its names."""
     for row in reversed(rows):
         shared = (name for name in row.__struct_fields__ if name in kind.__struct_fields__)  # type: ignore[attr-defined]
         given = {name: getattr(row, name) for name in shared} | given

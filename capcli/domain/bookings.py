@@ -19,9 +19,12 @@ class Column(StrEnum):
     DEPOSITS = "deposits"
 
 
+CLOSE = "TRADE"
+"""The booking of what a deal brought when it was closed."""
+
 _COLUMNS: Mapping[str, Column] = MappingProxyType(
     {
-        "TRADE": Column.REALISED_PL,
+        CLOSE: Column.REALISED_PL,
         "TRADE_CORRECTION": Column.REALISED_PL,
         "TRADE_SLIPPAGE_PROTECTION": Column.REALISED_PL,
         "SWAP": Column.OVERNIGHT,

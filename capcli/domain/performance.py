@@ -9,12 +9,11 @@ from types import MappingProxyType
 from msgspec import Struct
 
 from capcli.domain.account import Transaction
-from capcli.domain.bookings import Column, column_of
+from capcli.domain.bookings import CLOSE, Column, column_of
 from capcli.domain.market import Side
 from capcli.domain.money import CENT, cents, percent_of
 
 _NOTHING = Decimal("0.00")
-_TRADE = "TRADE"
 
 
 class Opening(Struct, frozen=True):
@@ -114,7 +113,7 @@ KEYS: Mapping[str, Key] = MappingProxyType(
 
 def closed_deals(rows: Iterable[Transaction]) -> tuple[str, ...]:
     """Return the deals that bookings say were closed, in whole or in part."""
-    return tuple(dict.fromkeys(row.deal_id for row in rows if row.type == _TRADE and row.deal_id))
+    return tuple(dict.fromkeys(row.deal_id for row in rows if row.type == CLOSE and row.deal_id))
 
 
 def ledger(rows: Iterable[Transaction], openings: Mapping[str, Opening]) -> Ledger:
@@ -140,11 +139,11 @@ def ledger(rows: Iterable[Transaction], openings: Mapping[str, Opening]) -> Ledg
 def _name(place: int, row: Transaction, deals: frozenset[str]) -> str | None:
     if row.deal_id in deals:
         return row.deal_id
-    return f"#{place}" if row.type == _TRADE else None
+    return f"#{place}" if row.type == CLOSE else None
 
 
 def _trade(rows: Sequence[Transaction], opening: Opening) -> Trade:
-    closes = [row for row in rows if row.type == _TRADE]
+    closes = [row for row in rows if row.type == CLOSE]
     pl, costs = _split(rows)
     risk = opening.risk or None
     return Trade(
@@ -192,7 +191,7 @@ def _performance(
     key: str | None, rows: Sequence[tuple[Transaction, Trade | None]], order: Sequence[Trade]
 ) -> Performance:
     # A deal belongs where its last close is, should its bookings ever name two markets.
-    ours = {id(trade) for row, trade in rows if trade and row.type == _TRADE and row.at == trade.closed_at}
+    ours = {id(trade) for row, trade in rows if trade and row.type == CLOSE and row.at == trade.closed_at}
     trades = [trade for trade in order if id(trade) in ours]
     won = [trade.net for trade in trades if trade.net > 0]
     lost = [trade.net for trade in trades if trade.net < 0]

@@ -7,7 +7,7 @@ from msgspec import Struct
 from capcli import ids
 from capcli.context import Context
 from capcli.domain.account import UnreadableRow, Watchlist
-from capcli.domain.attempt import Answer, Delivery
+from capcli.domain.attempt import Answer, AttemptState, Delivery, classify
 from capcli.domain.market import MarketRow
 from capcli.errors import (
     BrokerRefused,
@@ -30,7 +30,6 @@ _LONGEST_NAME = 20
 _MOST_EPICS = 50
 _NEXT = "capcli watchlists"
 _OK = 200
-_SERVER_ERROR = 500
 
 
 class WatchlistsFound(Struct, frozen=True):
@@ -236,14 +235,13 @@ def _fixed(found: Watchlist, verb: str) -> BrokerRefused:
 
 def _refuse(what: str, answer: Answer) -> None:
     """Raise what an answer other than 200 says, unless it leaves open whether the change was made."""
-    status, facts = answer.status or 0, {"http_status": answer.status, "broker_code": answer.error_code}
-    refused = unread(status, reason_of(answer), name=what, unchanged="Nothing changed.", command=_NEXT)
+    facts = {"http_status": answer.status, "broker_code": answer.error_code}
+    refused = unread(answer.status, reason_of(answer), name=what, unchanged="Nothing changed.", command=_NEXT)
     if refused is not None:
         raise refused
-    # A 4xx of the broker's own is definitive; a gateway's is not (API page 4.1).
-    if status >= _SERVER_ERROR or answer.error_code is None or answer.error_code.startswith("java"):
+    if classify(answer) is not AttemptState.REFUSED:
         return
-    code = answer.error_code.partition(":")[0]
+    code = (answer.error_code or "").partition(":")[0]
     if code == "error.not-found.epic":
         raise EpicUnknown(f"{what} was refused: the broker has no such market there.", next=_NEXT, **facts)
     if code in {"error.not-found.watchlist", "error.invalid.watchlist"}:
