@@ -36,27 +36,20 @@ from capcli.paper.settle import is_due, settle
 from capcli.paper.store import Store, reading, writing
 from capcli.paper.times import to_ms
 
-Enter = Callable[[Context, Mapping[str, str], bytes], Reply]
-
 
 class Route(NamedTuple):
     method: str
     template: str
     handler: Callable[[Call], Reply]
 
-    @property
-    def writes(self) -> bool:
-        return self.method != "GET"
-
     def arguments(self, path: str) -> tuple[str, ...] | None:
         """What the placeholders stand for in a path, None when it is another route's."""
-        parts, wanted = path.split("/"), (PREFIX + self.template).split("/")
-        if len(parts) != len(wanted):
+        parts, wanted = path.removeprefix(PREFIX).split("/"), self.template.split("/")
+        if len(parts) != len(wanted) or not path.startswith(PREFIX):
             return None
-        pairs = tuple(zip(parts, wanted, strict=True))
-        if any(part != name for part, name in pairs if not name.startswith("{")):
+        if any(part != name for part, name in zip(parts, wanted, strict=True) if name[:1] != "{"):
             return None
-        return tuple(part for part, name in pairs if name.startswith("{"))
+        return tuple(part for part, name in zip(parts, wanted, strict=True) if name[:1] == "{")
 
 
 ROUTES = (
@@ -96,19 +89,8 @@ ROUTES = (
 )
 
 
-def _first(path: str) -> str:
-    """What follows the prefix."""
-    return path.removeprefix(PREFIX + "/").partition("/")[0]
-
-
-_NEAR = MappingProxyType(
-    {
-        name: tuple(route for route in ROUTES if _first(PREFIX + route.template) == name)
-        for name in {_first(PREFIX + route.template) for route in ROUTES}
-    }
-)
 TIME, SESSION = f"{PREFIX}/time", f"{PREFIX}/session"
-# Before a login: the API key is all that they ask for.
+# Before a login: the API key is all that they require.
 AT_THE_DOOR = MappingProxyType(
     {
         (SESSION, "POST"): sessions.log_in,
@@ -121,7 +103,7 @@ OPEN_PATHS = frozenset({TIME, *(path for path, _ in AT_THE_DOOR)})
 class Outlook(NamedTuple):
     settings: Settings
     price_feed: PriceFeed
-    alive: frozenset[str]  # the csts that still hold
+    alive: frozenset[str]  # the csts that are still admitted
     faults: Mapping[str, Fault]
 
 
@@ -141,19 +123,19 @@ class PaperBroker:
         at = to_ms(request.at)
         with self._store.lent() as db:
             settings = config.load_or_create(db, at)
-            met = names_met(db, request.method, request.path, at)
-            price_feed, now = self._price_feeds.of(db, settings), settings.market_ms(at)
             context = Context(
                 db,
-                price_feed,
+                self._price_feeds.of(db, settings),
                 settings,
                 at,
-                now,
-                faults=met,
-                stream=self._stream,
-                serves=self._serves,
+                settings.market_ms(at),
+                names_met(db, request.method, request.path, at),
+                self._stream,
+                self._serves,
             )
-            return fault_injection.meet(context, request, _answer) if met else _answer(context, request)
+            if context.faults:
+                return fault_injection.meet(context, request, _answer)
+            return _answer(context, request)
 
     def admit(self, cst: object, token: object, at_ms: int) -> tuple[Session | None, Markets]:
         """The session of a stream's message, renewed; None for tokens that are not valid."""
@@ -167,7 +149,7 @@ class PaperBroker:
                 return None, markets
 
     def outlook(self, csts: Collection[str], at_ms: int) -> Outlook:
-        """What streams need to know of the world by now, and which of their sessions live."""
+        """What streams need to know of the world by now, and which of their sessions are alive."""
         with self._store.lent() as db:
             settings = config.load_or_create(db, at_ms)
             met = {fault.name: fault for fault in holding(db, at_ms) if fault.on == STREAM}
@@ -191,31 +173,31 @@ def _answer(context: Context, request: Request) -> Response:
     if (request.method, path) == ("GET", TIME):
         return answer(context, 200, {"serverTime": context.now})
     if enter := AT_THE_DOOR.get((path, request.method)):
-        return _enter(context, request, enter)
-    near = _NEAR.get(_first(path), ())
-    matches = [(route, args) for route in near if (args := route.arguments(path)) is not None]
+        with writing(context.db):
+            settle(context)
+            try:
+                reply = enter(context, request.headers, request.body)
+            except Refusal as refusal:
+                return refused(context, refusal.status, refusal.code)
+        return answer(context, 200, reply.body, reply.session)
+    matches = [(route, args) for route in ROUTES if (args := route.arguments(path)) is not None]
     for route, args in matches:
         if route.method == request.method:
-            return _authenticated(context, request, route, args)
+            return _admitted(context, request, route, args)
     return without_code(context, 405 if matches or path in OPEN_PATHS else 404, request.path)
 
 
-def _enter(context: Context, request: Request, enter: Enter) -> Response:
-    with writing(context.db):
-        settle(context)
-        try:
-            reply = enter(context, request.headers, request.body)
-        except Refusal as refusal:
-            return refused(context, refusal.status, refusal.code)
-    return answer(context, 200, reply.body, reply.session)
-
-
-def _authenticated(context: Context, request: Request, route: Route, args: tuple[str, ...]) -> Response:
+def _admitted(context: Context, request: Request, route: Route, args: tuple[str, ...]) -> Response:
     session: Session | None = None
     try:
         session = sessions.admit(context.db, context.settings, request.headers, context.at)
-        session = _rotated(context, session)
-        _count(context)
+        if faults.ROTATE_TOKENS in context.faults:
+            with writing(context.db):
+                if strike(context, faults.ROTATE_TOKENS):
+                    session = sessions.rotated(context, session)
+        if context.settings.limits:
+            with writing(context.db):
+                limits.spend(context.db, context.at, limits.REQUESTS)
         reply = _run(Call(context, session, request.query, request.body, args), route)
     except Refusal as refusal:
         if refusal.bare:
@@ -224,22 +206,9 @@ def _authenticated(context: Context, request: Request, route: Route, args: tuple
     return answer(context, 200, reply.body, reply.session or session)
 
 
-def _rotated(context: Context, session: Session) -> Session:
-    if faults.ROTATE_TOKENS not in context.faults:
-        return session
-    with writing(context.db):
-        return sessions.rotated(context, session) if strike(context, faults.ROTATE_TOKENS) else session
-
-
-def _count(context: Context) -> None:
-    if context.settings.limits:
-        with writing(context.db):
-            limits.spend(context.db, context.at, limits.REQUESTS)
-
-
 def _run(call: Call, route: Route) -> Reply:
     """Reads with nothing to catch up on, and no fault to count, leave the write lock to others."""
-    if not route.writes and not call.context.faults:
+    if route.method == "GET" and not call.context.faults:
         with reading(call.context.db):
             if not is_due(call.context):
                 return route.handler(call)

@@ -58,7 +58,7 @@ class Market(Struct, frozen=True, dict=True):
     size_step: Decimal
     hours: Hours | Seasonal
     suspended: bool = False
-    legs: tuple[str, str] | None = None  # a cross: the epics of its base and its quote currency's pairs
+    pairs: tuple[str, str] | None = None  # a cross: the epics of its base and its quote currency's pairs
 
     @cached_property
     def shape(self) -> Shape:
@@ -181,7 +181,7 @@ BNBUSD        crypto    USD 0.01    610   330 220  0.01   5000     0.01   clock 
 """
 
 
-# The spread is even: the middle of a cross is that of its legs, to half a step.
+# The spread is even: the middle of a cross is that of its pairs, to half a step.
 _CROSSES = """
 epic          kind      cur step    spr        min    max      inc    hours     name
 EURGBP        currency  GBP 0.00001 8          100    10000000 100    forex     EUR/GBP
@@ -221,16 +221,16 @@ def _market(line: str) -> Market:
 
 
 def _cross(line: str) -> Market:
-    """Like a row of the other table; its middle and its moves are its legs'."""
+    """Like a row of the other table; its middle and its moves are its pairs'."""
     epic, kind, currency, step, rest = line.split(None, 4)
     base, quote = f"{epic[:-3]}{DOLLAR}", f"{currency}{DOLLAR}"
-    legs = base, quote if quote in _PATHS else f"{DOLLAR}{currency}"
-    return replace(_market(f"{epic} {kind} {currency} {step} 0 0 {rest}"), legs=legs)
+    pairs = base, quote if quote in _PATHS else f"{DOLLAR}{currency}"
+    return replace(_market(f"{epic} {kind} {currency} {step} 0 0 {rest}"), pairs=pairs)
 
 
 _PATHS = {market.epic: market for market in map(_market, _TABLE.strip().splitlines()[1:])}
-_LEGGED = {market.epic: market for market in map(_cross, _CROSSES.strip().splitlines()[1:])}
-MARKETS: Markets = MappingProxyType(_PATHS | _LEGGED)
+_CROSSED = {market.epic: market for market in map(_cross, _CROSSES.strip().splitlines()[1:])}
+MARKETS: Markets = MappingProxyType(_PATHS | _CROSSED)
 # What README trades trades around the clock here; these are the hours of such markets elsewhere.
 _REAL_HOURS = MappingProxyType({"SILVER": hours.FUTURES, "GOLD": hours.FUTURES, "EURUSD": hours.FOREX})
 
@@ -248,7 +248,7 @@ def catalogue(
     theirs = {market.epic: market for market in own}
     found |= theirs
     others = {*replayed, *theirs}
-    torn = {m.epic for m in found.values() if m.legs and {*m.legs} & others} - others
+    torn = {m.epic for m in found.values() if m.pairs and {*m.pairs} & others} - others
     return MappingProxyType({epic: market for epic, market in found.items() if epic not in torn})
 
 

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-from msgspec import Struct
+from msgspec import Struct, convert
 from msgspec.structs import asdict, replace
 
 from capcli.paper import book, market_files, recordings
 from capcli.paper.catalogue import CURRENCIES, DOLLAR, catalogue
 from capcli.paper.price_feed import PriceFeed
 from capcli.paper.recordings import Bars
-from capcli.paper.store import TABLES, writing
+from capcli.paper.store import TABLES, insert, writing
 from capcli.paper.times import SECOND_MS
 
 DEFAULT_SEED = "capcli"
@@ -72,28 +72,16 @@ class Settings(Struct, frozen=True):
 
 
 def load(db: sqlite3.Connection) -> Settings | None:
-    rows: dict[str, str | None] = dict(db.execute("SELECT name, value FROM settings").fetchall())
-    seed, epoch = rows.get("seed"), rows.get("epoch_ms")
-    if seed is None or epoch is None:
+    """Each value is stored as its text, None as NULL."""
+    rows = dict(db.execute("SELECT name, value FROM settings WHERE value IS NOT NULL").fetchall())
+    if "seed" not in rows or "epoch_ms" not in rows:
         return None
-    return Settings(
-        seed,
-        int(epoch),
-        _number(rows.get("start_ms")),
-        Decimal(rows.get("speed") or 1),
-        rows.get("limits") == "True",
-        rows.get("session_cap") == "True",
-        _number(rows.get("confirm_delay_ms")),
-        _number(rows.get("ticks")),
-        rows.get("replays"),
-        rows.get("real_hours") == "True",
-        rows.get("own_markets"),
-    )
+    return convert({"limits": False, **rows}, Settings, strict=False)
 
 
 def save(db: sqlite3.Connection, settings: Settings) -> None:
-    rows = [(name, None if value is None else str(value)) for name, value in asdict(settings).items()]
-    db.executemany("INSERT OR REPLACE INTO settings VALUES (?, ?)", rows)
+    for name, value in asdict(settings).items():
+        insert(db, "settings", name=name, value=None if value is None else str(value))
 
 
 def load_or_create(db: sqlite3.Connection, at_ms: int) -> Settings:
@@ -129,35 +117,23 @@ def recreate(
 def create(db: sqlite3.Connection, settings: Settings, accounts: Sequence[Opening] = OPENINGS) -> Settings:
     save(db, settings)
     # Deal ids begin at the time of the reset: a client's journal never meets an old id again.
-    db.execute("INSERT INTO settings VALUES ('serial', ?)", (settings.epoch_ms,))
+    insert(db, "settings", name="serial", value=settings.epoch_ms)
+    began = settings.market_ms(settings.epoch_ms)
     for index, opening in enumerate(accounts):
-        row = (opening.account_id, opening.name, opening.currency, "0.00", int(index == 0))
-        db.execute(
-            "INSERT INTO accounts (account_id, name, currency, cash, preferred) VALUES (?, ?, ?, ?, ?)",
-            row,
-        )
-        began = settings.market_ms(settings.epoch_ms)
+        insert(db, "accounts", **{**opening._asdict(), "cash": "0.00"}, preferred=index == 0)
         book.post(db, book.Entry(opening.account_id, began, book.DEPOSIT, "Deposit", opening.cash))
     return settings
 
 
 def switch(
     db: sqlite3.Connection, *, session_cap: bool | None = None, confirm_delay_ms: int | None = None
-) -> Settings | None:
+) -> None:
     """The two stored switches for testing clients; None leaves a switch as it is."""
+    wanted = {"session_cap": session_cap, "confirm_delay_ms": confirm_delay_ms}
     with writing(db):
-        settings = load(db)
-        if settings and session_cap is not None:
-            settings = replace(settings, session_cap=session_cap)
-        if settings and confirm_delay_ms is not None:
-            settings = replace(settings, confirm_delay_ms=confirm_delay_ms)
-        if settings:
-            save(db, settings)
-    return settings
-
-
-def _number(text: str | None) -> int | None:
-    return None if text is None else int(text)
+        if settings := load(db):
+            changes = {name: value for name, value in wanted.items() if value is not None}
+            save(db, replace(settings, **changes))
 
 
 class PriceFeeds:

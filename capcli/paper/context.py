@@ -1,13 +1,13 @@
-"""What every handler works with: the database, the tape and the two clocks; and the answers it gives."""
+"""What every handler works with: the database, the prices and the two clocks; and the answers it gives."""
 
 import sqlite3
 from collections.abc import Mapping
-from copy import copy
 from decimal import Decimal
 from http import HTTPStatus
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from capcli.paper import book
 from capcli.paper.book import Account
@@ -32,27 +32,17 @@ class Quote(Struct, frozen=True):
         return (self.bid + self.offer) / 2
 
 
-class Context:
-    def __init__(
-        self,
-        db: sqlite3.Connection,
-        price_feed: PriceFeed,
-        settings: Settings,
-        at: int,
-        now: int,
-        *,
-        faults: frozenset[str] = frozenset(),
-        stream: str = STREAM_URL,
-        serves: str | None = None,
-    ) -> None:
-        self.db = db
-        self.price_feed = price_feed
-        self.settings = settings
-        self.at = at
-        self.now = now
-        self.faults = faults
-        self.stream = stream
-        self.serves = serves
+class Context(Struct, frozen=True):
+    """`at` is real time, `now` the market's, both in milliseconds."""
+
+    db: sqlite3.Connection
+    price_feed: PriceFeed
+    settings: Settings
+    at: int
+    now: int
+    faults: frozenset[str] = frozenset()  # those that the request meets
+    stream: str = STREAM_URL
+    serves: str | None = None  # the environment whose keys are taken; None: all
 
     @property
     def second(self) -> int:
@@ -64,13 +54,11 @@ class Context:
         return self.price_feed.markets
 
     def at_moment(self, now: int) -> "Context":
-        """Return this desk at another time, in ms."""
-        there = copy(self)
-        there.now = now
-        return there
+        """The same at another market time, in ms."""
+        return replace(self, now=now)
 
     def moved_to(self, second: int) -> "Context":
-        return self.at_moment(second * 1000)
+        return replace(self, now=second * 1000)
 
     def quote(self, market: Market) -> Quote:
         last = self.price_feed.last(market, self.second)
@@ -86,17 +74,14 @@ class Session(Struct, frozen=True):
     account_id: str
 
 
-class Call:
-    """One request, past the door."""
+class Call(Struct, frozen=True):
+    """One request that was admitted; `args` are what its path names."""
 
-    def __init__(
-        self, context: Context, session: Session, query: Mapping[str, str], body: bytes, args: tuple[str, ...]
-    ) -> None:
-        self.context = context
-        self.session = session
-        self.query = query
-        self.body = body
-        self.args = args
+    context: Context
+    session: Session
+    query: Mapping[str, str]
+    body: bytes
+    args: tuple[str, ...]
 
     @property
     def account_id(self) -> str:
@@ -134,5 +119,5 @@ def without_code(context: Context, status: int, path: str, form: str = "json") -
     response = answer(context, status, body)
     if form == "json":
         return response
-    headers = {**response.headers, "Content-Type": "text/plain"}
-    return Response(status, headers, b"" if form == "empty" else b"Not found")
+    text = b"" if form == "empty" else b"Not found"
+    return replace(response, headers={**response.headers, "Content-Type": "text/plain"}, body=text)

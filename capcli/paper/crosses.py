@@ -1,6 +1,6 @@
-"""A cross of two currencies: in each second the middle of its quote is that of its legs, to half a step.
+"""A cross of two currencies: in each second the middle of its quote is that of its pairs, to half a step.
 
-Bars are found without looking at every tick: only where the legs' bars leave room for a new high or low.
+Bars are found without looking at every tick: only where the pairs' bars leave room for a new high or low.
 """
 
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from functools import lru_cache
 from heapq import heappop, heappush
 
 from capcli.paper.catalogue import DOLLAR, Market
-from capcli.paper.generator import LEAF, PARTS, Bar, Line
+from capcli.paper.generator import LEAF, PARTS, Bar, Line, tick
 
 _KEPT = 4_096
 
@@ -33,7 +33,7 @@ class Crossed:
         self.ticks: Callable[[int], tuple[Bar, ...]] = lru_cache(_KEPT)(self._ticks)
 
     def _price(self, base: int, quote: int) -> int:
-        """From the legs' bids; everything in steps of its market, a half rounded up."""
+        """From the pairs' bids; everything in steps of its market, a half rounded up."""
         first, second = 2 * base + self._spreads[0], 2 * quote + self._spreads[1]
         up, down = first * self._up, self._down
         if self._divides:
@@ -44,8 +44,7 @@ class Crossed:
 
     def _ticks(self, index: int) -> tuple[Bar, ...]:
         pairs = zip(self._base.ticks(index), self._quote.ticks(index), strict=True)
-        prices = ((self._price(base.close, quote.close), base.volume) for base, quote in pairs)
-        return tuple(Bar(price, price, price, price, volume) for price, volume in prices)
+        return tuple(tick(self._price(base.close, quote.close), base.volume) for base, quote in pairs)
 
     def _bar(self, level: int, index: int) -> Bar:
         base, quote = self._base.bar(level, index), self._quote.bar(level, index)
@@ -60,7 +59,7 @@ class Crossed:
         while waiting and -waiting[0][0] > known:
             _, level, index = heappop(waiting)
             if level == LEAF:
-                known = max(known, *(sign * tick.close for tick in self.ticks(index)))
+                known = max(known, *(sign * each.close for each in self.ticks(index)))
                 continue
             for part in range(index * PARTS[level], (index + 1) * PARTS[level]):
                 if (bound := self._bound(level + 1, part, sign)) > known:

@@ -11,8 +11,6 @@ from math import ceil
 from typing import NamedTuple
 from zlib import crc32
 
-from msgspec import Struct
-
 from capcli.paper.catalogue import Market
 from capcli.paper.generator import SPANS, Bar, index_of, start_of
 from capcli.paper.price_feed import Candle, PriceFeed, Print
@@ -51,19 +49,6 @@ class Closed(NamedTuple):
     volume: int
 
 
-class _Depth(Struct, frozen=True):
-    """How much a market shows at its prices: between a half and all of `most` steps of its size."""
-
-    key: int
-    most: int
-    step: Decimal
-
-    def size(self, ms: int, side: int) -> Decimal:
-        mixed = ((ms * 2 + side) * 2_654_435_761 ^ self.key) & 0xFFFF_FFFF
-        mixed = (mixed ^ mixed >> 15) * 2_246_822_519 & 0xFFFF_FFFF
-        return self.step * max(1, self.most - (self.most // 2 * (mixed >> 16) >> 16))
-
-
 class Feed:
     """The prints of one world. `ticks` fixes how many a second has; without it that is what it trades."""
 
@@ -75,7 +60,6 @@ class Feed:
         # A fast clock packs more market time into a second than a client can be sent.
         self._most = min(MOST_TICKS, max(1, int(MOST_TICKS / speed)))
         self._stride = max(1, ceil(speed / MOST_TICKS))
-        self._depths: dict[str, _Depth] = {}
 
     def ticks(self, market: Market, after: int, until: int) -> Iterator[Tick]:
         """Those later than `after`, up to `until`."""
@@ -86,23 +70,18 @@ class Feed:
                 yield from self._within(market, last, after, until)
 
     def _within(self, market: Market, last: Print, after: int, until: int) -> Iterator[Tick]:
-        bid, offer = market.price(last.bid), market.price(last.offer)
-        count, start, size = self._count(market, last), last.second * SECOND_MS, self._depth(market).size
+        bid, offer, start = market.price(last.bid), market.price(last.offer), last.second * SECOND_MS
+        count, key = self._count(market, last), crc32(market.epic.encode())
         for i in range(max(0, (after - start) * count // SECOND_MS), count):
             ms = start + SECOND_MS * i // count
             if ms > until:
                 return
             if ms > after:
-                yield Tick(market.epic, bid, size(ms, 1), offer, size(ms, 2), ms)
-
-    def _depth(self, market: Market) -> "_Depth":
-        if market.epic not in self._depths:
-            most = int(market.max_size / market.size_step / _DEPTH)
-            self._depths[market.epic] = _Depth(crc32(market.epic.encode()), most, market.size_step)
-        return self._depths[market.epic]
+                bids, offers = (_depth(market, (ms * 2 + side) * 2_654_435_761 ^ key) for side in (1, 2))
+                yield Tick(market.epic, bid, bids, offer, offers, ms)
 
     def _count(self, market: Market, last: Print) -> int:
-        """None only in a second that traded nothing and changed nothing since the one looked at before."""
+        """None only in a second that traded nothing and changed nothing since the one before."""
         if self._fixed is not None:
             return min(self._fixed, self._most)
         if last.ticks and self._stride == 1:
@@ -116,28 +95,29 @@ class Feed:
         for index in range(first, index_of(level, until // SECOND_MS)):
             start = start_of(level, index)
             if after < (start + span) * SECOND_MS:
-                yield from self._bar(market, level, kind, start)
+                oldest = start if kind == CLASSIC else self._price_feed.first(market)
+                back = self._price_feed.candles_back(market, level, oldest, start + span - 1)
+                candles = list(islice(back, 1 if kind == CLASSIC else _LOOKBACK))[::-1]
+                if candles and candles[-1].start == start:
+                    yield _closed(market, kind, candles)
 
-    def _bar(self, market: Market, level: int, kind: str, start: int) -> Iterator[Closed]:
-        end = start + SPANS[level] - 1
-        first = start if kind == CLASSIC else self._price_feed.first(market)
-        back = self._price_feed.candles_back(market, level, first, end)
-        candles = list(islice(back, 1 if kind == CLASSIC else _LOOKBACK))[::-1]
-        if candles and candles[-1].start == start:
-            yield _closed(market, kind, candles)
+
+def _depth(market: Market, mixed: int) -> Decimal:
+    """How much a market shows at a price: between a half and all of a twentieth of its largest deal."""
+    most = int(market.max_size / market.size_step / _DEPTH)
+    mixed &= 0xFFFF_FFFF
+    mixed = (mixed ^ mixed >> 15) * 2_246_822_519 & 0xFFFF_FFFF
+    return market.size_step * max(1, most - (most // 2 * (mixed >> 16) >> 16))
 
 
 def _closed(market: Market, kind: str, candles: list[Candle]) -> Closed:
+    last = candles[-1]
     if kind == CLASSIC:
-        bids, offers = (_prices(market, bar) for bar in candles[-1][1:])
+        bids, offers = (Prices(*map(market.price, bar[:4])) for bar in (last.bar, last.offers))
     else:
         bids = heikin_ashi(market, [candle.bar for candle in candles])
         offers = heikin_ashi(market, [candle.offers for candle in candles])
-    return Closed(candles[-1].start, bids, offers, candles[-1].bar.volume)
-
-
-def _prices(market: Market, bar: Bar) -> Prices:
-    return Prices(*map(market.price, bar[:4]))
+    return Closed(last.start, bids, offers, last.bar.volume)
 
 
 def heikin_ashi(market: Market, bars: list[Bar]) -> Prices:

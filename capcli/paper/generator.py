@@ -8,8 +8,11 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache, reduce
 from hashlib import blake2b
 from operator import add
-from struct import Struct, unpack
+from struct import Struct as Packing
+from struct import unpack
 from typing import NamedTuple, Protocol
+
+from msgspec import Struct
 
 from capcli.paper.hours import MONDAY, WEEK
 
@@ -29,7 +32,7 @@ _STRIDE = 0.9  # of a child, in parts of the parent's range over the root of the
 _SHORTEST_WICK, _MORE_WICK = 0.08, 0.32
 _SLOWEST, _FASTER = 0.6, 0.8  # pace of a child, which scales its stride, wicks and volume
 _UNIT = 1 / 65_536
-_DRAWS = Struct(">32H")
+_DRAWS = Packing(">32H")
 
 
 class Bar(NamedTuple):
@@ -58,6 +61,10 @@ class Shape(NamedTuple):
     volume: int  # ticks traded in an average minute
 
 
+def tick(price: int, volume: int = 0) -> Bar:
+    return Bar(price, price, price, price, volume)
+
+
 def start_of(level: int, index: int) -> int:
     return MONDAY + index * SPANS[level]
 
@@ -81,23 +88,18 @@ class PriceGenerator:
 
     def __init__(self, seed: str) -> None:
         self._key = blake2b(seed.encode(), digest_size=32).digest()
-        self._children: Callable[[Shape, int, int], tuple[Bar, ...]]
-        self._ticks: Callable[[Shape, int], tuple[Bar, ...]]
-        self._children = lru_cache(CACHED_DIVISIONS)(self._divide)
-        self._ticks = lru_cache(CACHED_DIVISIONS)(self._tick_out)
+        self.children: Callable[[Shape, int, int], tuple[Bar, ...]]
+        self.ticks: Callable[
+            [Shape, int], tuple[Bar, ...]
+        ]  # of a leaf, one a second, each a bar of one price
+        self.children = lru_cache(CACHED_DIVISIONS)(self._divide)
+        self.ticks = lru_cache(CACHED_DIVISIONS)(self._tick_out)
 
     def bar(self, shape: Shape, level: int, index: int) -> Bar:
         if level == 0:
             return self._week(shape, index)
         parent, place = divmod(index, PARTS[level - 1])
-        return self._children(shape, level - 1, parent)[place]
-
-    def children(self, shape: Shape, level: int, index: int) -> tuple[Bar, ...]:
-        return self._children(shape, level, index)
-
-    def ticks(self, shape: Shape, index: int) -> tuple[Bar, ...]:
-        """The ten one-second ticks of a leaf, each a bar of one price."""
-        return self._ticks(shape, index)
+        return self.children(shape, level - 1, parent)[place]
 
     def _draw(self, shape: Shape, name: str, index: int) -> bytes:
         return blake2b(f"{shape.epic}|{name}|{index}".encode(), key=self._key).digest()
@@ -163,7 +165,20 @@ class PriceGenerator:
         if leaf.low < min(leaf.open, leaf.close):
             prices[bottom] = leaf.low
         volumes = _split(leaf.volume, pace)
-        return tuple(Bar(p, p, p, p, volume) for p, volume in zip(prices, volumes, strict=True))
+        return tuple(map(tick, prices, volumes))
+
+
+class Drawn(Struct, frozen=True):
+    """One market's bids on a path."""
+
+    path: PriceGenerator
+    shape: Shape
+
+    def bar(self, level: int, index: int) -> Bar:
+        return self.path.bar(self.shape, level, index)
+
+    def ticks(self, index: int) -> tuple[Bar, ...]:
+        return self.path.ticks(self.shape, index)
 
 
 def _total(numbers: Iterable[float]) -> float:
@@ -191,16 +206,15 @@ def _bridge(parent: Bar, pace: Sequence[float], draws: Sequence[int]) -> list[in
     for speed, draw in zip(pace, draws, strict=True):
         walk.append(walk[-1] + stride * speed * (draw * 2 * _UNIT - 1))
     lean = (parent.close - parent.open - walk[-1]) / parts
-    inner = [_folded(parent, parent.open + round(walk[i] + lean * i)) for i in range(1, parts)]
-    return [parent.open, *inner, parent.close]
-
-
-def _folded(parent: Bar, price: int) -> int:
-    if price > parent.high:
-        price = 2 * parent.high - price
-    elif price < parent.low:
-        price = 2 * parent.low - price
-    return min(max(price, parent.low), parent.high)
+    joints = [parent.open]
+    for i in range(1, parts):
+        price = parent.open + round(walk[i] + lean * i)
+        if price > parent.high:
+            price = 2 * parent.high - price
+        elif price < parent.low:
+            price = 2 * parent.low - price
+        joints.append(min(max(price, parent.low), parent.high))
+    return [*joints, parent.close]
 
 
 def _split(volume: int, pace: Sequence[float]) -> list[int]:

@@ -22,28 +22,28 @@ class InProcessSocket:
     def __init__(self, path: Path, clock: Callable[[], datetime]) -> None:
         self._broker = PaperBroker(path)
         self._clock = clock
-        self._heard: SimpleQueue[str | None] = SimpleQueue()
+        self._received: SimpleQueue[str | None] = SimpleQueue()
         self._loop = asyncio.new_event_loop()
-        self._said: asyncio.Queue[Event] = asyncio.Queue()
-        self._said.put_nowait({"type": "websocket.connect"})
+        self._sent: asyncio.Queue[Event] = asyncio.Queue()
+        self._sent.put_nowait({"type": "websocket.connect"})
         self._code: int | None = None
         self._thread = threading.Thread(target=self._run, daemon=True, name="capcli-paper-stream")
         self._thread.start()
 
     def send(self, text: str) -> None:
-        self._tell({"type": "websocket.receive", "text": text})
+        self._put({"type": "websocket.receive", "text": text})
 
     def receive(self, timeout_s: float) -> list[str]:
         """Wait for a frame, and return it with those that are there already."""
         frames: list[str] = []
         try:
-            text = self._heard.get(timeout=timeout_s)
+            text = self._received.get(timeout=timeout_s)
             while text is not None:
                 frames.append(text)
-                text = self._heard.get_nowait()
+                text = self._received.get_nowait()
         except Empty:
             return frames
-        self._heard.put(None)  # the end is told again
+        self._received.put(None)  # for the next call
         if not frames:
             raise ConnectionError(f"the broker closed the stream (code {self._code or 1006})")
         return frames
@@ -59,35 +59,35 @@ class InProcessSocket:
     def _leave(self, code: int) -> None:
         self._code = self._code or code
         try:
-            self._tell({"type": "websocket.disconnect", "code": code})
+            self._put({"type": "websocket.disconnect", "code": code})
         except ConnectionError:
             return
 
-    def _tell(self, event: Event) -> None:
+    def _put(self, event: Event) -> None:
         try:
-            self._loop.call_soon_threadsafe(self._said.put_nowait, event)
+            self._loop.call_soon_threadsafe(self._sent.put_nowait, event)
         except RuntimeError:
             raise ConnectionError("the stream is closed") from None
 
     async def _arrive(self, event: Event) -> None:
         if event["type"] == "websocket.send":
-            self._heard.put(event["text"])
+            self._received.put(event["text"])
         elif event["type"] == "websocket.close":
             self._code = event["code"]
-            self._said.put_nowait({"type": "websocket.disconnect", "code": event["code"]})
+            self._sent.put_nowait({"type": "websocket.disconnect", "code": event["code"]})
 
     def _run(self) -> None:
-        scope = {"type": "websocket", "path": CONNECT, CONNECTION: self}
-        channel = Channel(self._broker, self._clock)
         try:
-            self._loop.run_until_complete(self._talk(channel, scope))
+            self._loop.run_until_complete(self._talk())
         finally:
-            self._heard.put(None)
+            self._received.put(None)
             self._loop.close()
             self._broker.close()
 
-    async def _talk(self, channel: Channel, scope: Event) -> None:
+    async def _talk(self) -> None:
+        channel = Channel(self._broker, self._clock)
         try:
-            await channel(scope, self._said.get, self._arrive)
+            scope = {"type": "websocket", "path": CONNECT, CONNECTION: self}
+            await channel(scope, self._sent.get, self._arrive)
         finally:
             await channel.rest()

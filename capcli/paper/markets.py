@@ -33,7 +33,7 @@ def summary(context: Context, market: Market) -> dict[str, Any]:
         **_day(context, market, quote),
         "bid": quote.bid,
         "offer": quote.offer,
-        "updateTime": stamp(market_local(quote.second * SECOND_MS)),
+        "updateTime": _local(quote),
         "updateTimeUTC": stamp(quote.second * SECOND_MS),
         "delayTime": 0,
         "streamingPricesAvailable": True,
@@ -49,6 +49,10 @@ def row(context: Context, market: Market) -> dict[str, Any]:
 
 def _modes(context: Context, market: Market) -> list[str]:
     return ["REGULAR" if context.trades(market) else "VIEW_ONLY"]
+
+
+def _local(quote: Quote) -> str:
+    return stamp(market_local(quote.second * SECOND_MS))
 
 
 def _day(context: Context, market: Market, quote: Quote) -> dict[str, Decimal]:
@@ -78,16 +82,8 @@ def days(context: Context) -> dict[str, tuple[Decimal, Decimal]]:
 
 
 def details(context: Context, market: Market) -> dict[str, Any]:
-    return {
-        "instrument": _instrument(context, market),
-        "dealingRules": _rules(market),
-        "snapshot": _snapshot(context, market),
-    }
-
-
-def _instrument(context: Context, market: Market) -> dict[str, Any]:
-    kind = market.kind
-    return {
+    kind, quote = market.kind, context.quote(market)
+    instrument = {
         "epic": market.epic,
         "symbol": market.symbol,
         "expiry": "-",
@@ -107,41 +103,35 @@ def _instrument(context: Context, market: Market) -> dict[str, Any]:
             "swapChargeInterval": _SWAP_MINUTES,
         },
     }
-
-
-def _rules(market: Market) -> dict[str, Any]:
-    kind = market.kind
-    return {
-        "minStepDistance": _rule("POINTS", market.step),
-        "minDealSize": _rule("POINTS", market.min_size),
-        "maxDealSize": _rule("POINTS", market.max_size),
-        "minSizeIncrement": _rule("POINTS", market.size_step),
-        "minGuaranteedStopDistance": _rule("PERCENTAGE", kind.guaranteed_stop),
-        "minStopOrProfitDistance": _rule("PERCENTAGE", kind.min_stop),
-        "maxStopOrProfitDistance": _rule("PERCENTAGE", kind.max_stop),
-        "marketOrderPreference": "AVAILABLE_DEFAULT_ON",
-        "trailingStopsPreference": "AVAILABLE" if kind.trailing else "NOT_AVAILABLE",
-    }
-
-
-def _rule(unit: str, value: Decimal) -> dict[str, Any]:
-    return {"unit": unit, "value": value}
-
-
-def _snapshot(context: Context, market: Market) -> dict[str, Any]:
-    quote = context.quote(market)
-    return {
+    snapshot = {
         "marketStatus": status(context, market),
         **_day(context, market, quote),
-        "updateTime": stamp(
-            market_local(quote.second * SECOND_MS)
-        ),  # the one without a UTC twin (API page 5.1)
+        "updateTime": _local(quote),  # the one without a UTC twin (API page 5.1)
         "delayTime": 0,
         "bid": quote.bid,
         "offer": quote.offer,
         "decimalPlacesFactor": market.decimals,
         "scalingFactor": 1,
         "marketModes": _modes(context, market),
+    }
+    return {"instrument": instrument, "dealingRules": _rules(market), "snapshot": snapshot}
+
+
+def _rules(market: Market) -> dict[str, Any]:
+    kind = market.kind
+    rules = {
+        "minStepDistance": ("POINTS", market.step),
+        "minDealSize": ("POINTS", market.min_size),
+        "maxDealSize": ("POINTS", market.max_size),
+        "minSizeIncrement": ("POINTS", market.size_step),
+        "minGuaranteedStopDistance": ("PERCENTAGE", kind.guaranteed_stop),
+        "minStopOrProfitDistance": ("PERCENTAGE", kind.min_stop),
+        "maxStopOrProfitDistance": ("PERCENTAGE", kind.max_stop),
+    }
+    return {
+        **{name: {"unit": unit, "value": value} for name, (unit, value) in rules.items()},
+        "marketOrderPreference": "AVAILABLE_DEFAULT_ON",
+        "trailingStopsPreference": "AVAILABLE" if kind.trailing else "NOT_AVAILABLE",
     }
 
 
@@ -157,24 +147,26 @@ def known(context: Context, epic: str) -> Market:
 
 def listing(call: Call) -> Reply:
     """A search wins over epics when both are sent; neither lists everything (API page 6.7)."""
-    if "searchTerm" in call.query:
-        return Reply(
-            {"markets": [row(call.context, m) for m in _search(call.context, call.query["searchTerm"])]}
-        )
-    if "epics" in call.query:
-        return Reply(
-            {"marketDetails": [details(call.context, m) for m in _named(call.context, call.query["epics"])]}
-        )
-    return Reply({"markets": [row(call.context, market) for market in call.context.markets.values()]})
-
-
-def _search(context: Context, term: str) -> list[Market]:
-    """Those whose name begins with the first word come first, as Bitcoin before a company that holds some."""
-    if not term.strip():
-        raise Refusal(400, "error.null.searchTerm")
-    words = [_squashed(word) for word in term.split()]
-    found = [market for market in context.markets.values() if _matches(market, words)]
-    return sorted(found, key=lambda market: not _squashed(market.name).startswith(words[0]))
+    context, query = call.context, call.query
+    if "searchTerm" not in query and "epics" in query:
+        names = [name.strip() for name in query["epics"].split(",") if name.strip()]
+        if not names:
+            raise Refusal(400, "error.null.epic")
+        # Assumption: more than 50 fail the call, as does a list of unknown ones alone.
+        if len(names) > MAX_EPICS:
+            raise Refusal(400, "error.invalid.epics")
+        found = [context.markets[name] for name in dict.fromkeys(names) if name in context.markets]
+        found = found or [known(context, names[0])]
+        return Reply({"marketDetails": [details(context, market) for market in found]})
+    markets = list(context.markets.values())
+    if "searchTerm" in query:
+        words = [_squashed(word) for word in query["searchTerm"].split()]
+        if not words:
+            raise Refusal(400, "error.null.searchTerm")
+        markets = [market for market in markets if _matches(market, words)]
+        # By name first, as Bitcoin before a company that holds some.
+        markets.sort(key=lambda market: not _squashed(market.name).startswith(words[0]))
+    return Reply({"markets": [row(context, market) for market in markets]})
 
 
 def _matches(market: Market, words: list[str]) -> bool:
@@ -184,14 +176,3 @@ def _matches(market: Market, words: list[str]) -> bool:
 
 def _squashed(text: str) -> str:
     return "".join(filter(str.isalnum, text.casefold()))
-
-
-def _named(context: Context, epics: str) -> list[Market]:
-    """Those that there are. Assumption: more than 50 fail the call, as does a list of unknown ones alone."""
-    names = [name.strip() for name in epics.split(",") if name.strip()]
-    if not names:
-        raise Refusal(400, "error.null.epic")
-    if len(names) > MAX_EPICS:
-        raise Refusal(400, "error.invalid.epics")
-    found = [context.markets[name] for name in dict.fromkeys(names) if name in context.markets]
-    return found or [known(context, names[0])]

@@ -30,76 +30,57 @@ class Window(NamedTuple):
 
 
 def listing(call: Call) -> Reply:
-    market = known(call.context, call.args[0])
-    window = _window(call.query, call.context.now)
-    candles = _candles(call.context, market, window)
-    if not candles and strike(call.context, faults.OLDEST_AGAIN):
-        candles = _forward(
-            call.context, market, window._replace(bars=1), window.last or 0, call.context.second
-        )
+    context, market = call.context, known(call.context, call.args[0])
+    window = _window(call.query, context.second)
+    candles = _candles(context, market, window)
+    if not candles and strike(context, faults.OLDEST_AGAIN):
+        first = window.last or 0
+        candles = _forward(context, market, window._replace(bars=1, first=first, last=context.second))
     if not candles:
-        bare = strike(call.context, faults.NO_CODE)
+        bare = strike(context, faults.NO_CODE)
         raise Refusal(404, "error.prices.not-found", bare=bare.value if bare else None)
-    rows = [_candle(market, candle) for candle in candles]
+    rows = [_row(market, candle) for candle in candles]
     return Reply({"prices": rows, "instrumentType": market.kind.name})
 
 
 def _window(query: Mapping[str, str], now: int) -> Window:
+    """The longest span counts calendar time, weekends included."""
     level = RESOLUTIONS.get(query.get("resolution", "MINUTE"))
     if level is None:
         raise Refusal(400, "error.invalid.resolution")
-    window = Window(level, _bars(query), _second(query, "from"), _second(query, "to"))
-    _check_range(window, now // SECOND_MS)
-    return window
-
-
-def _bars(query: Mapping[str, str]) -> int:
     bars = whole(query.get("max", str(DEFAULT_BARS)), most=MAX_BARS)
     if bars is None:
         raise Refusal(400, "error.invalid.max")
-    return bars
-
-
-def _second(query: Mapping[str, str], name: str) -> int | None:
-    ms = queried(query, name)
-    return None if ms is None else ms // SECOND_MS
-
-
-def _check_range(window: Window, now: int) -> None:
-    """The span counts calendar time, weekends included."""
-    first, last = window.first, window.last
+    instants = (queried(query, name) for name in ("from", "to"))
+    first, last = (None if ms is None else ms // SECOND_MS for ms in instants)
     if max(first or now, last or now) > now:
         raise Refusal(400, "error.invalid.daterange")
-    if first is None or last is None:
-        return
-    if first > last:
-        raise Refusal(400, "error.invalid.daterange")
-    if last - first > (window.bars - 1) * SPANS[window.level]:
-        raise Refusal(400, "error.invalid.max.daterange")
+    if first is not None and last is not None:
+        if first > last:
+            raise Refusal(400, "error.invalid.daterange")
+        if last - first > (bars - 1) * SPANS[level]:
+            raise Refusal(400, "error.invalid.max.daterange")
+    return Window(level, bars, first, last)
 
 
 def _candles(context: Context, market: Market, window: Window) -> list[Candle]:
     if window.level <= RESOLUTIONS["DAY"] and (begins := strike(context, faults.DAY_START)):
         return _shifted(context, market, window, int(begins.number) * 3600 - DAY)
     if window.first is not None:
-        last = context.second if window.last is None else window.last
-        return _forward(context, market, window, window.first, last)
-    return _latest(context, market, window)
-
-
-def _forward(context: Context, market: Market, window: Window, first: int, last: int) -> list[Candle]:
-    """A bar counts by its opening: one from before `first` is out, one that opened at `last` is whole."""
-    span = SPANS[window.level]
-    end = min(context.second, last + span)
-    candles = context.price_feed.candles_on(market, window.level, _aligned(window.level, first), end)
-    return list(islice((c for c in candles if first <= c.start <= last), window.bars))
-
-
-def _latest(context: Context, market: Market, window: Window) -> list[Candle]:
+        return _forward(context, market, window)
     last = context.second if window.last is None else window.last
     end = min(context.second, last + SPANS[window.level])
     candles = context.price_feed.candles_back(market, window.level, context.price_feed.first(market), end)
     return list(islice((c for c in candles if c.start <= last), window.bars))[::-1]
+
+
+def _forward(context: Context, market: Market, window: Window) -> list[Candle]:
+    """A bar counts by its opening: one from before `first` is out, one that opened at `last` is whole."""
+    level, first = window.level, window.first or 0
+    last = context.second if window.last is None else window.last
+    aligned = start_of(level, index_of(level, first - 1) + 1)
+    candles = context.price_feed.candles_on(market, level, aligned, min(context.second, last + SPANS[level]))
+    return list(islice((c for c in candles if first <= c.start <= last), window.bars))
 
 
 def _shifted(context: Context, market: Market, window: Window, by: int) -> list[Candle]:
@@ -119,23 +100,15 @@ def _shifted(context: Context, market: Market, window: Window, by: int) -> list[
     return found[::-1][: window.bars]
 
 
-def _aligned(level: int, second: int) -> int:
-    """The first bar opening at or after a second."""
-    return start_of(level, index_of(level, second - 1) + 1)
-
-
-def _candle(market: Market, candle: Candle) -> dict[str, Any]:
-    bar, offers, ms = candle.bar, candle.offers, candle.start * SECOND_MS
+def _row(market: Market, candle: Candle) -> dict[str, Any]:
+    bids, offers, ms = candle.bar, candle.offers, candle.start * SECOND_MS
+    prices = {
+        f"{name}Price": {"bid": market.price(getattr(bids, name)), "ask": market.price(getattr(offers, name))}
+        for name in ("open", "close", "high", "low")
+    }
     return {
         "snapshotTime": stamp_seconds(market_local(ms)),
         "snapshotTimeUTC": stamp_seconds(ms),
-        "openPrice": _pair(market, bar.open, offers.open),
-        "closePrice": _pair(market, bar.close, offers.close),
-        "highPrice": _pair(market, bar.high, offers.high),
-        "lowPrice": _pair(market, bar.low, offers.low),
-        "lastTradedVolume": bar.volume,
+        **prices,
+        "lastTradedVolume": bids.volume,
     }
-
-
-def _pair(market: Market, bid: int, offer: int) -> dict[str, Any]:
-    return {"bid": market.price(bid), "ask": market.price(offer)}

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from capcli.paper.catalogue import Markets
-from capcli.paper.generator import SPANS, Bar, PriceGenerator, Shape, start_of
+from capcli.paper.generator import SPANS, Bar, Drawn, PriceGenerator, Shape, start_of
 from capcli.paper.hours import Openness
 
 COLUMNS = 10  # the bar's opening second, four bid prices and four offer prices in steps, its volume
@@ -93,22 +93,11 @@ class _Played(PriceGenerator):
         return Bar(opens[0], max(highs), min(lows), closes[-1], sum(volumes))
 
 
-class _Side(Struct, frozen=True):
-    path: PriceGenerator
-    shape: Shape
-
-    def bar(self, level: int, index: int) -> Bar:
-        return self.path.bar(self.shape, level, index)
-
-    def ticks(self, index: int) -> tuple[Bar, ...]:
-        return self.path.ticks(self.shape, index)
-
-
 class _Offers(Struct, frozen=True):
     """The offers inside a bar find their own way, but never below the bid of the same second."""
 
-    own: _Side
-    bids: _Side
+    own: Drawn
+    bids: Drawn
 
     def bar(self, level: int, index: int) -> Bar:
         return self.own.bar(level, index)
@@ -125,30 +114,25 @@ class Recording:
         _, bo, bh, bl, bc, ao, ah, al, ac, volume = bars.columns
         self.first = bars.starts[0]
         self.hours = RecordedHours(bars.starts, SPANS[bars.level])
-        self.bids = _Side(_Played(seed, bars, (bo, bh, bl, bc, volume)), shape)
-        self.offers = _Offers(_Side(_Played(seed, bars, (ao, ah, al, ac, volume)), shape), self.bids)
+        self.bids = Drawn(_Played(seed, bars, (bo, bh, bl, bc, volume)), shape)
+        self.offers = _Offers(Drawn(_Played(seed, bars, (ao, ah, al, ac, volume)), shape), self.bids)
 
 
-def save(db: sqlite3.Connection, recordings: Iterable[Bars]) -> str | None:
+def save(db: sqlite3.Connection, recordings: Sequence[Bars]) -> str | None:
     """Inside a write transaction; returns what tells these recordings from all others."""
     mark = blake2b(digest_size=16)
-    for bars in recordings:
+    for bars in sorted(recordings):
         block = b"".join(_little(column).tobytes() for column in bars.columns)
-        row = (bars.epic, bars.level, bars.source, bars.rounded, block)
-        db.execute("INSERT INTO replays VALUES (?, ?, ?, ?, ?)", row)
-    rows = db.execute("SELECT * FROM replays ORDER BY epic").fetchall()
-    for row in rows:
-        mark.update(f"{row['epic']}|{row['level']}|".encode() + row["bars"])
-    return mark.hexdigest() if rows else None
+        mark.update(f"{bars.epic}|{bars.level}|".encode() + block)
+        db.execute("INSERT INTO replays VALUES (?, ?, ?, ?, ?)", (*bars[:4], block))
+    return mark.hexdigest() if recordings else None
 
 
 def load(db: sqlite3.Connection) -> tuple[Bars, ...]:
     rows = db.execute("SELECT * FROM replays ORDER BY epic").fetchall()
-    return tuple(_bars(row) for row in rows)
-
-
-def _bars(row: sqlite3.Row) -> Bars:
-    return Bars(row["epic"], row["level"], row["source"], row["rounded"], _columns(row["bars"]))
+    return tuple(
+        Bars(row["epic"], row["level"], row["source"], row["rounded"], _columns(row["bars"])) for row in rows
+    )
 
 
 def playing(seed: str, recorded: Iterable[Bars], markets: Markets) -> Mapping[str, Recording]:

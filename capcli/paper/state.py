@@ -1,4 +1,4 @@
-"""The paper world from outside: start it anew, look at it."""
+"""The paper world from outside: start it over, show it, set its faults."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -13,7 +13,6 @@ from capcli.paper import active_faults, book, candle_files, config, faults, mark
 from capcli.paper.catalogue import catalogue
 from capcli.paper.config import OPENINGS, Opening
 from capcli.paper.context import Context
-from capcli.paper.faults import Fault
 from capcli.paper.generator import SPANS
 from capcli.paper.price_feed import RESOLUTIONS
 from capcli.paper.recordings import Bars
@@ -155,19 +154,20 @@ def clear_faults(path: Path, name: str | None = None, *, at: datetime) -> None:
 
 def faults_set(path: Path, at: datetime) -> PaperFaults:
     with _opened(path, at) as context:
-        return PaperFaults(tuple(map(_fault, active_faults.holding(context.db, to_ms(at)))))
-
-
-def _fault(fault: Fault) -> PaperFault:
-    until = None if fault.until_ms is None else from_ms(fault.until_ms)
-    effect = faults.SPECS[fault.name].effect
-    return PaperFault(fault.name, effect, fault.on, fault.value, fault.times, until)
-
-
-def status(path: Path, at: datetime) -> PaperStatus:
-    with _opened(path, at) as context, writing(context.db):
-        settle(context)
-        return _status(path, context)
+        found = active_faults.holding(context.db, context.at)
+    return PaperFaults(
+        tuple(
+            PaperFault(
+                fault.name,
+                faults.SPECS[fault.name].effect,
+                fault.on,
+                fault.value,
+                fault.times,
+                None if fault.until_ms is None else from_ms(fault.until_ms),
+            )
+            for fault in found
+        )
+    )
 
 
 @contextmanager
@@ -177,39 +177,41 @@ def _opened(path: Path, at: datetime) -> Iterator[Context]:
         yield Context(db, config.price_feed(db, settings), settings, to_ms(at), settings.market_ms(to_ms(at)))
 
 
-def _status(path: Path, context: Context) -> PaperStatus:
-    accounts = (PaperAccount(a.account_id, a.name, a.currency, a.cash) for a in book.accounts(context.db))
-    return PaperStatus(
-        path=path,
-        seed=context.settings.seed,
-        started=from_ms(context.settings.epoch_ms),
-        market_time=from_ms(context.now),
-        speed=context.settings.speed,
-        ticks=context.settings.ticks,
-        limits=context.settings.limits,
-        real_hours=context.settings.real_hours,
-        own_markets=tuple(one.epic for one in market_files.restored(context.settings.own_markets)),
-        replays=tuple(map(_replay, recordings.load(context.db))),
-        accounts=tuple(accounts),
-        open_positions=_count(context, "SELECT count(*) FROM positions"),
-        working_orders=_count(context, "SELECT count(*) FROM orders"),
-        deals_closed=_count(context, "SELECT count(*) FROM transactions WHERE type = 'TRADE'"),
-        faults=len(active_faults.holding(context.db, context.at)),
-    )
+def status(path: Path, at: datetime) -> PaperStatus:
+    with _opened(path, at) as context, writing(context.db):
+        settle(context)
+        settings = context.settings
+        accounts = (PaperAccount(a.account_id, a.name, a.currency, a.cash) for a in book.accounts(context.db))
+        return PaperStatus(
+            path=path,
+            seed=settings.seed,
+            started=from_ms(settings.epoch_ms),
+            market_time=from_ms(context.now),
+            speed=settings.speed,
+            ticks=settings.ticks,
+            limits=settings.limits,
+            real_hours=settings.real_hours,
+            own_markets=tuple(one.epic for one in market_files.restored(settings.own_markets)),
+            replays=tuple(map(_replay, recordings.load(context.db))),
+            accounts=tuple(accounts),
+            open_positions=_count(context, "positions"),
+            working_orders=_count(context, "orders"),
+            deals_closed=_count(context, "transactions WHERE type = 'TRADE'"),
+            faults=len(active_faults.holding(context.db, context.at)),
+        )
 
 
 def _replay(bars: Bars) -> PaperReplay:
-    span = SPANS[bars.level]
     return PaperReplay(
         bars.epic,
         bars.source,
         next(name for name, level in RESOLUTIONS.items() if level == bars.level),
         from_ms(bars.starts[0] * SECOND_MS),
-        from_ms((bars.starts[-1] + span) * SECOND_MS),
+        from_ms((bars.starts[-1] + SPANS[bars.level]) * SECOND_MS),
         len(bars.starts),
         bars.rounded,
     )
 
 
-def _count(context: Context, query: str) -> int:
-    return int(context.db.execute(query).fetchone()[0])
+def _count(context: Context, rows: str) -> int:
+    return int(context.db.execute(f"SELECT count(*) FROM {rows}").fetchone()[0])  # noqa: S608  (our own)

@@ -95,7 +95,12 @@ class Store:
             try:
                 yield db
             finally:
-                self._take_back(db)
+                with self._lock:
+                    kept = not self._closed
+                    if kept:
+                        self._idle.append(db)
+                if not kept:
+                    db.close()
 
     def close(self) -> None:
         with self._lock:
@@ -103,13 +108,6 @@ class Store:
             idle, self._idle = self._idle, []
         for db in idle:
             db.close()
-
-    def _take_back(self, db: sqlite3.Connection) -> None:
-        with self._lock:
-            if not self._closed:
-                self._idle.append(db)
-                return
-        db.close()
 
 
 def insert(db: sqlite3.Connection, table: str, **columns: object) -> None:
@@ -143,31 +141,27 @@ def reading(db: sqlite3.Connection) -> Iterator[None]:
 
 @contextmanager
 def writing(db: sqlite3.Connection) -> Iterator[None]:
-    with _turn_of(db):
-        db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            db.execute("COMMIT")
-        except BaseException:
-            if db.in_transaction:
-                db.execute("ROLLBACK")
-            raise
-
-
-@contextmanager
-def _turn_of(db: sqlite3.Connection) -> Iterator[None]:
-    """Without it after a while: what holds it up may be another process, and that is SQLite's to tell."""
+    """Without its turn after a while: another process may be the cause, and SQLite's error then says so."""
     turn = db.turn if isinstance(db, _Connection) else Lock()
     taken = turn.acquire(timeout=BUSY_SECONDS)
     try:
+        db.execute("BEGIN IMMEDIATE")
         yield
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
     finally:
         if taken:
             turn.release()
 
 
 def _open(path: Path, turn: Lock) -> sqlite3.Connection:
-    _make_private(path)
+    if not path.exists():
+        private_folder(path.parent)
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     db = sqlite3.connect(
         path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, factory=_Connection
     )
@@ -181,14 +175,6 @@ def _open(path: Path, turn: Lock) -> sqlite3.Connection:
         raise
     db.row_factory = sqlite3.Row
     return db
-
-
-def _make_private(path: Path) -> None:
-    if path.exists():
-        return
-    private_folder(path.parent)
-    with suppress(FileExistsError):
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
 def _use_wal(db: sqlite3.Connection) -> None:
@@ -205,7 +191,7 @@ def _use_wal(db: sqlite3.Connection) -> None:
 
 
 def _create(db: sqlite3.Connection) -> None:
-    if _version(db) == VERSION:
+    if db.execute("PRAGMA user_version").fetchone()[0] == VERSION:
         return
     with writing(db):
         new = not db.execute("SELECT EXISTS (SELECT 1 FROM sqlite_master)").fetchone()[0]
@@ -253,7 +239,3 @@ def _sum_up(db: sqlite3.Connection) -> None:
     accounts = db.execute("SELECT DISTINCT account_id FROM holdings ORDER BY account_id").fetchall()
     alarms = [(account, MARGIN) for (account,) in accounts] + [(OVERNIGHT, FEE)] * bool(accounts)
     db.executemany("INSERT OR IGNORE INTO alarms VALUES (?, 0, 0, ?)", alarms)
-
-
-def _version(db: sqlite3.Connection) -> int:
-    return int(db.execute("PRAGMA user_version").fetchone()[0])

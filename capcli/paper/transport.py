@@ -6,10 +6,9 @@ from datetime import datetime
 from pathlib import Path
 
 import httpx
-from msgspec.structs import replace
 
 from capcli.paper.broker import PaperBroker
-from capcli.paper.messages import Cut, Mishap, Request, Response
+from capcli.paper.messages import Cut, Mishap, Request
 
 
 class PaperTransport(httpx.BaseTransport):
@@ -23,6 +22,7 @@ class PaperTransport(httpx.BaseTransport):
         self._sleep = sleep
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """As it goes over a wire: with its length, to a HEAD without its body, and with what befalls it."""
         response = self._broker.handle(
             Request(
                 request.method,
@@ -33,21 +33,16 @@ class PaperTransport(httpx.BaseTransport):
                 self._clock(),
             )
         )
-        response = _carried(request.method, response)
-        if response.mishap:
-            return self._spoiled(request, response, response.mishap)
-        return httpx.Response(
-            response.status, headers=dict(response.headers), content=response.body, request=request
-        )
-
-    def _spoiled(self, request: httpx.Request, response: Response, mishap: Mishap) -> httpx.Response:
-        """What a client sees of a mishap on a real connection."""
+        mishap = response.mishap or Mishap()
         self._wait(request, mishap.wait_s)
         if mishap.cut is Cut.BEFORE_ANSWER:
             raise httpx.ReadError("[Errno 104] Connection reset by peer", request=request)
-        broken = mishap.cut is Cut.IN_BODY
-        stream = _Body(response.body, request, broken=broken)
-        return httpx.Response(response.status, headers=dict(response.headers), stream=stream, request=request)
+        headers = {**response.headers, "Content-Length": str(len(response.body))}
+        body = b"" if request.method == "HEAD" else response.body
+        if response.mishap:
+            stream = _Body(body, request, broken=mishap.cut is Cut.IN_BODY)
+            return httpx.Response(response.status, headers=headers, stream=stream, request=request)
+        return httpx.Response(response.status, headers=headers, content=body, request=request)
 
     def _wait(self, request: httpx.Request, seconds: float) -> None:
         patience = request.extensions.get("timeout", {}).get("read")
@@ -59,12 +54,6 @@ class PaperTransport(httpx.BaseTransport):
 
     def close(self) -> None:
         self._broker.close()
-
-
-def _carried(method: str, response: Response) -> Response:
-    """As it goes over a wire: with its length, and to a HEAD without its body."""
-    headers = {**response.headers, "Content-Length": str(len(response.body))}
-    return replace(response, headers=headers, body=b"" if method == "HEAD" else response.body)
 
 
 class _Body(httpx.SyncByteStream):

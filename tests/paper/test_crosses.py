@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 
 from capcli.paper.catalogue import CRYPTO, MARKETS, catalogue
 from capcli.paper.feed import CLASSIC, Feed
-from capcli.paper.generator import LEAF, SPANS, index_of, start_of
+from capcli.paper.generator import LEAF, SPANS, index_of, start_of, tick
 from capcli.paper.hours import WEEK, Openness
 from capcli.paper.price_feed import Fixed, PriceFeed
 from capcli.paper.state import reset
 from tests.paper import files
 from tests.paper.client import FRIDAY, SATURDAY, Client
 
-CROSSES = [market for market in MARKETS.values() if market.legs]
+CROSSES = [market for market in MARKETS.values() if market.pairs]
 TAPE = PriceFeed("a seed")
 YEAR = int(datetime(2026, 1, 5, tzinfo=UTC).timestamp())
 instants = st.integers(1_577_836_800, 1_893_456_000)
@@ -30,7 +30,7 @@ def middle(market, second):
 
 
 def through_the_dollar(cross, second):
-    base, quote = (MARKETS[epic] for epic in cross.legs)
+    base, quote = (MARKETS[epic] for epic in cross.pairs)
     rate = middle(quote, second)
     return middle(base, second) / rate if quote.epic.endswith("USD") else middle(base, second) * rate
 
@@ -65,7 +65,7 @@ def test_a_level_is_reached_in_the_first_second_that_prints_it(cross, second, aw
     level = TAPE.last(cross, second).bid + away
     found = TAPE.crossing(cross, Fixed(level, rising), second, second + 3600)
     seconds = (at for at in range(second, second + 3601) if cross.hours.is_open(at))
-    hits = (at for at in seconds if Fixed(level, rising).hit(TAPE.last(cross, at).bid))
+    hits = (at for at in seconds if Fixed(level, rising).hit(tick(TAPE.last(cross, at).bid)))
     assert found == next(hits, None)
 
 
@@ -82,9 +82,9 @@ def test_the_stream_prints_the_quotes_and_the_candles():
 @pytest.mark.parametrize("real_hours", [False, True])
 def test_a_cross_trades_only_while_both_its_legs_do(real_hours):
     markets = catalogue(real_hours=real_hours)
-    for cross in (market for market in markets.values() if market.legs):
+    for cross in (market for market in markets.values() if market.pairs):
         # A coin trades at weekends whatever it is priced in.
-        for epic in cross.legs[:1] if cross.kind is CRYPTO else cross.legs:
+        for epic in cross.pairs[:1] if cross.kind is CRYPTO else cross.pairs:
             hours = markets[epic].hours
             opens = YEAR
             while opens < YEAR + 52 * WEEK:

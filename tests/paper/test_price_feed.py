@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from capcli.paper.catalogue import MARKETS
-from capcli.paper.generator import LEAF, PARTS, SPANS, PriceGenerator, index_of, merge, start_of
+from capcli.paper.generator import LEAF, PARTS, SPANS, PriceGenerator, index_of, merge, start_of, tick
 from capcli.paper.hours import Openness
 from capcli.paper.price_feed import RESOLUTIONS, Fixed, PriceFeed, Trailing
 
@@ -52,16 +52,18 @@ def test_finer_candles_add_up_to_the_coarser(market, level, second):
 def test_minutes_add_up_to_the_hour(epic, second):
     market, start = MARKETS[epic], start_of(3, index_of(3, second))
     minutes = [TAPE.candle(market, 7, start + 60 * i, start + 3600) for i in range(60)]
-    there = [bar for bar in minutes if bar]
-    assert TAPE.candle(market, 3, start, start + 3600) == (merge(there) if there else None)
+    hour = TAPE.candle(market, 3, start, start + 3600)
+    there = [candle.bar for candle in minutes if candle]
+    assert (hour and hour.bar) == (merge(there) if there else None)
 
 
 @given(markets, levels, instants)
 def test_the_last_quote_closes_the_forming_candle(market, level, second):
     bid, _, when, _ = TAPE.last(market, second)
     start = start_of(level, index_of(level, when))
-    bar = TAPE.candle(market, level, start, second)
-    assert bar
+    candle = TAPE.candle(market, level, start, second)
+    assert candle
+    bar = candle.bar
     assert bar.low <= bid <= bar.high
     assert bar.close == bid
 
@@ -91,7 +93,7 @@ def test_a_crossing_is_the_first_tick_that_hits(market, second, offset, rising, 
     ticks = (
         (t, TAPE.last(market, t).bid) for t in range(second, second + span + 1) if market.hours.is_open(t)
     )
-    assert found == next((t for t, bid in ticks if barrier.hit(bid)), None)
+    assert found == next((t for t, bid in ticks if barrier.hit(tick(bid))), None)
 
 
 @given(markets, instants, st.integers(10, 400), st.booleans(), st.integers(60, 9_000))
@@ -105,7 +107,7 @@ def test_a_trailing_crossing_is_the_first_tick_that_came_back_far_enough(
     ticks = (
         (t, TAPE.last(market, t).bid) for t in range(second, second + span + 1) if market.hours.is_open(t)
     )
-    assert found == next((t for t, bid in ticks if slow.hit(bid)), None)
+    assert found == next((t for t, bid in ticks if slow.hit(tick(bid))), None)
 
 
 def test_one_seed_is_one_world_and_another_is_another():

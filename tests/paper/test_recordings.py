@@ -88,7 +88,8 @@ def test_ticks_stay_in_their_bar_touch_both_ends_and_end_at_its_close(tmp_path, 
         prices = [
             price_feed.last(SILVER, second) for second in range(first, first + int(span.total_seconds()))
         ]
-        bar = price_feed.candle(SILVER, 7 if span.seconds == 60 else 3, first, first + 10**6, offer=offer)
+        candle = price_feed.candle(SILVER, 7 if span.seconds == 60 else 3, first, first + 10**6)
+        bar = candle.offers if offer else candle.bar
         steps = [p.offer if offer else p.bid for p in prices]
         assert (steps[0], min(steps), max(steps), steps[-1]) == (bar.open, bar.low, bar.high, bar.close)
         assert all(p.offer >= p.bid for p in prices)

@@ -35,8 +35,8 @@ SAMPLE = ("EURUSD", "GOLD", "OIL_CRUDE", "US500", "AAPL", "BTCUSD")
 
 def returns(market, days, seed="capcli"):
     price_feed, last = PriceFeed(seed), index_of(1, END)
-    bars = (price_feed.candle(market, 1, start_of(1, day), END) for day in range(last - days, last))
-    closes = [bar.close for bar in bars if bar]
+    candles = (price_feed.candle(market, 1, start_of(1, day), END) for day in range(last - days, last))
+    closes = [candle.bar.close for candle in candles if candle]
     return [log(b / a) for a, b in pairwise(closes)]
 
 
