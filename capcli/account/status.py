@@ -161,7 +161,7 @@ class Status:
         riskiest, most = self._most(book, account) if readable else (None, None)
         used = {
             "CAP_MAX_ORDERS_PER_DAY": None if sent is None else Decimal(sent),
-            "CAP_MAX_OPEN_POSITIONS": Decimal(book.count(Kind.MARKET) + book.count(Kind.WORKING)),
+            "CAP_MAX_OPEN_POSITIONS": Decimal(len(book.epics(Kind.MARKET) + book.epics(Kind.WORKING))),
             "CAP_MAX_DAILY_LOSS": None if lost is None else max(lost, _ZERO),
             "CAP_MAX_MARGIN_PCT": account.equity - account.available,
             "CAP_MAX_TOTAL_RISK_PCT": self._risk(book, account) if readable else None,

@@ -78,6 +78,7 @@ class CheckInput(Struct, frozen=True):
     """Everything that the rules look at.
 
     `reference_entry` and `reference_effect` are the preview's, where it is about to be sent.
+    `open_in` and `waiting_in` are the epics of the positions and of the working orders, one for each of them.
     `amends` is given where a deal that is there is judged (an amendment): `request` then names what changes.
     """
 
@@ -87,8 +88,8 @@ class CheckInput(Struct, frozen=True):
     rules: OrderRules
     account: Account
     figures: Figures
-    open_positions: int
-    waiting_orders: int
+    open_in: tuple[str, ...]
+    waiting_in: tuple[str, ...]
     orders_today: int
     now: datetime
     order_type: OrderType | None = None

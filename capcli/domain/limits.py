@@ -22,3 +22,14 @@ class Limits(Struct, frozen=True, kw_only=True):
     max_daily_loss: Decimal | None = None
     require_stop: bool = False
     max_drift_pct: Decimal = Decimal("0.5")
+
+    @property
+    def counts_deals(self) -> bool:
+        """Say whether a limit is set for which open positions and waiting orders count together."""
+        limits = (self.max_open_positions, self.max_risk_pct, self.max_total_risk_pct, self.max_margin_pct)
+        return any(limit is not None for limit in limits)
+
+    @property
+    def counts_in_flight(self) -> bool:
+        """Say whether a limit is set for which orders on their way count."""
+        return self.counts_deals or self.max_orders_per_day is not None

@@ -183,8 +183,8 @@ def _open_positions(check: CheckInput) -> Verdict:
         return None
     # Each waiting order may become a position, so it counts as one.
     closed = check.effect.closed_deals if check.effect is not None and not check.request.trigger else 0
-    count = check.open_positions + check.waiting_orders - closed
-    waiting = f", {check.waiting_orders} of them waiting orders" if check.waiting_orders else ""
+    count = len(check.open_in) + len(check.waiting_in) - closed
+    waiting = f", {len(check.waiting_in)} of them waiting orders" if check.waiting_in else ""
     return count < most, f"{count} open{waiting} of at most {most}"
 
 

@@ -9,7 +9,7 @@ from msgspec import Struct
 from capcli.domain.account import Activity, Position, Transaction, WorkingOrder
 from capcli.domain.attempt import AttemptRecord
 from capcli.domain.bookings import realised
-from capcli.domain.check_input import OpenRisk, Policy
+from capcli.domain.check_input import OpenRisk
 from capcli.domain.effect import Effect, gain
 from capcli.domain.market import Market, Side
 from capcli.domain.order import Kind, OrderRequest
@@ -41,22 +41,11 @@ class Book(Struct, frozen=True):
     def deals(self) -> tuple[Deal, ...]:
         return (*self.positions, *self.orders)
 
-    def count(self, kind: Kind) -> int:
-        """Return how many positions (MARKET) or waiting orders (WORKING) there are, or are about to be."""
-        there = len(self.positions) if kind is Kind.MARKET else len(self.orders)
-        return there + sum(flight.attempt.kind is kind for flight in self.flights)
-
-
-def counts_in_flight(policy: Policy) -> bool:
-    """Say whether a limit is set that orders on their way count for."""
-    limits = (
-        policy.max_open_positions,
-        policy.max_orders_per_day,
-        policy.max_risk_pct,
-        policy.max_total_risk_pct,
-        policy.max_margin_pct,
-    )
-    return any(limit is not None for limit in limits)
+    def epics(self, kind: Kind) -> tuple[str, ...]:
+        """Return the epic of each position (MARKET) or waiting order (WORKING) there is or will be."""
+        there: tuple[Deal, ...] = self.positions if kind is Kind.MARKET else self.orders
+        flying = (one.order.request.epic for one in self.flights if one.attempt.kind is kind)
+        return (*(row.epic for row in there), *flying)
 
 
 def in_flight_orders(

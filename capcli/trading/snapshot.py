@@ -35,7 +35,6 @@ from capcli.reconcile.deal_account import active_account
 from capcli.trading.open_risk import (
     Book,
     InFlightOrder,
-    counts_in_flight,
     foreign_orders,
     in_flight_orders,
     open_risk,
@@ -67,10 +66,9 @@ def take_snapshot(
         lambda: broker.preferences(fresh=opening),
     ]
     policy, now = context.policy, context.broker.broker_time() or context.clock()
-    limits = (policy.max_risk_pct, policy.max_total_risk_pct, policy.max_margin_pct)
     # Each limit on the day costs one more read while it is set.
     more: dict[str, Callable[[], Any]] = {}
-    if with_orders or any(limit is not None for limit in (policy.max_open_positions, *limits)):
+    if with_orders or policy.counts_deals:
         more["orders"] = broker.orders
     if opening and policy.max_orders_per_day is not None:
         more["activity"] = lambda: broker.activity(broker_midnight(now), now)
@@ -147,7 +145,7 @@ def check_input(
     there = AccountBook(snapshot.account, snapshot.positions, snapshot.preferences, snapshot.rates)
     effect = None if amends else effect_of(request, snapshot.market, money, there)
     in_flight: tuple[InFlightOrder, ...] = ()
-    if counts_in_flight(context.policy):
+    if context.policy.counts_in_flight:
         place = (context.env, context.broker.host, snapshot.account_id)
         in_flight = in_flight_orders(context.journal, place, snapshot.positions, snapshot.orders)
     book = Book(snapshot.positions, snapshot.orders, in_flight)
@@ -161,8 +159,8 @@ def check_input(
         rules=snapshot.rules,
         account=snapshot.account,
         figures=money,
-        open_positions=book.count(Kind.MARKET),
-        waiting_orders=book.count(Kind.WORKING),
+        open_in=book.epics(Kind.MARKET),
+        waiting_in=book.epics(Kind.WORKING),
         orders_today=snapshot.orders_today,
         now=context.clock(),
         order_type=order_type,

@@ -115,8 +115,8 @@ def a_case(request: OrderRequest | None = None, **changes: Any) -> CheckInput:
         rules=rules,
         account=account,
         figures=figures(request, market, account, D(1)),
-        open_positions=0,
-        waiting_orders=0,
+        open_in=(),
+        waiting_in=(),
         orders_today=0,
         now=NOW,
     )

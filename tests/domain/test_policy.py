@@ -174,13 +174,15 @@ def test_the_size_limits_of_positions_and_orders_are_two(size: str, *, ok: bool)
     ("count", "waiting", "ok"), [(1, 0, True), (2, 0, False), (0, 1, True), (0, 2, False), (1, 1, False)]
 )
 def test_open_positions_are_limited(count: int, waiting: int, *, ok: bool) -> None:
-    case = a_case(policy={"max_open_positions": 2}, open_positions=count, waiting_orders=waiting)
+    case = a_case(policy={"max_open_positions": 2}, open_in=("GOLD",) * count, waiting_in=("GOLD",) * waiting)
     assert passes(Rule.OPEN_POSITIONS, case) is ok
 
 
 @pytest.mark.parametrize(("waiting", "ok"), [(0, True), (1, False)])
 def test_a_working_order_counts_those_that_wait_already(waiting: int, *, ok: bool) -> None:
-    case = a_case(at("29"), policy={"max_open_positions": 2}, open_positions=1, waiting_orders=waiting)
+    case = a_case(
+        at("29"), policy={"max_open_positions": 2}, open_in=("GOLD",), waiting_in=("GOLD",) * waiting
+    )
     assert passes(Rule.OPEN_POSITIONS, replace(case, order_type=OrderType.LIMIT)) is ok
 
 

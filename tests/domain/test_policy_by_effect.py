@@ -84,7 +84,7 @@ def long_position(size: str = "2") -> Position:
 
 def case_of(request: OrderRequest, **policy: object) -> CheckInput:
     """Return the case of an order while 2 SILVER are held from 29, and the day has gone badly."""
-    case = a_case(request, account=HOLDER, policy=policy, orders_today=3, open_positions=1)
+    case = a_case(request, account=HOLDER, policy=policy, orders_today=3, open_in=("SILVER",))
     book = AccountBook(HOLDER, (long_position(),), Preferences(hedging=False, leverages={}), {"USD": D(1)})
     return replace(
         case,
@@ -247,7 +247,7 @@ def test_a_guaranteed_stop_is_refused_on_a_hedging_account() -> None:
 def test_what_is_open_is_counted_with_what_waits_and_without_what_closes(
     order: OrderRequest, waiting: int, told: str
 ) -> None:
-    case = replace(case_of(order, max_open_positions=5), waiting_orders=waiting)
+    case = replace(case_of(order, max_open_positions=5), waiting_in=("GOLD",) * waiting)
     (check,) = (check for check in evaluate(case) if check.rule is Rule.OPEN_POSITIONS)
     assert (check.reason, check.passed) == (told, True)
 

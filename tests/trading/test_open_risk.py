@@ -22,7 +22,6 @@ from capcli.store.journal import SqliteJournal
 from capcli.trading.open_risk import (
     Book,
     InFlightOrder,
-    counts_in_flight,
     foreign_orders,
     in_flight_orders,
     loss_at,
@@ -170,15 +169,15 @@ def test_a_deal_at_its_stop_is_told_in_the_accounts_currency() -> None:
 
 def test_a_book_counts_what_is_there_and_what_is_about_to_be() -> None:
     book = Book((POSITION,), (ORDER, ORDER), (flight(), flight(kind=Kind.WORKING)))
-    assert (book.count(Kind.MARKET), book.count(Kind.WORKING)) == (2, 3)
+    assert (len(book.epics(Kind.MARKET)), len(book.epics(Kind.WORKING))) == (2, 3)
 
 
 @pytest.mark.parametrize(
     "limit", [{"max_open_positions": 1}, {"max_orders_per_day": 1}, {"max_margin_pct": D(1)}]
 )
 def test_orders_on_their_way_matter_while_a_limit_counts_them(limit: dict[str, Any]) -> None:
-    assert counts_in_flight(Policy(env="paper", trading_allowed=True, **limit))
-    assert not counts_in_flight(Policy(env="paper", trading_allowed=True, max_position_size=D(1)))
+    assert Policy(env="paper", trading_allowed=True, **limit).counts_in_flight
+    assert not Policy(env="paper", trading_allowed=True, max_position_size=D(1)).counts_in_flight
 
 
 def of_day(**facts: Any) -> bool:
