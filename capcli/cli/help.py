@@ -73,9 +73,9 @@ def help(  # noqa: A001  the command's name
 def _nearest(word: str) -> str:
     """Return the command that shows what a word is about, where it is no page's name."""
     from capcli.cli.commands import LISTED
-    from capcli.cli.word_tables import COMMANDS
+    from capcli.cli.word_tables import WORDS
 
-    meant = ELSEWHERE.get(word) or (word if word in LISTED else COMMANDS.get(word, "")).partition(" -")[0]
+    meant = ELSEWHERE.get(word) or (word if word in LISTED else WORDS.get(word, "")).partition(" -")[0]
     return f"capcli {meant.partition(' {')[0]} --help" if meant else "capcli help"
 
 

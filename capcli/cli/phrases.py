@@ -11,7 +11,7 @@ from functools import cache
 
 from msgspec import Struct
 
-from capcli.cli.word_tables import COMMANDS
+from capcli.cli.word_tables import WORDS
 from capcli.domain.market_names import NAMES, epics_for
 
 _ROWS = """
@@ -251,7 +251,7 @@ def _read(phrase: Phrase, words: Sequence[str]) -> list[str] | None:
 def is_market(word: str) -> bool:
     """Say whether a word is a market's usual name or is written as an epic is."""
     bare = word.upper()
-    if word.lower() in COMMANDS:
+    if word.lower() in WORDS:
         return False
     return bare in NAMES or bare in _EPICS or (word == bare and len(word) >= 3)  # noqa: PLR2004  MU is no word
 

@@ -16,7 +16,6 @@ from capcli.cli.global_options import first_word, place_of
 from capcli.cli.phrases import epic_of, phrase_of
 from capcli.cli.word_tables import (
     ANYWAY,
-    COMMANDS,
     FILLERS,
     FIRST,
     NOISE,
@@ -26,6 +25,7 @@ from capcli.cli.word_tables import (
     PAIRS,
     SHARES,
     SIDES,
+    WORDS,
 )
 
 _DRY = "--dry-run"
@@ -60,7 +60,7 @@ def meant(line: Sequence[str], known: Sequence[str]) -> Meant | None:
     if phrase is not None:
         return phrase
     words = _brief(_without_fillers(typed), known)
-    place = place_of(words, (*known, *COMMANDS, *FIRST))
+    place = place_of(words, (*known, *WORDS, *FIRST))
     if place is None:
         return None
     named = _unsent(_command(words, place, known), place)
@@ -151,7 +151,7 @@ def _brief(words: list[str], known: Sequence[str]) -> list[str]:
     place = place_of(words, tuple(NOISE))
     if place is not None and place + 1 < len(words) and words[place + 1].lower() in SIDES:
         return [*words[:place], *words[place + 1 :]]
-    if place_of(words, (*known, *COMMANDS)) is None and words and _PREVIEW.fullmatch(words[0].lower()):
+    if place_of(words, (*known, *WORDS)) is None and words and _PREVIEW.fullmatch(words[0].lower()):
         return ["execute", *words]
     return words
 
@@ -211,10 +211,10 @@ def _command(words: list[str], place: int, known: Sequence[str]) -> list[str]:
     name, rest = words[place].lower(), words[place + 1 :]
     if rest and (name, rest[0].lower()) in PAIRS:
         command, rest = PAIRS[name, rest[0].lower()], rest[1:]
-    elif words[place] in known or name not in COMMANDS:
+    elif words[place] in known or name not in WORDS:
         return words
     else:
-        command = COMMANDS[name]
+        command = WORDS[name]
     if name == "stop" and rest and not rest[0].startswith("-"):
         # Somebody who names a deal or a price means the stop of a position.
         command = PAIRS["move", name]

@@ -12,7 +12,7 @@ from capcli.cli.main import app
 from capcli.cli.phrases import phrases
 from capcli.cli.run import takes
 from capcli.cli.synonyms import meant
-from capcli.cli.word_tables import COMMANDS, OPTIONS, PAIRS
+from capcli.cli.word_tables import OPTIONS, PAIRS, WORDS
 from tests.support.leaves import leaves
 
 KNOWN = tuple(LISTED)
@@ -610,11 +610,11 @@ def test_a_verb_that_says_nothing_new_is_read_as_meant(typed: str, read: str) ->
 
 def test_every_word_leads_to_a_command_that_there_is() -> None:
     there = set(leaves(typer.main.get_command(app)))
-    for words in (*COMMANDS.values(), *PAIRS.values()):
+    for words in (*WORDS.values(), *PAIRS.values()):
         command = words.partition(" {}")[0].removesuffix(" reference").removesuffix(" claude-desktop")
         command = command.partition(" --")[0] if not command.startswith("--") else ""
         assert not command or command in there, words
-    assert not set(COMMANDS) & set(KNOWN), "a command is no word for another"
+    assert not set(WORDS) & set(KNOWN), "a command is no word for another"
 
 
 def test_every_option_is_one_of_ours_and_its_other_name_is_not() -> None:

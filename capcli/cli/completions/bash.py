@@ -3,7 +3,7 @@
 Values that brokers named are compared, never given to `compgen -W`, which would expand them.
 """
 
-from capcli.cli.completions.plan import Level, arguments, valued
+from capcli.cli.completions.plan import Level, arguments, filled, valued
 
 _SCRIPT = r"""# Completion of capcli for bash. Generated from the command tree: capcli help completions
 
@@ -121,42 +121,25 @@ complete -F _capcli capcli
 
 def script(levels: tuple[Level, ...]) -> str:
     """Return the script."""
-    root = levels[0]
-    commands = [f'    "{level.path}|{word.text}") ;;' for level in levels for word in level.commands]
-    values = [
-        f"    {' | '.join(_pattern(route, name) for name in names)}) source={_quoted(source)} ;;"
-        for route, names, source in valued(levels)
-    ]
-    places = [
-        f'    "{route}|"{"*" if index is None else index}) source={_quoted(source)} ;;'
-        for route, index, source in arguments(levels)
-    ]
-    words = [f'    "{level.path}") words={_quoted(_words(level))} ;;' for level in levels if level.path]
-    words.insert(0, f'    "") words={_quoted(" ".join(word.text for word in root.commands) + "|")} ;;')
+    names = {level.path: " ".join(word.text for word in level.commands) for level in levels}
+    flags = {level.path: " ".join(flag.text for flag in level.flags) for level in levels}
+    everywhere = flags[""]
+    flags[""] = ""
     tables = {
-        "<COMMANDS>": commands,
-        "<VALUED>": values,
-        "<ARGUMENTS>": places,
-        "<WORDS>": words,
-        "<GLOBALS>": [" ".join(_flags(root))],
+        "<COMMANDS>": [f'    "{level.path}|{word.text}") ;;' for level in levels for word in level.commands],
+        "<VALUED>": [
+            f'    {" | ".join(pattern(route, name) for name in named)}) source="{source}" ;;'
+            for route, named, source in valued(levels)
+        ],
+        "<ARGUMENTS>": [
+            f'    "{route}|"{"*" if index is None else index}) source="{source}" ;;'
+            for route, index, source in arguments(levels)
+        ],
+        "<WORDS>": [f'    "{path}") words="{names[path]}|{flags[path]}" ;;' for path in names],
+        "<GLOBALS>": [everywhere],
     }
-    text = _SCRIPT
-    for mark, lines in tables.items():
-        text = text.replace(mark, "\n".join(lines))
-    return text
+    return filled(_SCRIPT, tables)
 
 
-def _pattern(route: str | None, name: str) -> str:
+def pattern(route: str | None, name: str) -> str:
     return f'*"|{name}"' if route is None else f'"{route}|{name}"'
-
-
-def _words(level: Level) -> str:
-    return f"{' '.join(word.text for word in level.commands)}|{' '.join(_flags(level))}"
-
-
-def _flags(level: Level) -> list[str]:
-    return [name for option in level.options for name in option.names]
-
-
-def _quoted(text: str) -> str:
-    return f'"{text}"'

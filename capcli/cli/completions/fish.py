@@ -1,6 +1,6 @@
 """The completion script for fish: one function that prints what may stand at the cursor."""
 
-from capcli.cli.completions.plan import Level, Word, arguments, valued
+from capcli.cli.completions.plan import Level, Word, arguments, filled, valued
 
 _SCRIPT = r"""# Completion of capcli for fish. Generated from the command tree: capcli help completions
 
@@ -112,43 +112,19 @@ complete -c capcli -k -f -a '(__capcli_complete)'
 def script(levels: tuple[Level, ...]) -> str:
     """Return the script."""
     listed = " ".join(f"'{level.path}|{word.text}'" for level in levels for word in level.commands)
-    tables = {
-        "<COMMANDS>": [f"        case {listed}"],
-        "<VALUED>": [
-            line
-            for route, names, source in valued(levels)
-            for line in _case([f"{route or '*'}|{name}" for name in names], source)
-        ],
-        "<ARGUMENTS>": [
-            line
-            for route, index, source in arguments(levels)
-            for line in _case([f"{route}|{'*' if index is None else index}"], source)
-        ],
-        "<WORDS>": [line for level in levels if level.commands for line in _listed(level)],
-        "<OPTIONS>": [line for level in levels[1:] if level.options for line in _optional(level)],
-        "<GLOBALS>": [_print(row, 4) for row in _flags(levels[0])],
-    }
-    text = _SCRIPT
-    for mark, lines in tables.items():
-        text = text.replace(mark, "\n".join(lines))
-    return text
-
-
-def _case(patterns: list[str], source: str) -> list[str]:
-    shown = " ".join(f"'{pattern}'" for pattern in patterns)
-    return [f"        case {shown}", f"            echo '{source}'"]
-
-
-def _listed(level: Level) -> list[str]:
-    return [f"        case '{level.path}'", *(_print(word, 12) for word in level.commands)]
-
-
-def _optional(level: Level) -> list[str]:
-    return [f"        case '{level.path}'", *(_print(word, 12) for word in _flags(level))]
-
-
-def _flags(level: Level) -> list[Word]:
-    return [Word(name, option.about) for option in level.options for name in option.names]
+    cases: dict[str, list[str]] = {"<VALUED>": [], "<ARGUMENTS>": [], "<WORDS>": [], "<OPTIONS>": []}
+    for route, names, source in valued(levels):
+        patterns = " ".join(f"'{route or '*'}|{name}'" for name in names)
+        cases["<VALUED>"] += [f"        case {patterns}", f"            echo '{source}'"]
+    for path, index, source in arguments(levels):
+        place = "*" if index is None else index
+        cases["<ARGUMENTS>"] += [f"        case '{path}|{place}'", f"            echo '{source}'"]
+    for level in levels:
+        for mark, words in (("<WORDS>", level.commands), ("<OPTIONS>", level.flags if level.path else ())):
+            if words:
+                cases[mark] += [f"        case '{level.path}'", *(_print(word, 12) for word in words)]
+    flags = [_print(word, 4) for word in levels[0].flags]
+    return filled(_SCRIPT, {"<COMMANDS>": [f"        case {listed}"], **cases, "<GLOBALS>": flags})
 
 
 def _print(word: Word, indent: int) -> str:

@@ -1,6 +1,7 @@
 """The command tree as a shell needs it: words, options and where the value of each comes from."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from typing import Any
 
 import typer
@@ -40,6 +41,11 @@ class Level(Struct, frozen=True):
     arguments: tuple[str, ...]
     repeats: bool
 
+    @property
+    def flags(self) -> list[Word]:
+        """Its options, under each of their names."""
+        return [Word(name, option.about) for option in self.options for name in option.names]
+
 
 def plan() -> tuple[Level, ...]:
     """Walk the whole tree, the root first. Imports every command."""
@@ -73,56 +79,84 @@ def _children(command: Any, context: Context) -> list[tuple[str, Any]]:
 def _level(path: tuple[str, ...], command: Any, context: Context) -> Level:
     own = getattr(command, "one", None)
     every = [*(own.get_params(context)[:-1] if own is not None else ()), *command.get_params(context)]
-    parameters = [one for one in every if not getattr(one, "hidden", False)]
-    # The root's stands for all.
-    parameters = [one for one in parameters if not path or "--help" not in one.opts]
+    # --help of the root stands for all.
+    parameters = [one for one in every if not path or "--help" not in one.opts]
     arguments = [one for one in parameters if one.param_type_name == "argument"]
     return Level(
         " ".join(path),
         tuple(Word(name, child.get_short_help_str(_SENTENCE)) for name, child in _children(command, context)),
-        tuple(_option(path, one) for one in parameters if one.param_type_name == "option"),
+        tuple(
+            Option(
+                (*one.opts, *one.secondary_opts),
+                " ".join((one.help or "").split()),
+                None if one.is_flag or one.count else _source(path, one),
+            )
+            for one in parameters
+            if one.param_type_name == "option"
+        ),
         tuple(_source(path, one) for one in arguments),
         any(one.nargs != 1 for one in arguments),
     )
 
 
-def _option(path: tuple[str, ...], option: Any) -> Option:
-    flag = option.is_flag or option.count
-    names = (*option.opts, *option.secondary_opts)
-    return Option(names, _line(option.help), None if flag else _source(path, option))
-
-
-def _line(text: str | None) -> str:
-    return " ".join((text or "").split())
-
-
 def _source(path: tuple[str, ...], parameter: Any) -> str:
+    """Find where a value comes from: by the option, by the command, by what its place is called."""
     if choices := getattr(parameter.type, "choices", None):
         return " ".join(str(getattr(choice, "value", choice)) for choice in choices)
-    return _named(path, parameter.metavar or "", parameter.opts[0])
-
-
-def _named(path: tuple[str, ...], metavar: str, name: str = "") -> str:
-    """Find where a value comes from: by the option, by the command, by what its place is called."""
-    place = metavar.strip("[].")
-    line = " ".join(path)
-    for known in (name, f"{line} {place}", f"{line.partition(' ')[0]} {place}", place):
-        if known in _SOURCES:
-            return _SOURCES[known]
-        if known in _WORDS:
-            return _WORDS[known]()
+    place = (parameter.metavar or "").strip("[].")
+    line, sources = " ".join(path), _sources()
+    for known in (parameter.opts[0], f"{line} {place}", f"{line.partition(' ')[0]} {place}", place):
+        if known in sources:
+            return sources[known]
     return place.replace("|", " ") if "|" in place else ""
+
+
+@cache
+def _sources() -> dict[str, str]:
+    """Return where values come from; fixed words from the table in which they stand."""
+    from capcli.cli.inputs import RESOLUTIONS
+    from capcli.cli.pages import ABOUT
+    from capcli.health.probes import probes
+    from capcli.paper.faults import KINDS, SPECS
+    from capcli.settings.table import CREDENTIALS, TABLE
+
+    settings, faults = " ".join(setting.name for setting in TABLE), " ".join(SPECS)
+    # Their names alone: nothing is probed, so no app is needed.
+    nothing: Any = None
+    return {
+        "--account": f"{ASK}accounts",
+        "--profile": f"{ASK}profiles",
+        "--env": "paper demo live",
+        "history WHAT": "market day month",
+        "accounts ID": f"{ASK}accounts",
+        "watchlists ID": f"{ASK}watchlists",
+        "watchlists NAME": "",
+        "positions DEAL": f"{ASK}positions",
+        "close DEAL": f"{ASK}positions",
+        "orders DEAL": f"{ASK}orders",
+        "DEAL": f"{ASK}deals",
+        "EPIC": f"{ASK}epics",
+        "PREVIEW_ID": f"{ASK}previews",
+        "ATTEMPT": f"{ASK}attempts",
+        "FILE": FILES,
+        "config NAME": settings,
+        "config get NAME": f"{settings} {' '.join(CREDENTIALS)}",
+        "paper faults set NAME": faults,
+        "paper faults clear NAME": faults,
+        "paper faults set KIND": " ".join(KINDS),
+        "health NAME": " ".join(probe.name for probe in probes(nothing)),
+        "WIDTH": " ".join((*RESOLUTIONS, *(width.value for width in RESOLUTIONS.values()))),
+        "TOPIC": " ".join(ABOUT),
+        "SHELL": " ".join(SHELLS),
+    }
 
 
 def valued(levels: tuple[Level, ...]) -> Iterator[tuple[str | None, tuple[str, ...], str]]:
     """Return every option that takes a value: its command (None: anywhere), its names, its source."""
-    own = [(level.path, option) for level in levels if level.path for option in level.options]
-    for path, option in own:
-        if option.source is not None:
-            yield path, option.names, option.source
-    for option in levels[0].options:
-        if option.source is not None:
-            yield None, option.names, option.source
+    for level in (*levels[1:], levels[0]):
+        for option in level.options:
+            if option.source is not None:
+                yield level.path or None, option.names, option.source
 
 
 def arguments(levels: tuple[Level, ...]) -> Iterator[tuple[str, int | None, str]]:
@@ -134,79 +168,8 @@ def arguments(levels: tuple[Level, ...]) -> Iterator[tuple[str, int | None, str]
                 yield level.path, None if level.repeats and index == last else index, source
 
 
-def _settings() -> str:
-    from capcli.settings import TABLE
-
-    return " ".join(setting.name for setting in TABLE)
-
-
-def _settings_and_credentials() -> str:
-    from capcli.settings.table import CREDENTIALS
-
-    return " ".join((_settings(), *CREDENTIALS))
-
-
-def _resolutions() -> str:
-    from capcli.cli.inputs import RESOLUTIONS
-
-    return " ".join((*RESOLUTIONS, *(width.value for width in RESOLUTIONS.values())))
-
-
-def _faults() -> str:
-    from capcli.paper.faults import SPECS
-
-    return " ".join(SPECS)
-
-
-def _fault_kinds() -> str:
-    from capcli.paper.faults import KINDS
-
-    return " ".join(KINDS)
-
-
-def _checks() -> str:
-    from capcli.health.probes import probes
-
-    # Their names alone: nothing is probed, so no app is needed.
-    nothing: Any = None
-    return " ".join(probe.name for probe in probes(nothing))
-
-
-def _topics() -> str:
-    from capcli.cli.pages import ABOUT
-
-    return " ".join(ABOUT)
-
-
-def _shells() -> str:
-    return " ".join(SHELLS)
-
-
-_SOURCES = {
-    "--account": f"{ASK}accounts",
-    "--profile": f"{ASK}profiles",
-    "--env": "paper demo live",
-    "history WHAT": "market day month",
-    "accounts ID": f"{ASK}accounts",
-    "watchlists ID": f"{ASK}watchlists",
-    "watchlists NAME": "",
-    "positions DEAL": f"{ASK}positions",
-    "close DEAL": f"{ASK}positions",
-    "orders DEAL": f"{ASK}orders",
-    "DEAL": f"{ASK}deals",
-    "EPIC": f"{ASK}epics",
-    "PREVIEW_ID": f"{ASK}previews",
-    "ATTEMPT": f"{ASK}attempts",
-    "FILE": FILES,
-}
-_WORDS = {
-    "config NAME": _settings,
-    "config get NAME": _settings_and_credentials,
-    "paper faults set NAME": _faults,
-    "paper faults clear NAME": _faults,
-    "paper faults set KIND": _fault_kinds,
-    "health NAME": _checks,
-    "WIDTH": _resolutions,
-    "TOPIC": _topics,
-    "SHELL": _shells,
-}
+def filled(template: str, tables: Mapping[str, Iterable[str]]) -> str:
+    """Return a script with lines in the place of each mark."""
+    for mark, lines in tables.items():
+        template = template.replace(mark, "\n".join(lines))
+    return template

@@ -1,6 +1,8 @@
 """The completion script for PowerShell 5 and later: hash tables and one argument completer."""
 
-from capcli.cli.completions.plan import Level, Word, arguments, valued
+from collections.abc import Sequence
+
+from capcli.cli.completions.plan import Level, Word, arguments, filled, valued
 
 _SCRIPT = r"""# Completion of capcli for PowerShell. Generated from the command tree: capcli help completions
 
@@ -85,8 +87,8 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
 def script(levels: tuple[Level, ...]) -> str:
     """Return the script."""
     tables = {
-        "<COMMANDS>": [line for level in levels for line in _entry(level.path, list(level.commands))],
-        "<OPTIONS>": [line for level in levels[1:] for line in _entry(level.path, _flags(level))],
+        "<COMMANDS>": [line for level in levels for line in _entry(level.path, level.commands)],
+        "<OPTIONS>": [line for level in levels[1:] for line in _entry(level.path, level.flags)],
         "<VALUED>": [
             f"        '{route or '*'}|{name}' = '{source}'"
             for route, names, source in valued(levels)
@@ -96,25 +98,18 @@ def script(levels: tuple[Level, ...]) -> str:
             f"        '{route}|{'*' if index is None else index}' = '{source}'"
             for route, index, source in arguments(levels)
         ],
-        "<GLOBALS>": [_rows(_flags(levels[0]))],
+        "<GLOBALS>": [_rows(levels[0].flags)],
     }
-    text = _SCRIPT
-    for mark, lines in tables.items():
-        text = text.replace(mark, "\n".join(lines))
-    return text
+    return filled(_SCRIPT, tables)
 
 
-def _entry(route: str, words: list[Word]) -> list[str]:
+def _entry(route: str, words: Sequence[Word]) -> list[str]:
     return [f"        '{route}' = @(", _rows(words), "        )"] if words else [f"        '{route}' = @()"]
 
 
-def _rows(words: list[Word]) -> str:
+def _rows(words: Sequence[Word]) -> str:
     """Return pairs; the comma before the only one keeps PowerShell from unrolling it."""
     alone = "," if len(words) == 1 else ""
     return ",\n".join(
         f"            {alone}@('{word.text}', '{word.about.replace(chr(39), chr(39) * 2)}')" for word in words
     )
-
-
-def _flags(level: Level) -> list[Word]:
-    return [Word(name, option.about) for option in level.options for name in option.names]

@@ -1,6 +1,9 @@
 """The completion script for zsh, as an autoloaded `_capcli` or sourced: every word with what it does."""
 
-from capcli.cli.completions.plan import Level, Option, Word, arguments, valued
+from collections.abc import Sequence
+
+from capcli.cli.completions.bash import pattern
+from capcli.cli.completions.plan import Level, Word, arguments, filled, valued
 
 _SCRIPT = r"""#compdef capcli
 # Completion of capcli for zsh. Generated from the command tree: capcli help completions
@@ -123,40 +126,27 @@ def script(levels: tuple[Level, ...]) -> str:
     tables = {
         "<COMMANDS>": [f'    ("{level.path}|{word.text}") ;;' for level in levels for word in level.commands],
         "<VALUED>": [
-            f'    ({"|".join(_pattern(route, name) for name in names)}) origin="{source}" ;;'
+            f'    ({"|".join(pattern(route, name) for name in names)}) origin="{source}" ;;'
             for route, names, source in valued(levels)
         ],
         "<ARGUMENTS>": [
             f'    ("{route}|"{"*" if index is None else index}) origin="{source}" ;;'
             for route, index, source in arguments(levels)
         ],
-        "<WORDS>": [line for level in levels if level.commands for line in _listed(level)],
-        "<OPTIONS>": [line for level in levels[1:] if level.options for line in _optional(level)],
-        "<GLOBALS>": _described(levels[0].options),
+        "<WORDS>": [line for level in levels if level.commands for line in _case(level.path, level.commands)],
+        "<OPTIONS>": [
+            line for level in levels[1:] if level.options for line in _case(level.path, level.flags)
+        ],
+        "<GLOBALS>": _pairs(levels[0].flags),
     }
-    text = _SCRIPT
-    for mark, lines in tables.items():
-        text = text.replace(mark, "\n".join(lines))
-    return text
+    return filled(_SCRIPT, tables)
 
 
-def _pattern(route: str | None, name: str) -> str:
-    return f'*"|{name}"' if route is None else f'"{route}|{name}"'
+def _case(path: str, words: Sequence[Word]) -> list[str]:
+    return [f'    ("{path}") offered=(', *_pairs(words), "    ) ;;"]
 
 
-def _listed(level: Level) -> list[str]:
-    rows = [f"        {_pair(word)}" for word in level.commands]
-    return [f'    ("{level.path}") offered=(', *rows, "    ) ;;"]
-
-
-def _optional(level: Level) -> list[str]:
-    return [f'    ("{level.path}") offered=(', *_described(level.options), "    ) ;;"]
-
-
-def _described(options: tuple[Option, ...]) -> list[str]:
-    return [f"        {_pair(Word(name, option.about))}" for option in options for name in option.names]
-
-
-def _pair(word: Word) -> str:
-    about = word.about.replace("\\", "\\\\").replace("'", "'\\''")
-    return f"'{word.text.replace(':', chr(92) + ':')}:{about}'"
+def _pairs(words: Sequence[Word]) -> list[str]:
+    abouts = (word.about.replace("\\", "\\\\").replace("'", "'\\''") for word in words)
+    texts = (word.text.replace(":", "\\:") for word in words)
+    return [f"        '{text}:{about}'" for text, about in zip(texts, abouts, strict=True)]
