@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from capcli.cli.call import Call
+from capcli.cli.confirming import confirmed
 from capcli.cli.inputs import above_zero
 from capcli.cli.options import Confirm, argument, option
 from capcli.cli.run import run
@@ -84,7 +85,8 @@ def preferences(
 
     def use(app: "App") -> "Reply[Any]":
         changes = app.account_changes
-        return call.confirmed(
+        return confirmed(
+            call,
             lambda yes: changes.prefer(wanted, confirmed=yes),
             given=confirm,
             summary=lambda: changes.question(wanted),
@@ -125,7 +127,8 @@ def topup(
 
     def use(app: "App") -> "Reply[Any]":
         changes = app.account_changes
-        return call.confirmed(
+        return confirmed(
+            call,
             lambda yes: changes.top_up(money, confirmed=yes),
             given=confirm,
             summary=lambda: changes.top_up_question(money),

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from capcli.cli.call import Call
+from capcli.cli.confirming import sign
 from capcli.cli.options import argument, flag
 from capcli.cli.run import run
 from capcli.cli.tree import command
@@ -55,6 +56,6 @@ def approve(
         )
         until = min(row.expires_at for row in rows)
         lines = [*(row.text for row in rows), f"Approve it, once, until {until:%H:%M:%S}Z?"]
-        return call.sign(app, code, "\n".join(lines), f"{_BY} {code}")
+        return sign(call, code, "\n".join(lines), f"{_BY} {code}")
 
     run(ctx, decide, Decision)

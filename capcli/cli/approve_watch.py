@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, NoReturn, Protocol
 
 import typer
 
+from capcli.cli.call import Call
 from capcli.cli.io_streams import wrapped
-from capcli.errors import CapcliError, Interrupted, NotConfirmed
+from capcli.cli.pin import ask_pin
+from capcli.errors import CapcliError, Interrupted
 
 if TYPE_CHECKING:
-    from capcli.app import App
-    from capcli.cli.call import Call
-    from capcli.safety.approval import Approvals, Queue, WaitingRequest
+    from capcli.safety.approval import Approvals, WaitingRequest
 
 POLL_S = 0.5
 READING_S = 2.0
@@ -47,12 +47,8 @@ class ApprovalWatch:
         halt: Callable[[], str],
         where: str,
     ) -> None:
-        self._approvals = approvals
-        self._say = say
-        self._monotonic = monotonic
-        self._ask_pin = ask_pin
-        self._halt = halt
-        self._where = where
+        self._approvals, self._say, self._monotonic = approvals, say, monotonic
+        self._ask_pin, self._halt, self._where = ask_pin, halt, where
         self._shown: WaitingRequest | None = None
         self._others: tuple[tuple[str, str, int], ...] = ()
         self._waiting = 0
@@ -85,8 +81,13 @@ class ApprovalWatch:
         queue = self._approvals.queue()
         if queue.elsewhere != self._others:
             self._others = queue.elsewhere
-            self._say(self._waits_elsewhere(queue))
-        now = self._chosen(queue)
+            for env, host, count in queue.elsewhere:
+                waits = "request waits" if count == 1 else "requests wait"
+                self._say(f"{count} {waits} on {env} ({host}): capcli approve --watch --env {env}\n")
+        # It stays with the request that is shown while that waits.
+        digests = None if self._shown is None else self._shown.digests
+        same = next((one for one in queue.requests if one.digests == digests), None)
+        now = same or next(iter(queue.requests), None)
         if now == self._shown and not self._is_stale:
             self._waiting = len(queue.requests)
             return
@@ -95,24 +96,19 @@ class ApprovalWatch:
         self._shown, self._waiting, self._is_stale = now, len(queue.requests), False
         self._show()
 
-    def _chosen(self, queue: "Queue") -> "WaitingRequest | None":
-        """Stay with the request that is shown while it waits."""
-        digests = None if self._shown is None else self._shown.digests
-        same = (one for one in queue.requests if one.digests == digests)
-        return next(same, None) or next(iter(queue.requests), None)
-
     def _show(self) -> None:
         if self._shown is None:
             self._say("\nNothing waits.\n")
         else:
             request, first = self._shown, self._shown.rows[0]
+            shown = request.text.splitlines()
             others = self._waiting - 1
             more = f"; {others} more after it" if others else ""
             asked = f"Asked by {request.client} at {first.created_at:%H:%M:%S}Z"
             lines = [
                 _RULE,
                 f"{asked}, until {request.expires_at:%H:%M:%S}Z{more}",
-                *map(_harmless, request.text.splitlines()),
+                *("".join(each if each.isprintable() else "?" for each in line) for line in shown),
                 f"Approve it, once? y = yes, n = no, h = halt everything (keys count after {READING_S:g} s)",
             ]
             self._say("\n".join(["", *lines, ""]))
@@ -128,68 +124,45 @@ class ApprovalWatch:
             if word == "h":
                 self._say(f"{self._halt()}\n")
             elif self._shown is not None:
-                self._decide(self._shown, approved=word == "y")
+                if word == "y":
+                    self._ask_pin()
+                decision = self._approvals.settle(self._shown, approved=word == "y", by=_BY)
+                self._say(f"{decision.data.sentence}\n")
         except CapcliError as error:
             self._say(f"{error.message}\n")
         # Whatever came of it, the next request or this one once more is a new screen.
         self._shown, self._is_stale = None, True
 
-    def _decide(self, request: "WaitingRequest", *, approved: bool) -> None:
-        if approved:
-            self._ask_pin()
-        self._say(f"{self._approvals.settle(request, approved=approved, by=_BY).data.sentence}\n")
 
-    def _waits_elsewhere(self, queue: "Queue") -> str:
-        return "".join(
-            f"{count} {'request waits' if count == 1 else 'requests wait'} on {env} ({host}): "
-            f"capcli approve --watch --env {env}\n"
-            for env, host, count in queue.elsewhere
-        )
-
-
-def watch_requests(call: "Call") -> NoReturn:
+def watch_requests(call: Call) -> NoReturn:
     """Watch on this terminal until the person leaves. Raises NotConfirmed where there is none."""
-    streams = call.streams
-    app = call.build()
-    if call.json or not streams.interactive:
-        raise NotConfirmed(
-            "Only a person on a terminal can decide requests: not a pipe, a script or --json. "
-            "Nothing was approved.",
-            next=f"{_BY} --env {app.env}",
-        )
+    streams, app = call.streams, call.build()
+    call.require_person(
+        "Only a person on a terminal can decide requests: not a pipe, a script or --json. "
+        "Nothing was approved.",
+        f"{_BY} --env {app.env}",
+    )
     call.note_default(app)
     width = streams.look(no_colour=True).width or 80
 
     def say(text: str) -> None:
         streams.result(wrapped(text, width))
 
-    watch = ApprovalWatch(
-        app.approvals,
-        say,
-        streams.monotonic,
-        ask_pin=lambda: _ask_pin(call, app),
-        halt=lambda: _halted(call, app),
-        where=f"{app.env.upper()} ({app.host})",
-    )
+    def prove() -> None:
+        try:
+            ask_pin(call, app)
+        except KeyboardInterrupt:
+            raise Interrupted("No PIN was typed. Nothing was approved.") from None
+
+    def halt() -> str:
+        """Halt as `capcli halt` does: with the orders that can still fill, and the command for them."""
+        found = app.halting.halt("", by=_BY, waiting=app.waiting_orders).data
+        return f"{found.sentence}\nnext: {call.addressed(found.next)}" if found.next else found.sentence
+
+    where = f"{app.env.upper()} ({app.host})"
+    watch = ApprovalWatch(app.approvals, say, streams.monotonic, ask_pin=prove, halt=halt, where=where)
     try:
         watch.run(streams.keys)
     except (KeyboardInterrupt, EOFError):
         say("\nStopped watching. Requests still wait until they expire.\n")
     raise typer.Exit(0)
-
-
-def _ask_pin(call: "Call", app: "App") -> None:
-    try:
-        call.ask_pin(app)
-    except KeyboardInterrupt:
-        raise Interrupted("No PIN was typed. Nothing was approved.") from None
-
-
-def _halted(call: "Call", app: "App") -> str:
-    """Halt as `capcli halt` does: with the orders that can still fill, and the command for them."""
-    found = app.halting.halt("", by=_BY, waiting=app.waiting_orders).data
-    return f"{found.sentence}\nnext: {call.addressed(found.next)}" if found.next else found.sentence
-
-
-def _harmless(line: str) -> str:
-    return "".join(letter if letter.isprintable() else "?" for letter in line)

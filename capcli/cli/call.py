@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from functools import partial
 from shlex import join, quote
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
@@ -13,17 +12,9 @@ from capcli.cli.commands import COMMANDS
 from capcli.cli.global_options import Globals
 from capcli.cli.io_streams import IOStreams
 from capcli.errors import (
-    ApprovalRequired,
     CapcliError,
-    ConfigError,
-    DealUnknown,
-    Interrupted,
-    MayBeLive,
     NotConfirmed,
-    OrderNotConfirmed,
-    PinNeeded,
     Problem,
-    Refused,
     UsageError,
 )
 from capcli.trading.send_gate import SendGate
@@ -35,23 +26,8 @@ if TYPE_CHECKING:
     from capcli.domain.market import MarketRow
     from capcli.log import Redaction
     from capcli.reply import Reply
-    from capcli.safety.approval import Decision
 
-T = TypeVar("T")
-
-_WORD = "CLOSE"
 _ENVS = frozenset({"paper", "demo", "live"})
-ON_ITS_WAY = "Waiting for the broker's answer; the {what} is on its way. Ctrl-C again leaves it UNKNOWN.\n"
-_SENT = {
-    "execute": "order",
-    "buy": "order",
-    "sell": "order",
-    "close": "close",
-    "flatten": "close or cancellation",
-    "orders cancel": "cancellation",
-    "positions amend": "amendment",
-    "orders amend": "amendment",
-}
 # Where credentials come from the environment.
 _HEADLESS = ("CAP_API_KEY", "CAP_API_KEY_FILE", "CAP_API_KEY_CMD", "CREDENTIALS_DIRECTORY")
 _PAGES = frozenset({"Topic", "SupportReport"})
@@ -117,9 +93,15 @@ class Call:
         if not self.person:
             raise NotConfirmed(message, next=following)
 
-    def enter(self, name: str) -> None:
-        """Note the next word of the command's path."""
-        self.path.append(name)
+    def ask(self, question: str, following: str | None) -> None:
+        """Ask a person for a yes. Raises NotConfirmed with `following` as the next command."""
+        if not self.streams.agrees(question):
+            raise NotConfirmed("You did not say yes, so nothing was sent.", next=following)
+
+    @property
+    def app(self) -> "App":
+        """The app that was built last."""
+        return self._apps[-1]
 
     def open(self, kind: type | None = None, *, way_out: str | None = None) -> "App":
         """Return the app for a result that can be written as asked. Raises UsageError and ConfigError."""
@@ -235,172 +217,6 @@ class Call:
         width = terminal.width or terminal.columns
         if width < NARROWEST and not (self.json or self.options.csv):
             raise UsageError(f"A chart needs {NARROWEST} columns; here are {width}. Nothing was fetched.")
-
-    def confirmed(
-        self,
-        act: "Callable[[bool], Reply[T]]",
-        *,
-        given: bool,
-        summary: "Callable[[], str | Reply[T]]",
-        question: str = "Send it?",
-        left: "Callable[[], Reply[T]] | None" = None,
-    ) -> "Reply[T]":
-        """Act when somebody said yes: by option, or on a terminal when asked. Raises NotConfirmed.
-
-        `summary` is what they are asked about, or the answer where there is nothing to ask. What it raises
-        ends the command: what would be refused is not asked about.
-        Where a person has to approve it no option stands for them: they are asked on a terminal, and
-        ApprovalRequired is raised elsewhere.
-        `left` tells what is known when the person does not wait for the end; Interrupted, MayBeLive.
-        """
-        try:
-            return self._sent(lambda: act(given), left)
-        except ApprovalRequired as waiting:
-            return self._approved(waiting, lambda: self._sent(lambda: act(True), left))
-        except NotConfirmed as refusal:
-            if not self.person:
-                raise
-            command, asks_later = refusal.next, isinstance(refusal, OrderNotConfirmed)
-        if not (asks_later and self._apps[-1].approvals.needed):
-            about = summary()
-            if not isinstance(about, str):
-                return about
-            self.ask(f"{about}\n{question}", command)
-        try:
-            return self._sent(lambda: act(True), left)
-        except ApprovalRequired as waiting:
-            return self._approved(waiting, lambda: self._sent(lambda: act(True), left))
-
-    def way_out(
-        self,
-        act: "Callable[[bool, bool], Reply[T]]",
-        *,
-        given: bool,
-        summary: "Callable[[], str | Reply[T]]",
-        question: str = "Send it?",
-        left: "Callable[[], Reply[T]] | None" = None,
-    ) -> "Reply[T]":
-        """Act as `confirmed`, for what takes risk away; `act` is told that somebody said yes, and who.
-
-        Where trading is off or live is locked a person at a terminal may have it sent all the same, by typing
-        a word; on live with the PIN, where one can be read.
-        """
-        app = self._apps[-1]
-
-        def about() -> "str | Reply[T]":
-            try:
-                return summary()
-            except DealUnknown:
-                # What is proved not to be there is not asked about.
-                raise
-            except CapcliError as error:
-                # A summary that cannot be read keeps nobody from answering.
-                where = f"On {app.env.upper()}, account {app.broker.account_id or 'unknown'}"
-                return f"Its details could not be read: {error.message}\n{where}"
-
-        try:
-            return self.confirmed(
-                lambda yes: act(yes, False), given=given, summary=about, question=question, left=left
-            )
-        except Refused as refusal:
-            if not refusal.by_person or not self.person:
-                raise
-            found = about()
-            if not isinstance(found, str):
-                return found
-            try:
-                prompt = f"{refusal.message}\n{found}\nType {_WORD} to send it anyway: "
-                answer = self.streams.ask(prompt).strip()
-            except EOFError:
-                answer = ""
-            if answer != _WORD:
-                message = f"You did not type {_WORD}, so nothing was sent."
-                raise NotConfirmed(message, next=refusal.next) from None
-        self._ask_readable_pin(app)
-        return self._sent(lambda: act(True, True), left)
-
-    def _ask_readable_pin(self, app: "App") -> None:
-        """Have the PIN of live typed, where there is one and it can be read. Raises PinWrong."""
-        try:
-            if app.pin.needed and app.pin.is_set:
-                self.ask_pin(app)
-        except ConfigError as error:
-            self.streams.talk(f"The PIN of live is not asked for: {error.message}\n")
-
-    def _approved(self, waiting: ApprovalRequired, send: "Callable[[], Reply[T]]") -> "Reply[T]":
-        """Have the person at the terminal approve what they have just asked for, then send it."""
-        if not self.person:
-            raise waiting
-        app, code = self._apps[-1], waiting.approval_code
-        try:
-            self.sign(app, code, f"{waiting.shown}\nSend it?", None)
-        except NotConfirmed:
-            app.approvals.withdraw(code, by=f"capcli {self.command}")
-            raise
-        return send()
-
-    def sign(self, app: "App", code: str, question: str, command: str | None) -> "Reply[Decision]":
-        """Have a person at the terminal approve what waits under a code; on live the PIN proves one.
-
-        Raises NotConfirmed, PinMissing, PinWrong, and the Keychain errors.
-        """
-        self.ask(question, command)
-        self.ask_pin(app)
-        return app.approvals.decide(code, approved=True, by=f"capcli {self.command}")
-
-    def _sent(self, work: "Callable[[], Reply[T]]", left: "Callable[[], Reply[T]] | None") -> "Reply[T]":
-        from capcli.cli.interrupts import shielded
-
-        note = ON_ITS_WAY.format(what=_SENT.get(self.command, "change"))
-        on_wait = partial(self.streams.talk, note)
-        return shielded(work, self.send_gate, on_wait=on_wait, left=left or self.left_behind)
-
-    def left_behind(self) -> "Reply[Any]":
-        latest = self.send_gate.latest
-        raise MayBeLive(
-            f"Interrupted while the broker's answer to {latest} was on its way: it may have been carried"
-            f" out. Check before you send it again.",
-            next=f"capcli reconcile {latest}" if latest else "capcli positions",
-            attempt_id=latest,
-        )
-
-    def ask(self, question: str, command: str | None) -> None:
-        """Ask a person for a yes. Raises NotConfirmed with `command` as the next one."""
-        if not self.streams.agrees(question):
-            raise NotConfirmed("You did not say yes, so nothing was sent.", next=command)
-
-    def agreed(self, act: "Callable[[], Reply[T]]", *, otherwise: "Reply[T]") -> "Reply[T]":
-        """Do what a person said yes to a moment ago; `otherwise` is told where it is not done."""
-        try:
-            return self._sent(act, lambda: otherwise)
-        except ApprovalRequired as waiting:
-            with suppress(NotConfirmed):
-                return self._approved(waiting, lambda: self._sent(act, lambda: otherwise))
-        return otherwise
-
-    def ask_pin(self, app: "App") -> None:
-        """Have the person at the terminal type the PIN, where one is needed.
-
-        Raises PinNeeded where nobody can be asked, PinMissing, PinWrong, and the Keychain errors.
-        """
-        if not app.pin.needed:
-            return
-        if not self.person:
-            raise PinNeeded(
-                f"capcli {self.command} takes the PIN of live, and a person types it on a terminal: not a "
-                "pipe, a script or --json. Nothing was done.",
-                next="capcli live checklist",
-            )
-        app.pin.check(self.hidden("PIN of live (hidden): "))
-
-    def hidden(self, question: str) -> str:
-        """Ask for a PIN and return it; logs mask it from then on. Raises Interrupted."""
-        try:
-            text = self.streams.ask(question, hidden=True)
-        except EOFError:
-            raise Interrupted("No PIN was typed. Nothing was done.") from None
-        self.redaction.learn(text)
-        return text
 
     def again(self, problem: Problem) -> Problem:
         """Address what to run after a problem, with the words of this line that keep it from doing more.

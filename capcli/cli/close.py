@@ -8,6 +8,7 @@ import typer
 
 from capcli import ids
 from capcli.cli.call import Call
+from capcli.cli.confirming import confirmed, confirmed_exit
 from capcli.cli.deal_names import position_id
 from capcli.cli.inputs import above_zero, percent
 from capcli.cli.options import DealOrAll, confirmation, flag, option
@@ -65,7 +66,8 @@ def _close(ctx: typer.Context, deal: str, *, confirm: bool) -> None:
 
     def use(app: "App") -> "Reply[Any]":
         meant = position_id(call, app, deal, confirm=confirm)
-        return call.way_out(
+        return confirmed_exit(
+            call,
             lambda yes, person: app.closings.close(meant, confirmed=yes, person=person),
             given=confirm,
             summary=lambda: app.closings.question(meant),
@@ -88,7 +90,8 @@ def _reduce(
         size, rounded = app.reductions.share(meant, share) if units is None else (units, "")
         if rounded:
             call.talk(f"{rounded}.\n")
-        return call.confirmed(
+        return confirmed(
+            call,
             lambda yes: app.reductions.reduce(meant, size, confirmed=yes, again=again),
             given=confirm,
             summary=lambda: app.reductions.part_question(meant, size, again=again),
@@ -104,7 +107,8 @@ def _close_all(ctx: typer.Context, *, confirm: bool) -> None:
     call: Call = ctx.find_root().obj
 
     def use(app: "App") -> "Reply[Any]":
-        return call.way_out(
+        return confirmed_exit(
+            call,
             lambda yes, person: app.closings_of_all.close_all(confirmed=yes, person=person),
             given=confirm,
             summary=app.closings_of_all.question,

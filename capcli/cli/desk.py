@@ -11,6 +11,7 @@ import typer
 from msgspec.structs import replace
 
 from capcli.cli.call import Call
+from capcli.cli.confirming import left_behind
 from capcli.cli.inputs import listed
 from capcli.cli.io_streams import IOStreams
 from capcli.cli.options import argument
@@ -59,7 +60,7 @@ def desk(
     if screen.problem is not None:
         raise screen.problem
     if screen.left_behind:
-        call.left_behind()
+        left_behind(call)
     raise typer.Exit(0)
 
 

@@ -8,6 +8,7 @@ import typer
 from msgspec import Struct
 
 from capcli.cli.call import Call
+from capcli.cli.confirming import agreed, confirmed
 from capcli.cli.options import argument, confirmation, flag
 from capcli.cli.run import run
 from capcli.cli.tree import command
@@ -43,7 +44,8 @@ def execute(
 def sent(call: Call, app: "App", preview_id: str, sending: Sending, *, given: bool) -> "Reply[Any]":
     """Send a preview when somebody says yes, and ask about a stop that is missing afterwards."""
     executions, again = app.protected_executions, sending.again
-    reply = call.confirmed(
+    reply = confirmed(
+        call,
         lambda yes: executions.execute(
             preview_id, confirmed=yes, again=again, ensure_stop=sending.ensure_stop
         ),
@@ -57,5 +59,5 @@ def sent(call: Call, app: "App", preview_id: str, sending: Sending, *, given: bo
         call.streams.talk(f"{reply.data.sentence}\nOn {app.env.upper()}, account {reply.account_id}\n")
         for question, deed in (("Set its stop now?", executions.set_stop), ("Close it now?", executions.end)):
             if executions.lacks_stop(reply) and call.streams.agrees(question):
-                reply = call.agreed(partial(deed, reply), otherwise=reply)
+                reply = agreed(call, partial(deed, reply), otherwise=reply)
     return reply

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from capcli.cli.call import Call
+from capcli.cli.confirming import confirmed_exit
 from capcli.cli.options import confirmation, flag
 from capcli.cli.run import run
 from capcli.cli.tree import command
@@ -39,7 +40,8 @@ def flatten(
     def use(app: "App") -> "Reply[Any]":
         flattenings = app.flattenings
         try:
-            return call.way_out(
+            return confirmed_exit(
+                call,
                 lambda yes, person: flattenings.flatten(
                     confirmed=yes, by=_BY, dry=dry_run, done=done, person=person
                 ),

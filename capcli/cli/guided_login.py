@@ -44,26 +44,22 @@ What you paste at a hidden question is not shown. The broker is asked first; onl
 
 def chosen(call: "Call", *, stdin: bool) -> "App":
     """Return the app of the environment that was named; where none was, ask the person who is there."""
-    application = call.build(new_profile=True)
-    if application.settings.env_source != "default":
-        return application
+    app = call.build(new_profile=True)
+    if app.settings.env_source != "default":
+        return app
     if stdin:
         raise UsageError(
             "Credentials come on stdin, and no environment was named for them. Nothing was read or sent.",
             next="capcli login --env demo --stdin < credentials.json",
         )
-    if call.json or not call.streams.interactive:
-        return application
-    call.options = replace(call.options, env=_environment(call))
-    return call.build(new_profile=True)
-
-
-def _environment(call: "Call") -> str:
+    if not call.person:
+        return app
     call.talk(_WHICH)
     for _ in range(TRIES):
         answer = _ask(call, "Environment [demo]: ").strip().lower() or "demo"
         if answer in {"paper", "demo", "live"}:
-            return answer
+            call.options = replace(call.options, env=answer)
+            return call.build(new_profile=True)
         call.streams.talk("Type demo, live or paper.\n")
     raise UsageError("No environment was chosen. Nothing was sent.", next="capcli login --env demo")
 
@@ -82,7 +78,7 @@ class Login:
     """One login to an environment that has credentials."""
 
     call: "Call"
-    application: "App"
+    app: "App"
 
     def piped(self) -> "Reply[LoginDone]":
         """Take the credentials from stdin. The keychain goes before the broker: without it nothing rests."""
@@ -103,42 +99,24 @@ class Login:
         try:
             reply = self._stored(credentials, backend)
         except LoginRefused as error:
-            refusal = _kept_out(error)
-        else:
-            self.call.talk(f"{NOTICE}\n")
-            return self._without_pin(reply)
-        raise refusal
-
-    def _without_pin(self, reply: "Reply[LoginDone]") -> "Reply[LoginDone]":
-        """Say where the PIN of live comes from: stdin brought the credentials and cannot bring it."""
-        if not self.application.pin.needed or self.application.pin.is_set:
-            return reply
-        note = f"{reply.data.note} No PIN was set, for that takes a terminal: {_CHECKLIST}"
-        return replace(reply, data=replace(reply.data, note=note))
-
-    def _with_pin(self, reply: "Reply[LoginDone]") -> "Reply[LoginDone]":
-        """Have a PIN chosen where live has none. The login stands, whatever becomes of that."""
-        from capcli.cli.pin import choose_pin
-
-        if not self.application.pin.needed or self.application.pin.is_set:
-            return reply
-        try:
-            choose_pin(self.call, self.application)
-            note = f"{reply.data.note} The PIN is set."
-        except (NotConfirmed, Interrupted, KeyboardInterrupt):
-            note = f"{reply.data.note} No PIN was set, and live asks for one: {_CHECKLIST}"
-        return replace(reply, data=replace(reply.data, note=note))
+            raise _kept_out(error) from None
+        self.call.talk(f"{NOTICE}\n")
+        if self._needs_pin:
+            # Stdin brought the credentials and cannot bring it.
+            return _noted(reply, f"No PIN was set, for that takes a terminal: {_CHECKLIST}")
+        return reply
 
     def guided(self) -> "Reply[LoginDone]":
         """Ask for the credentials, and again when they are refused. Raises UsageError where nobody is."""
+        from capcli.cli.main import NOTICE
+        from capcli.cli.pin import choose_pin
+
         call = self.call
-        if call.json or not call.streams.interactive:
+        if not call.person:
             raise UsageError(
                 "Not an interactive terminal. Give the credentials as JSON on stdin, with --stdin.",
                 next=f"{self._command()} --stdin < credentials.json",
             )
-        from capcli.cli.main import NOTICE
-
         backend = self._keychain()
         call.talk(f"{NOTICE}\n\n{_GUIDE}They are stored in this computer's keychain: {backend}.\n\n")
         for left in range(TRIES - 1, -1, -1):
@@ -148,10 +126,21 @@ class Login:
                 if not left or _is_elsewhere(error):
                     raise _kept_out(error) from None
                 call.complain(replace(error.problem(), next=None))
+                call.streams.talk("Nothing was stored. Type all three again, or stop with Ctrl-C.\n\n")
             else:
-                return self._with_pin(reply)
-            call.streams.talk("Nothing was stored. Type all three again, or stop with Ctrl-C.\n\n")
-        raise AssertionError
+                break
+        if not self._needs_pin:
+            return reply
+        # The login stands, whatever becomes of the PIN.
+        try:
+            choose_pin(call, self.app)
+        except (NotConfirmed, Interrupted, KeyboardInterrupt):
+            return _noted(reply, f"No PIN was set, and live asks for one: {_CHECKLIST}")
+        return _noted(reply, "The PIN is set.")
+
+    @property
+    def _needs_pin(self) -> bool:
+        return self.app.pin.needed and not self.app.pin.is_set
 
     def _keychain(self) -> str:
         """Open the keychain, and refuse to make a profile another environment's with what it allows there."""
@@ -159,15 +148,18 @@ class Login:
         from capcli.credentials.source import check_keychain
         from capcli.settings import read_profile
 
-        settings, file = self.application.settings, self.application.folders.config_file
-        check_place(read_profile(file, settings.profile, new=True), "env", str(settings.env), asked="")
+        settings = self.app.settings
+        profile = read_profile(self.app.folders.config_file, settings.profile, new=True)
+        check_place(profile, "env", str(settings.env), asked="")
         return check_keychain(settings.profile, settings.env, interactive=self.call.streams.interactive)
 
     def _command(self, env: str | None = None) -> str:
+        return f"capcli login --env {env or self.app.env}{self._profile}"
+
+    @property
+    def _profile(self) -> str:
         profile = self.call.options.profile
-        return f"capcli login --env {env or self.application.env}" + (
-            f" --profile {profile}" if profile else ""
-        )
+        return f" --profile {profile}" if profile else ""
 
     def _typed(self) -> "Credentials":
         from capcli.credentials.form import checked
@@ -186,72 +178,59 @@ class Login:
         from capcli.render.results import LoginDone
         from capcli.settings import write_profile
 
-        settings, application = self.application.settings, self.application
-        trial = self._trial(credentials)
-        found = self._accounts(trial)
-        item = store_credentials(
-            settings.profile,
-            settings.env,
-            credentials,
-            at=application.clock(),
-            interactive=self.call.streams.interactive,
-        )
-        application.take_session(trial)
+        app, settings, streams = self.app, self.app.settings, self.call.streams
+        profile, env = settings.profile, settings.env
+        trial, found = self._tried(credentials)
+        item = store_credentials(profile, env, credentials, at=app.clock(), interactive=streams.interactive)
+        app.take_session(trial)
         try:
-            write_profile(application.folders, settings.profile, settings.env)
+            write_profile(app.folders, profile, env)
         except CapcliError as error:
             error.message = (
-                f"You are logged in and the credentials are stored ({item}), but profile {settings.profile}"
-                f" was not written: {error.message} Until it is, add --env {settings.env}."
+                f"You are logged in and the credentials are stored ({item}), but profile {profile}"
+                f" was not written: {error.message} Until it is, add --env {env}."
             )
             raise
-        if any(self.call.streams.environ.get(name + ending) for name in SECRETS for ending in _ENDINGS):
+        if any(streams.environ.get(name + ending) for name in SECRETS for ending in _ENDINGS):
             self.call.talk("Credentials in the environment override the keychain; unset them to use these.\n")
-        note = f"Logged in on {settings.env}; the credentials are in the keychain."
+        note = f"Logged in on {env}; the credentials are in the keychain."
         rows = found.data.accounts
         currency = next((row.currency for row in rows if row.active), None)
-        done = LoginDone(settings.profile, item, backend, currency, rows, note, self._following())
-        return Reply(done, found.account_id)
+        following = f"capcli health{self._profile}"
+        return Reply(LoginDone(profile, item, backend, currency, rows, note, following), found.account_id)
 
-    def _following(self) -> str:
-        given = self.call.options.profile
-        return "capcli health" + (f" --profile {given}" if given else "")
-
-    def _trial(self, credentials: "Credentials") -> "App":
-        """Build an app that has these credentials and nothing of what is stored."""
+    def _tried(self, credentials: "Credentials") -> "tuple[App, Reply[Any]]":
+        """Log in with these credentials and nothing of what is stored; return the app and its accounts."""
         from capcli.app import Options
 
         values = (credentials.api_key, credentials.identifier, credentials.password)
         self.call.redaction.learn(*values)
-        environ = {
-            name: value for name, value in self.call.streams.environ.items() if not name.startswith(SECRETS)
-        } | dict(zip(SECRETS, values, strict=True))
-        given = self.call.options
-        options = Options(self.application.env, given.profile, given.account, given.timeout)
-        return self.call.build(options=options, environ=environ, new_profile=True)
-
-    def _accounts(self, trial: "App") -> "Reply[Any]":
+        environ = self.call.streams.environ
+        own = {name: text for name, text in environ.items() if not name.startswith(SECRETS)}
+        given, here = self.call.options, self.app.env
+        options = Options(here, given.profile, given.account, given.timeout)
+        secrets = dict(zip(SECRETS, values, strict=True))
+        trial = self.call.build(options=options, environ=own | secrets, new_profile=True)
         try:
             trial.accounts.login(force=True)
-            return trial.accounts.list()
+            return trial, trial.accounts.list()
         except KeyboardInterrupt:
             raise Interrupted("Interrupted. Nothing was stored.") from None
         except LoginRefused as error:
             trial.forget_session()
             if not _is_elsewhere(error):
                 raise
-            mismatch = self._mismatch(error)
-        raise mismatch
+            other = "live" if here == "demo" else "demo"
+            raise LoginRefused(
+                f"Environment mismatch: this login has no account on {here}. The key was made for {other}."
+                " Nothing was stored.",
+                next=self._command(other),
+                **error.details,
+            ) from None
 
-    def _mismatch(self, error: LoginRefused) -> LoginRefused:
-        here = self.application.env
-        other = "live" if here == "demo" else "demo"
-        return LoginRefused(
-            f"Environment mismatch: this login has no account on {here}. The key was made for {other}."
-            " Nothing was stored.",
-            next=self._command(other),
-            **error.details,
-        )
+
+def _noted(reply: "Reply[LoginDone]", note: str) -> "Reply[LoginDone]":
+    return replace(reply, data=replace(reply.data, note=f"{reply.data.note} {note}"))
 
 
 def _is_elsewhere(error: LoginRefused | ConfigError) -> bool:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from io import StringIO
 from typing import TYPE_CHECKING, TextIO
 
-from capcli.cli.terminal import is_terminal
+from capcli.cli.terminal import discard_typed_ahead, is_terminal
 from capcli.render.blocks import Terminal
 
 if TYPE_CHECKING:
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from capcli.cli.approve_watch import Keys
 
 _NARROWEST, _USUAL, _WIDEST = 20, 80, 10_000
+# Nobody reads a question and answers it faster.
+_READING_S = 0.5
+_HASTY = "That came before the question could be read, so it does not count. Please answer again.\n"
 _CODES = re.compile(r"\x1b\[[0-9;]*m")
 _HANGING = re.compile(r"\s*(?:\d\. )?")
 _COMMAND = "next: "
@@ -36,9 +39,7 @@ class IOStreams:
         columns: int | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.stdin = stdin
-        self.stdout = stdout
-        self.stderr = stderr
+        self.stdin, self.stdout, self.stderr = stdin, stdout, stderr
         self.environ = environ
         self.columns = columns
         self.monotonic = monotonic
@@ -73,52 +74,44 @@ class IOStreams:
         forced = self.environ.get("FORCE_COLOR", "") not in {"", "0"}
         at_terminal = is_terminal(stream)
         plain = no_colour or bool(self.environ.get("NO_COLOR")) or self.environ.get("TERM") == "dumb"
+        # Python writes UTF-8 there nevertheless (PEP 538 and 540); the reader's terminal need not show it.
+        ascii_locale = (self.environ.get("LC_ALL") or self.environ.get("LANG")) in {"C", "POSIX"}
         return Terminal(
             terminal=at_terminal or (forced and not plain),
             colour=(at_terminal or forced) and not plain,
             width=self._width(stream) if at_terminal else None,
-            unicode="utf" in (stream.encoding or "utf-8").lower() and not self._is_ascii_locale,
-            columns=self._columns_said(),
+            unicode="utf" in (stream.encoding or "utf-8").lower() and not ascii_locale,
+            # How wide a drawing is where there is no window.
+            columns=named if 0 < (named := self._named_columns) < _WIDEST else _USUAL,
         )
 
     @property
-    def _is_ascii_locale(self) -> bool:
-        # Python writes UTF-8 there nevertheless (PEP 538 and 540); the reader's terminal need not show it.
-        return (self.environ.get("LC_ALL") or self.environ.get("LANG")) in {"C", "POSIX"}
-
-    def _columns_said(self) -> int:
-        """Return how wide a drawing is where there is no window: COLUMNS, or 80."""
-        said = self.environ.get("COLUMNS", "")
-        return int(said) if said.isdecimal() and 0 < int(said) < _WIDEST else _USUAL
+    def _named_columns(self) -> int:
+        named = self.environ.get("COLUMNS", "")
+        return int(named) if named.isdecimal() else 0
 
     def _width(self, stream: TextIO) -> int:
         if self.columns is not None:
             return self.columns
-        told = self.environ.get("COLUMNS", "")
-        if told.isdecimal() and int(told):
-            return max(int(told), _NARROWEST)
-        try:
-            found = os.get_terminal_size(stream.fileno()).columns
-        except (OSError, ValueError):
-            found = 0
+        found = self._named_columns
+        with suppress(OSError, ValueError):
+            found = found or os.get_terminal_size(stream.fileno()).columns
         return max(found or _USUAL, _NARROWEST)
 
     def result(self, text: str, *, long: bool = False) -> None:
         """Write a result to stdout; a `long` one through the pager where a person's screen is too short."""
-        if long and self.interactive and self._overflows(text) and self._paged(text):
-            return
-        self._write(self.stdout, text)
-
-    def _overflows(self, text: str) -> bool:
-        try:
-            rows = os.get_terminal_size(self.stdout.fileno()).lines
-        except (OSError, ValueError):
-            return False
-        return text.count("\n") >= rows > 0
+        if not (long and self.interactive and self._paged(text)):
+            self._write(self.stdout, text)
 
     def _paged(self, text: str) -> bool:
+        """Show a text in the pager, where it is longer than the screen and there is one."""
         from capcli.cli.pager import pager_of, shown_in
 
+        rows = 0
+        with suppress(OSError, ValueError):
+            rows = os.get_terminal_size(self.stdout.fileno()).lines
+        if not 0 < rows <= text.count("\n"):
+            return False
         try:
             pager = pager_of(self.environ)
         except ValueError:
@@ -173,15 +166,35 @@ class IOStreams:
             self.stderr.flush()
 
     def ask(self, question: str, *, hidden: bool = False) -> str:
-        """Ask a person and return the answer. Raises EOFError when there is none."""
-        from capcli.cli.questions import Questions
+        """Ask a person and return the answer. Raises EOFError when there is none.
 
+        What was typed before the question could be read is no answer to it.
+        """
         try:
-            return Questions(self.stdin, self.stderr, self.talk, self.monotonic).ask(question, hidden=hidden)
+            while True:
+                answer, took_s = self._answered(question, hidden=hidden)
+                if took_s >= _READING_S:
+                    return answer
+                self.talk(_HASTY)
         except (EOFError, KeyboardInterrupt):
             # What is said next does not belong on the question's line.
             self.talk("\n")
             raise
+
+    def _answered(self, question: str, *, hidden: bool) -> tuple[str, float]:
+        """Return an answer and how many seconds it took."""
+        if not hidden:
+            self.talk(question)
+        discard_typed_ahead(self.stdin)
+        asked = self.monotonic()
+        if hidden:
+            from getpass import getpass
+
+            return getpass(question, stream=self.stderr), self.monotonic() - asked
+        answer = self.stdin.readline()
+        if not answer:
+            raise EOFError
+        return answer.rstrip("\r\n"), self.monotonic() - asked
 
     def agrees(self, question: str) -> bool:
         """Ask a person, and return whether they said yes."""

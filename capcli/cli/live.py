@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from capcli.cli.call import Call
 from capcli.cli.options import option
+from capcli.cli.pin import hidden
 from capcli.cli.run import finish
 from capcli.cli.tree import command, epilog, group
 from capcli.errors import (
@@ -146,7 +147,7 @@ def _fields(call: Call, live: "GoingLive") -> None:
 def _complete(call: Call, live: "GoingLive", approval: "Approval") -> None:
     from capcli.safety.going_live import PHRASES
 
-    pin = call.hidden("PIN of live (hidden): ")
+    pin = hidden(call, "PIN of live (hidden): ")
     phrase = _answer(call, f'To unlock live on this computer type "{PHRASES[approval]}": ')
     live.complete(pin=pin, phrase=phrase, approval=approval)
     call.streams.talk("Assistant servers that are already running notice it after a restart.\n\n")

@@ -1,32 +1,31 @@
-"""Choosing the PIN of live at a terminal: twice, hidden, and never as an argument."""
+"""The PIN of live, typed at a terminal: hidden, and never as an argument."""
 
 from typing import TYPE_CHECKING
 
-from capcli.errors import NotConfirmed, PinNeeded, PinTooShort
+from capcli.cli.call import Call
+from capcli.errors import Interrupted, NotConfirmed, PinNeeded, PinTooShort
 
 if TYPE_CHECKING:
     from capcli.app import App
-    from capcli.cli.call import Call
 
 _TRIES = 3
 _WHY = (
     "A PIN of your own for live: at least 6 characters, not the password of the key. You are asked for it"
     " before anything is approved, sent or resumed on live, so keep it away from assistants and scripts."
-    " What you"
-    " type is not shown.\n"
+    " What you type is not shown.\n"
 )
 
 
-def choose_pin(call: "Call", application: "App") -> None:
+def choose_pin(call: Call, app: "App") -> None:
     """Ask for a new PIN twice and keep it. Raises NotConfirmed, Interrupted, and the Keychain errors."""
     call.streams.talk(_WHY)
     for _ in range(_TRIES):
-        first = call.hidden("New PIN of live (hidden): ")
-        if first != call.hidden("Repeat it (hidden): "):
+        first = hidden(call, "New PIN of live (hidden): ")
+        if first != hidden(call, "Repeat it (hidden): "):
             call.streams.talk("The two PINs differ. Nothing was stored.\n")
             continue
         try:
-            application.pin.set(first)
+            app.pin.set(first)
         except PinTooShort as error:
             call.streams.talk(f"{error.message}\n")
         else:
@@ -34,7 +33,33 @@ def choose_pin(call: "Call", application: "App") -> None:
     raise NotConfirmed("No PIN was set.", next="capcli live checklist")
 
 
-def recognise(call: "Call", app: "App", why: str, so: str) -> None:
+def ask_pin(call: Call, app: "App") -> None:
+    """Have the person at the terminal type the PIN, where one is needed.
+
+    Raises PinNeeded where nobody can be asked, PinMissing, PinWrong, and the Keychain errors.
+    """
+    if not app.pin.needed:
+        return
+    if not call.person:
+        raise PinNeeded(
+            f"capcli {call.command} takes the PIN of live, and a person types it on a terminal: not a "
+            "pipe, a script or --json. Nothing was done.",
+            next="capcli live checklist",
+        )
+    app.pin.check(hidden(call, "PIN of live (hidden): "))
+
+
+def hidden(call: Call, question: str) -> str:
+    """Ask for a PIN and return it; logs mask it from then on. Raises Interrupted."""
+    try:
+        text = call.streams.ask(question, hidden=True)
+    except EOFError:
+        raise Interrupted("No PIN was typed. Nothing was done.") from None
+    call.redaction.learn(text)
+    return text
+
+
+def recognise(call: Call, app: "App", why: str, so: str) -> None:
     """Have the PIN typed for what holds on every environment: no other one is a way around that of live.
 
     `why` and `so` say what needs it and what was not done. Raises PinNeeded, PinMissing, PinWrong.
@@ -46,4 +71,4 @@ def recognise(call: "Call", app: "App", why: str, so: str) -> None:
             f"Live is unlocked on this computer, and {why}: that takes the PIN of live. {so}",
             next=f"capcli {call.command} --env live{named}",
         )
-    call.ask_pin(app)
+    ask_pin(call, app)

@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from capcli.cli.call import Call
+from capcli.cli.confirming import confirmed
 from capcli.cli.options import argument, confirmation, flag, option
+from capcli.cli.pin import ask_pin
 from capcli.cli.run import run
 from capcli.cli.tree import command
 
@@ -30,9 +32,10 @@ def resolve(
     def use(app: "App") -> "Reply[Any]":
         resolutions = app.resolutions
         if landed is not None or not_placed:
-            call.ask_pin(app)
+            ask_pin(call, app)
         verdict = "was not placed" if landed is None else f"became {landed}"
-        return call.confirmed(
+        return confirmed(
+            call,
             lambda yes: resolutions.resolve(attempt, landed=landed, not_placed=not_placed, confirmed=yes),
             given=confirm,
             summary=lambda: f"{attempt} {verdict}. The journal records that as your statement.",

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from capcli.cli.call import Call
+from capcli.cli.confirming import confirmed
 from capcli.cli.options import confirmation
 from capcli.cli.pin import recognise
 from capcli.cli.run import run
@@ -28,7 +29,8 @@ def resume(
         halting = app.halting
         if halting.held() is not None:
             recognise(call, app, "resuming lets orders go there again", "It stays halted.")
-        return call.confirmed(
+        return confirmed(
+            call,
             lambda yes: halting.resume(confirmed=yes, by="capcli resume"),
             given=confirm,
             summary=lambda: (

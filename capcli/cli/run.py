@@ -12,6 +12,7 @@ from typer.exceptions import TyperException
 from capcli.cli.call import Call
 from capcli.cli.commands import LISTED
 from capcli.cli.completion_memory import remember
+from capcli.cli.confirming import SENT
 from capcli.cli.global_options import VALUES, first_command, hoist, plain, wants_json
 from capcli.cli.io_streams import IOStreams
 from capcli.errors import CapcliError, Exit, Problem, UsageError, WouldSend
@@ -22,47 +23,36 @@ if TYPE_CHECKING:
 
 # Codes of a word that was taken for a deal, a market or a code, and may have been meant as a word.
 _NAMELESS = frozenset({"DEAL_UNKNOWN", "APPROVAL_UNKNOWN", "EPIC_UNKNOWN"})
-_SENDING = frozenset(
-    {"execute", "buy", "sell", "close", "flatten", "positions amend", "orders amend", "orders cancel"}
-)
 
 
 def main(
     argv: Sequence[str], streams: IOStreams, runtime: "Runtime | None" = None, *, last: bool = False
 ) -> int:
-    """Run one command line and return its exit code. Nothing but the outlet is written to.
+    """Run one command line and return its exit code. Nothing but the streams is written to.
 
     `last`: nothing of this process comes after it, so Ctrl-C stays without effect where a verdict is told.
     """
     from capcli.cli.interrupts import handler_kept
 
-    with nullcontext() if last else handler_kept():
-        return _main(argv, streams, runtime)
-
-
-def _main(argv: Sequence[str], streams: IOStreams, runtime: "Runtime | None") -> int:
     call = Call(streams, runtime, json=wants_json(argv), line=argv)
-    try:
-        with redirect_stdout(streams.stdout), redirect_stderr(streams.stderr):
-            code = answer(call, argv)
-            streams.flush()
-    except KeyboardInterrupt:
-        code = _cut_off(call)
-    finally:
-        with suppress(KeyboardInterrupt):
-            call.close()
+    with nullcontext() if last else handler_kept():
+        try:
+            with redirect_stdout(streams.stdout), redirect_stderr(streams.stderr):
+                code = answer(call, argv)
+                streams.flush()
+        except KeyboardInterrupt:
+            # It came before or after everything else could.
+            if call.written is None:
+                code = int(Exit.INTERRUPTED) if call.is_stopping else _stopped(call, _interruption(call))
+                streams.flush()
+            else:
+                code = call.written
+        finally:
+            with suppress(KeyboardInterrupt):
+                call.close()
     if streams.lost and not code:
-        # An order that was sent is never told by the code of a bug: its script would think it unplaced.
+        # An order that was sent never ends with the code of a bug: its script would think it unplaced.
         return int(Exit.MAY_BE_LIVE if call.about_order else Exit.BUG)
-    return code
-
-
-def _cut_off(call: Call) -> int:
-    """Tell of an interruption that came before or after everything else could."""
-    if call.written is not None:
-        return call.written
-    code = int(Exit.INTERRUPTED) if call.is_stopping else _stopped(call, _interruption(call))
-    call.streams.flush()
     return code
 
 
@@ -73,12 +63,7 @@ def answer(call: Call, argv: Sequence[str]) -> int:  # noqa: PLR0911  one line f
     except typer.Exit as done:
         return done.exit_code
     except CapcliError as error:
-        problem = error.problem()
-        if problem.exit_code == Exit.USAGE or problem.code in _NAMELESS:
-            righted = _put_right(problem, argv)
-            if righted is not problem:
-                return _stopped(call, righted)
-        return _stopped(call, _with_markets(call, _with_full_id(_mended(call, problem, argv)), argv))
+        return _stopped(call, _helped(call, error.problem(), argv))
     except TyperException as error:
         return _misread(call, error, argv)
     except (KeyboardInterrupt, EOFError, typer.Abort):
@@ -146,6 +131,23 @@ def finish(call: Call, reply: "Reply[Any]", env: str | None, *, explain: bool = 
     raise typer.Exit(reply.exit_code)
 
 
+def _helped(call: Call, problem: Problem, argv: Sequence[str]) -> Problem:
+    """Offer the line that may be meant."""
+    if problem.exit_code == Exit.USAGE or problem.code in _NAMELESS:
+        righted = _put_right(problem, argv)
+        if righted is not problem:
+            return righted
+    problem = _mended(call, problem, argv)
+    if problem.code == "DEAL_UNKNOWN" and "-" not in str(problem.details.get("deal_id", "-")):
+        # To somebody who named one by number or epic elsewhere.
+        message = (
+            f"{problem.message} Use the full deal id here; a number or an epic works only on a terminal, "
+            "without --confirm."
+        )
+        problem = replace(problem, message=message)
+    return _with_markets(call, problem, argv)
+
+
 def _stopped(call: Call, problem: Problem) -> int:
     call.is_stopping = True
     if problem.next is None and problem.exit_code == Exit.USAGE:
@@ -162,11 +164,15 @@ def _stopped(call: Call, problem: Problem) -> int:
 
 
 def _misread(call: Call, error: TyperException, argv: Sequence[str]) -> int:
-    bare = type(error).__name__ == "NoArgsIsHelpError"
-    if bare and not call.json:
-        call.streams.talk(error.format_message() + "\n")
-        return int(Exit.USAGE)
-    message = "Missing command." if bare else _plainly(error.format_message())
+    message = error.format_message()
+    if type(error).__name__ == "NoArgsIsHelpError":
+        if not call.json:
+            call.streams.talk(message + "\n")
+            return int(Exit.USAGE)
+        message = "Missing command."
+    surplus = message.removeprefix("Got unexpected extra argument(s) (")
+    if surplus != message:
+        message = f"One word too many: {surplus.removesuffix(')')}."
     return _stopped(call, _put_right(Problem("USAGE", message, int(Exit.USAGE), retry_safe=True), argv))
 
 
@@ -205,14 +211,11 @@ def takes(root: Any, words: Sequence[str]) -> bool:
     """
     _, command, rest = _leaf(root, words)
     if command is root:
-        return all(word.partition("=")[0] in _options_of(root) for word in words if word.startswith("--"))
+        known = {name for param in root.params for name in (*param.opts, *param.secondary_opts)} | {"--help"}
+        return all(word.partition("=")[0] in known for word in words if word.startswith("--"))
     given, surplus, _ = command.make_parser(typer.Context(command)).parse_args(list(rest))
     needed = (param for param in command.params if param.required)
     return not surplus and ("help" in given or all(given.get(one.name) not in {None, ()} for one in needed))
-
-
-def _options_of(command: Any) -> set[str]:
-    return {name for param in command.params for name in (*param.opts, *param.secondary_opts)} | {"--help"}
 
 
 def _mended(call: Call, problem: Problem, argv: Sequence[str]) -> Problem:
@@ -238,18 +241,6 @@ def _mended(call: Call, problem: Problem, argv: Sequence[str]) -> Problem:
     return replace(problem, next=call.addressed(join(["capcli", *words])))
 
 
-def _with_full_id(problem: Problem) -> Problem:
-    """Say where a deal may be named by number or epic, to somebody who did so elsewhere."""
-    deal = str(problem.details.get("deal_id", "-"))
-    if problem.code != "DEAL_UNKNOWN" or "-" in deal:
-        return problem
-    return replace(
-        problem,
-        message=f"{problem.message} Use the full deal id here; a number or an epic works only on a terminal, "
-        "without --confirm.",
-    )
-
-
 def _with_markets(call: Call, problem: Problem, argv: Sequence[str]) -> Problem:
     """Offer the markets that a name may stand for, in the line as it was typed. None is ever taken."""
     name = problem.details.get("epic")
@@ -268,26 +259,16 @@ def _with_markets(call: Call, problem: Problem, argv: Sequence[str]) -> Problem:
     )
 
 
-def _plainly(message: str) -> str:
-    """Say what the library says of surplus words as a person would."""
-    surplus = message.removeprefix("Got unexpected extra argument(s) (")
-    return f"One word too many: {surplus.removesuffix(')')}." if surplus != message else message
-
-
 def _interruption(call: Call) -> Problem:
     if call.command == "reconcile":
-        return Problem(
-            "MAY_BE_LIVE",
-            "Interrupted. What is still undecided may be live: do not send it again.",
-            int(Exit.MAY_BE_LIVE),
-            next="capcli reconcile --wait",
-        )
+        message = "Interrupted. What is still undecided may be live: do not send it again."
+        return Problem("MAY_BE_LIVE", message, int(Exit.MAY_BE_LIVE), next="capcli reconcile --wait")
+    message, following = "Interrupted. Nothing was sent.", None
     if call.command == "login":
         # The keychain may have been at it.
-        said = "Interrupted. The status says whether something was stored."
-        status = "capcli login --status"
-        return Problem("INTERRUPTED", said, int(Exit.INTERRUPTED), next=status, retry_safe=True)
-    return Problem("INTERRUPTED", "Interrupted. Nothing was sent.", int(Exit.INTERRUPTED), retry_safe=True)
+        message = "Interrupted. The status says whether something was stored."
+        following = "capcli login --status"
+    return Problem("INTERRUPTED", message, int(Exit.INTERRUPTED), next=following, retry_safe=True)
 
 
 def _bug(call: Call, error: Exception) -> int:
@@ -298,5 +279,5 @@ def _bug(call: Call, error: Exception) -> int:
         call.streams.talk(clean("".join(traceback.format_exception(error))))
     what = clean(f"{type(error).__name__}: {error}").replace("\n", " ")
     message = f"A bug in capcli, not in your command: {what}. Run it with -vv for the traceback."
-    look = "capcli positions" if call.command in _SENDING else "capcli health"
-    return _stopped(call, Problem("BUG", message, int(Exit.BUG), next=look))
+    following = "capcli positions" if call.command in SENT else "capcli health"
+    return _stopped(call, Problem("BUG", message, int(Exit.BUG), next=following))

@@ -129,8 +129,8 @@ class Group(TyperGroup):
             if isinstance(command, Group):
                 command.place(*path)
             self.commands[name] = command
-        if name is not None and hasattr(ctx.obj, "enter"):
-            ctx.obj.enter(name)
+        if name is not None and hasattr(ctx.obj, "path"):
+            ctx.obj.path.append(name)
         return name, command, rest
 
 

@@ -26,13 +26,13 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a pseudo-termin
 SOURCE = Path(capcli.cli.__file__).parent
 ASKING = {
     "ask", "hidden", "agrees", "confirmed", "sign", "ask_pin", "choose_pin", "_ask", "_yes", "_answer",
-    "way_out", "_ask_readable_pin",
+    "confirmed_exit", "_ask_readable_pin",
 }  # fmt: skip
 # How a question is put; each of those below goes through here.
 PLUMBING = {
-    "call.way_out", "call._ask_readable_pin",
-    "call.confirmed", "call.ask", "call.sign", "call.hidden", "guided_login._ask", "live._yes",
-    "live._answer", "io_streams.ask", "io_streams.agrees", "desk.agrees", "desk.ask", "run._main",
+    "confirming.confirmed", "confirming.confirmed_exit", "confirming._ask_readable_pin", "confirming.sign",
+    "call.ask", "pin.hidden", "guided_login._ask", "live._yes", "live._answer",
+    "io_streams.ask", "io_streams.agrees", "desk.agrees", "desk.ask", "run.main",
 }  # fmt: skip
 __all__ = ["keyboard"]
 _WORD = "Type CLOSE to send it anyway: "
@@ -157,7 +157,7 @@ QUESTIONS = (
     Asked("paper.reset.reset", "This forgets every paper deal.", lambda _: "paper reset"),
     Asked("approve.approve", "Approve it, once,", lambda home: f"approve {home.code()}"),
     Asked("mandate.grant", "Grant it?", lambda _: f"mandate grant night {TERMS}"),
-    Asked("call._approved", "Send it?", lambda home: f"execute {home.preview()}", env=HUMAN),
+    Asked("confirming._approved", "Send it?", lambda home: f"execute {home.preview()}", env=HUMAN),
 )
 # Asked one after the other by the login, the checklist and the PIN: the tests below, and those of going live.
 IN_ORDER = {
@@ -166,15 +166,15 @@ IN_ORDER = {
     "accounts.topup": 1,
     "history.accept": 2,
     "resolve.resolve": 2,
-    "guided_login._environment": 1,
+    "guided_login.chosen": 1,
     "guided_login._typed": 3,
-    "guided_login._with_pin": 1,
+    "guided_login.guided": 1,
     "live._walk": 2,
     "live._fields": 1,
     "live._complete": 2,
     "pin.choose_pin": 2,
-    "call.ask_pin": 1,
-    "approve_watch._ask_pin": 1,
+    "pin.ask_pin": 1,
+    "approve_watch.watch_requests": 1,
     "pin.recognise": 1,
     "record.record": 1,
 }

@@ -7,6 +7,7 @@ import httpx
 import pytest
 from textual import events
 
+from capcli.cli.confirming import left_behind
 from capcli.errors import MayBeLive
 from tests.desk.conftest import Hand, Place
 from tests.desk.test_day import filled, yes
@@ -262,7 +263,7 @@ def test_ctrl_c_leaves_an_order_on_its_way_at_the_second_time_only(place: Place)
 
     place.run(day)
     with pytest.raises(MayBeLive, match="may have been carried out"):
-        place.call.left_behind()
+        left_behind(place.call)
 
 
 def test_ctrl_c_in_a_question_says_no_and_leaves_the_desk_open(place: Place) -> None:

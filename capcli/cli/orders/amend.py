@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from capcli.cli.call import Call
+from capcli.cli.confirming import confirmed
 from capcli.cli.deal_names import order_id
 from capcli.cli.inputs import above_zero, exit_order, instant
 from capcli.cli.options import (
@@ -63,7 +64,8 @@ def amend(
 
     def use(app: "App") -> "Reply[Any]":
         meant = order_id(call, app, deal, confirm=confirm)
-        return call.confirmed(
+        return confirmed(
+            call,
             lambda yes: app.order_amendments.amend(meant, change, confirmed=yes),
             given=confirm,
             summary=lambda: app.order_amendments.question(meant, change),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from capcli.cli.call import Call
+from capcli.cli.confirming import confirmed_exit
 from capcli.cli.deal_names import order_id
 from capcli.cli.options import Confirm, DealOrAll, flag, option
 from capcli.cli.run import run
@@ -48,7 +49,8 @@ def cancel(
 
     def one(app: "App") -> "Reply[Any]":
         meant = order_id(call, app, str(deal), confirm=confirm)
-        return call.way_out(
+        return confirmed_exit(
+            call,
             lambda yes, person: app.cancellations.cancel(meant, confirmed=yes, person=person),
             given=confirm,
             summary=lambda: app.cancellations.question(meant),
@@ -56,7 +58,8 @@ def cancel(
         )
 
     def all_of_them(app: "App") -> "Reply[Any]":
-        return call.way_out(
+        return confirmed_exit(
+            call,
             lambda yes, person: app.cancellations_of_all.cancel_all(epic, confirmed=yes, person=person),
             given=confirm,
             summary=lambda: app.cancellations_of_all.question(epic),

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from capcli.cli.call import Call
+from capcli.cli.confirming import confirmed
 from capcli.cli.options import confirmation
 from capcli.cli.paper.world import WorldOptions
 from capcli.cli.run import finish
@@ -54,7 +55,7 @@ def reset(
             )
         return Reply(app.paper.reset(**world))
 
-    reply = call.confirmed(act, given=confirm, summary=lambda: "This forgets every paper deal.")
+    reply = confirmed(call, act, given=confirm, summary=lambda: "This forgets every paper deal.")
     if app.env == "paper":
         app.seen.forget()
     finish(call, reply, "paper")

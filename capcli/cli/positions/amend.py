@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from capcli.cli.call import Call
+from capcli.cli.confirming import confirmed
 from capcli.cli.deal_names import position_id
 from capcli.cli.inputs import exit_order
 from capcli.cli.options import (
@@ -65,7 +66,8 @@ def amend_to(
     def use(app: "App") -> "Reply[Any]":
         meant = position_id(call, app, deal, confirm=confirm)
         change = change_of(app, meant)
-        return call.confirmed(
+        return confirmed(
+            call,
             lambda yes: app.amendments.amend(meant, change, confirmed=yes),
             given=confirm,
             summary=lambda: app.amendments.question(meant, change),

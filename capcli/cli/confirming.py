@@ -1,0 +1,184 @@
+"""A person says yes, and it is sent: by an option, at a question, or by approving what waits."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from capcli.cli.call import Call
+from capcli.cli.pin import ask_pin
+from capcli.errors import (
+    ApprovalRequired,
+    CapcliError,
+    ConfigError,
+    DealUnknown,
+    MayBeLive,
+    NotConfirmed,
+    OrderNotConfirmed,
+    Refused,
+)
+
+if TYPE_CHECKING:
+    from capcli.app import App
+    from capcli.reply import Reply
+    from capcli.safety.approval import Decision
+
+T = TypeVar("T")
+
+_WORD = "CLOSE"
+_ON_ITS_WAY = "Waiting for the broker's answer; the {what} is on its way. Ctrl-C again leaves it UNKNOWN.\n"
+SENT = {
+    "execute": "order",
+    "buy": "order",
+    "sell": "order",
+    "close": "close",
+    "flatten": "close or cancellation",
+    "orders cancel": "cancellation",
+    "positions amend": "amendment",
+    "orders amend": "amendment",
+}
+
+
+def confirmed(
+    call: Call,
+    act: "Callable[[bool], Reply[T]]",
+    *,
+    given: bool,
+    summary: "Callable[[], str | Reply[T]]",
+    question: str = "Send it?",
+    left: "Callable[[], Reply[T]] | None" = None,
+) -> "Reply[T]":
+    """Act when somebody said yes: by option, or on a terminal when asked. Raises NotConfirmed.
+
+    `summary` is what they are asked about, or the answer where there is nothing to ask. What it raises
+    ends the command: what would be refused is not asked about.
+    Where a person has to approve it no option stands for them: they are asked on a terminal, and
+    ApprovalRequired is raised elsewhere.
+    `left` tells what is known when the person does not wait for the end; Interrupted, MayBeLive.
+    """
+    send = partial(_sent, call, partial(act, True), left)
+    try:
+        return _sent(call, partial(act, given), left)
+    except ApprovalRequired as waiting:
+        return _approved(call, waiting, send)
+    except NotConfirmed as refusal:
+        if not call.person:
+            raise
+        command, asks_later = refusal.next, isinstance(refusal, OrderNotConfirmed)
+    if not (asks_later and call.app.approvals.needed):
+        about = summary()
+        if not isinstance(about, str):
+            return about
+        call.ask(f"{about}\n{question}", command)
+    try:
+        return send()
+    except ApprovalRequired as waiting:
+        return _approved(call, waiting, send)
+
+
+def confirmed_exit(
+    call: Call,
+    act: "Callable[[bool, bool], Reply[T]]",
+    *,
+    given: bool,
+    summary: "Callable[[], str | Reply[T]]",
+    question: str,
+    left: "Callable[[], Reply[T]] | None" = None,
+) -> "Reply[T]":
+    """Act as `confirmed`, for what takes risk away; `act` learns that somebody said yes, and who.
+
+    Where trading is off or live is locked a person at a terminal may have it sent all the same, by typing
+    a word; on live with the PIN, where one can be read.
+    """
+    app = call.app
+
+    def about() -> "str | Reply[T]":
+        try:
+            return summary()
+        except DealUnknown:
+            # What is proved not to be there is not asked about.
+            raise
+        except CapcliError as error:
+            # A summary that cannot be read keeps nobody from answering.
+            where = f"On {app.env.upper()}, account {app.broker.account_id or 'unknown'}"
+            return f"Its details could not be read: {error.message}\n{where}"
+
+    try:
+        by_option = lambda yes: act(yes, False)  # noqa: E731
+        return confirmed(call, by_option, given=given, summary=about, question=question, left=left)
+    except Refused as refusal:
+        if not refusal.by_person or not call.person:
+            raise
+        found = about()
+        if not isinstance(found, str):
+            return found
+        answer = ""
+        with suppress(EOFError):
+            answer = call.streams.ask(f"{refusal.message}\n{found}\nType {_WORD} to send it anyway: ")
+        if answer.strip() != _WORD:
+            message = f"You did not type {_WORD}, so nothing was sent."
+            raise NotConfirmed(message, next=refusal.next) from None
+    _ask_readable_pin(call, app)
+    return _sent(call, partial(act, True, True), left)
+
+
+def _ask_readable_pin(call: Call, app: "App") -> None:
+    """Have the PIN of live typed, where there is one and it can be read. Raises PinWrong."""
+    try:
+        if app.pin.needed and app.pin.is_set:
+            ask_pin(call, app)
+    except ConfigError as error:
+        call.streams.talk(f"The PIN of live is not asked for: {error.message}\n")
+
+
+def _approved(call: Call, waiting: ApprovalRequired, send: "Callable[[], Reply[T]]") -> "Reply[T]":
+    """Have the person at the terminal approve what they have just asked for, then send it."""
+    if not call.person:
+        raise waiting
+    code = waiting.approval_code
+    try:
+        sign(call, code, f"{waiting.shown}\nSend it?", None)
+    except NotConfirmed:
+        call.app.approvals.withdraw(code, by=f"capcli {call.command}")
+        raise
+    return send()
+
+
+def sign(call: Call, code: str, question: str, following: str | None) -> "Reply[Decision]":
+    """Have a person at the terminal approve what waits under a code; on live the PIN proves one.
+
+    Raises NotConfirmed, PinMissing, PinWrong, and the Keychain errors.
+    """
+    call.ask(question, following)
+    ask_pin(call, call.app)
+    return call.app.approvals.decide(code, approved=True, by=f"capcli {call.command}")
+
+
+def agreed(call: Call, act: "Callable[[], Reply[T]]", *, otherwise: "Reply[T]") -> "Reply[T]":
+    """Do what a person said yes to a moment ago; return `otherwise` where it is not done."""
+    send = partial(_sent, call, act, lambda: otherwise)
+    try:
+        return send()
+    except ApprovalRequired as waiting:
+        with suppress(NotConfirmed):
+            return _approved(call, waiting, send)
+    return otherwise
+
+
+def _sent(call: Call, work: "Callable[[], Reply[T]]", left: "Callable[[], Reply[T]] | None") -> "Reply[T]":
+    from capcli.cli.interrupts import shielded
+
+    note = _ON_ITS_WAY.format(what=SENT.get(call.command, "change"))
+    on_wait = partial(call.streams.talk, note)
+    return shielded(work, call.send_gate, on_wait=on_wait, left=left or partial(left_behind, call))
+
+
+def left_behind(call: Call) -> "Reply[Any]":
+    """Say what a person has to check who did not wait for an answer. Raises MayBeLive."""
+    latest = call.send_gate.latest
+    raise MayBeLive(
+        f"Interrupted while the broker's answer to {latest} was on its way: it may have been carried"
+        f" out. Check before you send it again.",
+        next=f"capcli reconcile {latest}" if latest else "capcli positions",
+        attempt_id=latest,
+    )
