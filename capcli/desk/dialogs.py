@@ -15,7 +15,7 @@ from textual.widget import Widget
 from textual.widgets import Input, OptionList, Static
 
 from capcli.desk.conversation import Conversation, Kind, Page
-from capcli.desk.keys import KEYS, MOVES
+from capcli.desk.keys import KEYS
 from capcli.errors import Exit
 
 Result = TypeVar("Result")
@@ -296,13 +296,12 @@ class KeysPage(Front[None]):
     """Every key with its command."""
 
     def compose(self) -> ComposeResult:
-        rows = [(key, one.about, one.commands) for key, one in KEYS.items()]
         page = Text()
-        for key, about, commands in [*rows, *((key, about, ()) for key, about in MOVES.items())]:
+        for key, one in KEYS.items():
             page.append(f"{key:8}", "bold")
-            page.append(f"{about}\n")
-            if commands:
-                page.append(f"{'':8}{', '.join(f'capcli {words}' for words in commands)}\n", "dim")
+            page.append(f"{one.about}\n")
+            if one.commands:
+                page.append(f"{'':8}{', '.join(f'capcli {words}' for words in one.commands)}\n", "dim")
         with Vertical(classes="box"):
             yield Static(Text("Keys", style="bold"), classes="title")
             with VerticalScroll():

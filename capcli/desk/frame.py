@@ -102,7 +102,7 @@ class Frame(Struct, frozen=True):
         return [[cell] for cell in cells[:_MOST_NOTICES]]
 
     def _keys(self) -> Row:
-        words = [*((key, one.word) for key, one in KEYS.items()), ("?", "keys"), ("q", "leave")]
+        words = [(key, one.word) for key, one in KEYS.items() if one.word]
         variants = (
             [[Cell(key, Tone.STRONG), Cell(f" {word}", Tone.DIM)] for key, word in words if key not in spared]
             for spared in ("", "ut", "uts", "utsr", "utsr/", "utsr/xe", "utsr/xeahF")

@@ -7,7 +7,10 @@ from msgspec import Struct
 
 
 class Key(Struct, frozen=True):
-    """A key: the commands that it runs, one word for the footer, and a line for the page of keys."""
+    """A key: the commands that it runs, its word in the footer, and its line on the page of keys.
+
+    Without a command it only moves about the screen; without a word it is not in the footer.
+    """
 
     commands: tuple[str, ...]
     word: str
@@ -28,14 +31,9 @@ KEYS: Mapping[str, Key] = MappingProxyType(
         "s": Key(("status",), "status", "Money, risk, and what is left of each limit."),
         "/": Key(("markets search",), "market", "Find a market and show its chart."),
         "t": Key(("prices",), "candles", "The next width of candles: 5m, 15m, 1h, 4h, 1d."),
+        "up down": Key((), "", "Choose a row."),
+        "tab": Key((), "", "Go to the next list."),
+        "?": Key((), "keys", "This page."),
+        "q": Key((), "leave", "Quit. Orders and positions stay."),
     }
 )
-MOVES: Mapping[str, str] = MappingProxyType(
-    {
-        "up down": "Choose a row.",
-        "tab": "Go to the next list.",
-        "?": "This page.",
-        "q": "Quit. Orders and positions stay.",
-    }
-)
-"""Keys that only move about the screen: they run no command."""

@@ -6,6 +6,9 @@ from typing import Any
 
 from msgspec import Struct, field
 
+MAY_BE_LIVE = (
+    "When a result says that an order may be live, do not send another: cap_trade_reconcile settles it."
+)
 _NO_VALUE = frozenset({"--confirm", "--yes", "--json", "--help", "--wait", "--check"})
 _ELSEWHERE = frozenset({"--env", "--profile", "--account", "--timeout"})
 

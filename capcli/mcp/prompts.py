@@ -26,6 +26,7 @@ from capcli.mcp.arguments import (
     read_text,
     read_whole,
 )
+from capcli.mcp.next_step import MAY_BE_LIVE
 
 T = TypeVar("T")
 
@@ -55,8 +56,7 @@ _DATA = (
 )
 _ASK = (
     "Send nothing on your own. Show the user the preview (or the deal) first, wait for a yes to exactly "
-    "that, and only then repeat the call with confirm=true. After an answer that says the order may be live, "
-    "never send it again: call cap_trade_reconcile."
+    f"that, and only then repeat the call with confirm=true. {MAY_BE_LIVE}"
 )
 
 

@@ -10,11 +10,13 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from capcli import __version__
 from capcli.app import App, Caller, Options
 from capcli.log import Redaction, listen, louder
+from capcli.mcp.next_step import MAY_BE_LIVE
 from capcli.settings import filled_in
 
 if TYPE_CHECKING:
@@ -24,6 +26,11 @@ if TYPE_CHECKING:
     from capcli.mcp.tool_runner import ToolRunner
     from capcli.mcp.toolset import Tool
 
+# The files with tools, in the sequence of the list.
+_FILES = (
+    *("session", "market", "account", "history", "watchlists", "trading_read", "trading_preview"),
+    *("trading_execute", "trading_close", "trading_amend", "stream"),
+)
 _LAST_CALL_S = 10.0
 _REPLY_S = 0.3
 _UNREAD_S = 20.0
@@ -32,7 +39,7 @@ _NOTICE = """\
 capcli trades a Capital.com CFD account for its user. It is independent of Capital.com, execution only, and \
 gives no advice; the user is responsible for every order. Suggest paper or demo before live."""
 
-_TO_TRADE = """\
+_TO_TRADE = f"""\
 To trade: make a preview, show the user its figures and failed checks, and execute its preview_id with \
 confirm=true only after the user said yes to that very preview. A preview works once and for about two \
 minutes; the same preview_id again replays the outcome and sends nothing. Closing needs confirm=true too.
@@ -41,7 +48,7 @@ key in `capcli approve --watch`, or with the code of APPROVAL_REQUIRED and `capc
 terminal of their own. Show them text and code, wait, then make the same call again. Never run those \
 commands for them. APPROVAL_DENIED is their no. Within a mandate that they granted (cap_mandates_list) \
 nobody is asked; preview first all the same, and keep to what they told you to do.
-When a result says that an order may be live, do not send another: cap_trade_reconcile settles it.
+{MAY_BE_LIVE}
 cap_halt stops all new risk at once and needs no confirmation; only a person can resume."""
 
 _NO_TRADE = """\
@@ -64,24 +71,8 @@ def instructions(names: "frozenset[str]") -> str:
 
 def tools(runner: "ToolRunner") -> "tuple[Tool, ...]":
     """Return every tool there is."""
-    from capcli.mcp import (
-        account,
-        history,
-        market,
-        session,
-        stream,
-        trading_amend,
-        trading_close,
-        trading_execute,
-        trading_preview,
-        trading_read,
-        watchlists,
-    )
-
-    files = (session, market, account, history, watchlists, trading_read, trading_preview, trading_execute)
-    return tuple(
-        tool for file in (*files, trading_close, trading_amend, stream) for tool in file.toolset.tools(runner)
-    )
+    files = [import_module(f"capcli.mcp.{name}") for name in _FILES]
+    return tuple(tool for file in files for tool in file.toolset.tools(runner))
 
 
 def build_server(runner: "ToolRunner", offer: "ToolFilter | None" = None) -> "FastMCP[Any]":

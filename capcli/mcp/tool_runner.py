@@ -17,12 +17,15 @@ from capcli.app import App, halting_alone
 from capcli.errors import (
     ApprovalRequired,
     ApprovalsFull,
+    Busy,
     CapcliError,
     ConfigError,
     DuplicateOrder,
     LiveLocked,
+    MayBeLive,
     NotConfirmed,
     Problem,
+    ReadTimeout,
     TradingOff,
     UnderWay,
     WouldSend,
@@ -75,17 +78,12 @@ class ToolRunner:
     @property
     def env(self) -> str | None:
         """Name the environment, or None while the settings are wrong."""
-        try:
-            return self.app().env
-        except Exception:  # noqa: BLE001  called while another failure is reported, which must not be lost
-            return None
+        return self._known(lambda app: app.env)
 
-    @property
-    def account_id(self) -> str | None:
-        """Return the account that the session was last seen on, where that is known without a request."""
+    def _known(self, read: Callable[[App], str | None]) -> str | None:
         try:
-            return self.app().broker.account_id
-        except Exception:  # noqa: BLE001  as above
+            return read(self.app())
+        except Exception:  # noqa: BLE001  called while another failure is reported, which must not be lost
             return None
 
     @property
@@ -302,7 +300,8 @@ class ToolRunner:
         """Return the result of a call that was stopped."""
         problem = self._for_assistants(problem)
         document = plain(problem.data)
-        account_id = problem.account_id or self.account_id
+        # The account that the session was last seen on: no request is made for it.
+        account_id = problem.account_id or self._known(lambda app: app.broker.account_id)
         document |= {"error": error_document(problem), "env": self.env, "account_id": account_id}
         return _result(problem, document)
 
@@ -333,30 +332,23 @@ _APPROVE = (
     "ask the user to press y in `{}`, or to run `{}`, in a terminal of their own; after that make the same"
     " call again"
 )
-BUG = Problem(
-    "BUG",
+BUG = CapcliError(
     "A bug in capcli stopped this call; its place is on the server's stderr. If something was being sent, "
     "look at the positions and working orders before anything else.",
-    exit_code=1,
     next="capcli health",
-)
-_SLOW = Problem(
-    "TIMEOUT",
-    "Server not responding: there was no answer in time. No order was sent. Ask again.",
-    exit_code=7,
-    next="capcli health",
-    retry_safe=True,
-)
-_IN_DOUBT = Problem(
-    "MAY_BE_LIVE",
-    "There was no answer in time, and its state could not be read: it may be live. Check the positions"
-    " and the working orders before you send it again.",
-    exit_code=8,
-    next="capcli positions",
+).problem()
+_SLOW = ReadTimeout(
+    "Server not responding: there was no answer in time. No order was sent. Ask again.", next="capcli health"
+).problem()
+_STOPPING = Busy("The server is stopping. Nothing was sent.", next="capcli health").problem()
+# A result, no error: what clients repeat after an error must not be an order that may be live.
+_IN_DOUBT = replace(
+    MayBeLive(
+        "There was no answer in time, and its state could not be read: it may be live. Check the positions"
+        " and the working orders before you send it again.",
+        next="capcli positions",
+    ).problem(),
     assistant_error=False,
-)
-_STOPPING = Problem(
-    "BUSY", "The server is stopping. Nothing was sent.", exit_code=10, next="capcli health", retry_safe=True
 )
 
 

@@ -3,7 +3,7 @@
 import typer
 
 from capcli.cli.main import app
-from capcli.desk.keys import KEYS, MOVES
+from capcli.desk.keys import KEYS
 from capcli.desk.screen import DeskScreen
 from tests.cli.conftest import Cli
 from tests.desk.conftest import Place
@@ -23,5 +23,5 @@ def test_without_a_terminal_it_names_the_command_for_a_pipe(tmp_path) -> None:
 def test_every_key_runs_commands_that_there_are(place: Place) -> None:
     known = set(leaves(typer.main.get_command(app)))
     assert {command for key in KEYS.values() for command in key.commands} <= known
-    moves = {word for words in MOVES for word in words.split()} | {"shift+tab"}
-    assert set(DeskScreen(place.desk)._deeds) == set(KEYS) | moves
+    keys = {word for words in KEYS for word in words.split()} | {"shift+tab"}
+    assert set(DeskScreen(place.desk)._deeds) == keys

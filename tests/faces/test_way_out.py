@@ -86,8 +86,8 @@ class Place:
     def assistant(self, use: Callable[[ToolRunner], Any], **settings: str) -> Any:
         """Let an assistant call a tool; return its structured answer."""
         build = partial(self.app, **settings)
-        with closing(ToolRunner(build, build_way_out=build)) as face:
-            return use(face).structured_content
+        with closing(ToolRunner(build, build_way_out=build)) as runner:
+            return use(runner).structured_content
 
 
 @pytest.fixture
@@ -175,7 +175,7 @@ def test_where_trading_is_off_a_person_at_a_terminal_gets_out_and_a_script_does_
     flat = place("flatten", "--confirm", "--json", settings=off)
     assert (flat.code, place.left(), (place.home / "halted").exists()) == (5, {deal}, True)
     told = place.assistant(
-        lambda face: trading_close.cap_trade_positions_close(face, deal, confirm=True),
+        lambda runner: trading_close.cap_trade_positions_close(runner, deal, confirm=True),
         CAP_ALLOW_TRADING="false",
     )
     assert (told["error"]["code"], told["error"]["next"]) == (
@@ -193,7 +193,7 @@ def test_a_setting_that_a_close_does_not_use_stops_no_face(place: Place, setting
     one, two, three = place.buy(), place.buy(), place.buy()
     assert place("close", one, "--confirm", settings=DEMO | settings).code == 0
     told = place.assistant(
-        lambda face: trading_close.cap_trade_positions_close(face, two, confirm=True), **settings
+        lambda runner: trading_close.cap_trade_positions_close(runner, two, confirm=True), **settings
     )
     assert "error" not in told, told
     assert place.left() == {three}
@@ -265,7 +265,7 @@ class TestAssistants:
     ) -> None:
         place.buy()
         broken(place)
-        told = place.assistant(lambda face: trading_close.cap_trade_flatten(face, confirm=True))
+        told = place.assistant(lambda runner: trading_close.cap_trade_flatten(runner, confirm=True))
         assert (told.get("flat"), place.left()) == (True, set()), told
         assert "journal" in " ".join(told["warnings"])
 
@@ -319,17 +319,17 @@ def test_an_assistant_cancels_all_orders_in_one_call(place: Place) -> None:
     place.buy("20.5")
     place.buy("20")
     told = place.assistant(
-        lambda face: trading_close.cap_trade_orders_cancel(face, all_orders=True, confirm=True)
+        lambda runner: trading_close.cap_trade_orders_cancel(runner, all_orders=True, confirm=True)
     )
     assert (told["cancelled"], told["failed"], place.left()) == (2, 0, {kept}), told
-    unnamed = place.assistant(lambda face: trading_close.cap_trade_orders_cancel(face, confirm=True))
+    unnamed = place.assistant(lambda runner: trading_close.cap_trade_orders_cancel(runner, confirm=True))
     assert unnamed["error"]["code"] == "USAGE"
 
 
 def test_a_confirmed_flattening_that_the_settings_stop_halts_all_the_same(place: Place) -> None:
     deal = place.buy()
     told = place.assistant(
-        lambda face: trading_close.cap_trade_flatten(face, confirm=True), CAP_API_URL="ftp://nowhere"
+        lambda runner: trading_close.cap_trade_flatten(runner, confirm=True), CAP_API_URL="ftp://nowhere"
     )
     assert (told["error"]["code"], place.left()) == ("BAD_SETTING", {deal})
     assert "The halt stays in force" in told["error"]["message"]

@@ -63,21 +63,21 @@ class Cell:
     place: str
     state: str
     action: str
-    face: str
+    runner: str
     verdict: str
 
     @property
     def id(self) -> str:
-        return f"{self.place}-{self.state}-{self.action}-{self.face}".replace(" ", "_")
+        return f"{self.place}-{self.state}-{self.action}-{self.runner}".replace(" ", "_")
 
 
 def cells() -> Iterator[Cell]:
     for row in TABLE["row"]:
         for action in ACTIONS:
             words = row[action].split()
-            for face, verdict in zip(FACES, words if len(words) > 1 else words * 3, strict=True):
+            for runner, verdict in zip(FACES, words if len(words) > 1 else words * 3, strict=True):
                 if verdict != "none":
-                    yield Cell(row["place"], row["state"], action, face, verdict)
+                    yield Cell(row["place"], row["state"], action, runner, verdict)
 
 
 CELLS = tuple(cells())
@@ -159,12 +159,12 @@ class Bench:
         return {"cancel": {self.order}, "flatten": {self.position, self.order}}.get(action, {self.position})
 
     def run(self, cell: Cell, answer: str = "y\n") -> "Told":
-        if cell.face == "assistant":
+        if cell.runner == "assistant":
             return self.assistant(cell.action)
         cli = Cli(self.root)
-        yes = [] if cell.face == "terminal" or cell.action == "halt" else ["--confirm"]
-        as_json = ["--json"] if cell.face == "script" else []
-        typed = answer if cell.face == "terminal" else None
+        yes = [] if cell.runner == "terminal" or cell.action == "halt" else ["--confirm"]
+        as_json = ["--json"] if cell.runner == "script" else []
+        typed = answer if cell.runner == "terminal" else None
         done = cli(
             *self.words(cell.action), *yes, *as_json, env=self.settings, typed=typed, runtime=self.runtime()
         )
@@ -180,15 +180,15 @@ class Bench:
             environ = {"CAPCLI_HOME": str(self.root), **self.settings}
             return App.build(environ=environ, runtime=self.runtime(), way_out=way_out)
 
-        with closing(ToolRunner(build, build_way_out=build)) as face:
+        with closing(ToolRunner(build, build_way_out=build)) as runner:
             call: dict[str, Callable[[], Any]] = {
-                "close": lambda: trading_close.cap_trade_positions_close(face, self.position, confirm=True),
+                "close": lambda: trading_close.cap_trade_positions_close(runner, self.position, confirm=True),
                 "size": lambda: trading_close.cap_trade_positions_close(
-                    face, self.position, confirm=True, size=HALF
+                    runner, self.position, confirm=True, size=HALF
                 ),
-                "cancel": lambda: trading_close.cap_trade_orders_cancel(face, self.order, confirm=True),
-                "flatten": lambda: trading_close.cap_trade_flatten(face, confirm=True),
-                "halt": lambda: session.cap_halt(face),
+                "cancel": lambda: trading_close.cap_trade_orders_cancel(runner, self.order, confirm=True),
+                "flatten": lambda: trading_close.cap_trade_flatten(runner, confirm=True),
+                "halt": lambda: session.cap_halt(runner),
             }
             said = call[action]().structured_content
         error = said.get("error", {})
@@ -383,7 +383,7 @@ def judge(cell: Cell, done: Told, before: dict[str, Any], after: dict[str, Any],
         return
     code = {"whole": 3, "settings": 3, "env": 3, "busy": 10, "person": 5, "refused": 5}[verdict]
     assert (done.code, after) == (code, before), done.text
-    by_tool = cell.face == "assistant"
+    by_tool = cell.runner == "assistant"
     if verdict == "whole":
         close = "cap_trade_positions_close deal_id=" if by_tool else "capcli close "
         assert done.next == f"{close}{bench.position}", done.text

@@ -88,13 +88,13 @@ def era(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def face(seat: Seat) -> ToolRunner:
+def runner(seat: Seat) -> ToolRunner:
     return ToolRunner(lambda: seat.app)
 
 
 @pytest.fixture
-def server(face: ToolRunner) -> FastMCP[Any]:
-    return build_server(face)
+def server(runner: ToolRunner) -> FastMCP[Any]:
+    return build_server(runner)
 
 
 @pytest.fixture

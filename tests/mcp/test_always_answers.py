@@ -56,7 +56,7 @@ NEED_NO_SETTINGS = {"cap_health", "cap_session_status", "cap_halt"}
 
 
 def patient(build: Callable[[], App]) -> ToolRunner:
-    """Return a face that would wait for an hour: what comes is an answer, no deadline's."""
+    """Return a runner that would wait for an hour: what comes is an answer, no deadline's."""
     return ToolRunner(build, InFlightCalls(patience_s=HOUR_S, longest_s=HOUR_S, glance_s=HOUR_S))
 
 
@@ -72,11 +72,11 @@ def built_with(home: Path, changes: dict[str, str | None]) -> App:
 async def test_after_a_health_check_on_wrong_settings_every_tool_names_them(
     wrong: str, own_home: Path
 ) -> None:
-    face = patient(lambda: built_with(own_home, WRONG[wrong]))
+    runner = patient(lambda: built_with(own_home, WRONG[wrong]))
     # What the guide has everybody do first; of its checks the one that opens the journal.
-    face.report(lambda app: app.health.run(only=("audit_trail",)), settings_failed)
+    runner.report(lambda app: app.health.run(only=("audit_trail",)), settings_failed)
     answers: dict[str, Said] = {}
-    async with Client(build_server(face)) as client:
+    async with Client(build_server(runner)) as client:
         ask = Assistant(client)
         for tool in await client.list_tools():
             if tool.name not in NEED_NO_SETTINGS:
@@ -88,7 +88,7 @@ async def test_after_a_health_check_on_wrong_settings_every_tool_names_them(
     assert {name for name, code in told.items() if code in {"TIMEOUT", "BUG", "MAY_BE_LIVE"}} == set()
     named = {name for name, code in told.items() if code in {"BAD_SETTING", "CREDENTIALS_MISSING"}}
     assert len(named) >= 30, told
-    face.close()
+    runner.close()
 
 
 async def test_an_order_that_landed_is_told_when_the_audit_trail_cannot_be_anchored(
@@ -116,7 +116,7 @@ async def test_a_call_whose_thread_dies_is_answered(
         raise error
 
     monkeypatch.setattr(App, "portfolio", property(die))
-    monkeypatch.setattr(App, "executions", property(die))
+    monkeypatch.setattr(App, "protected_executions", property(die))
     async with Client(build_server(patient(lambda: seat.app))) as client:
         ask = Assistant(client)
         looked = await ask("cap_trade_positions_list")
@@ -130,9 +130,9 @@ async def test_a_call_whose_thread_dies_is_answered(
 async def test_a_fault_outside_every_service_is_answered_in_the_same_form(
     seat: Seat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    face = patient(lambda: seat.app)
+    runner = patient(lambda: seat.app)
     monkeypatch.setattr(ToolRunner, "answer", _broken)
-    async with Client(build_server(face)) as client:
+    async with Client(build_server(runner)) as client:
         said = await Assistant(client)("cap_market_time")
 
     assert (said.is_error, said.code) == (True, "BUG")

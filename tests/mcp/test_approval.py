@@ -42,8 +42,8 @@ def human(tmp_path: Path) -> Any:
 async def client(
     seat: Seat, era: str, handler: Handler | None = None, **options: Any
 ) -> AsyncIterator[Assistant]:
-    face = ToolRunner(lambda: seat.app, **options)
-    async with Client(build_server(face), mode=era, elicitation_handler=handler) as found:
+    runner = ToolRunner(lambda: seat.app, **options)
+    async with Client(build_server(runner), mode=era, elicitation_handler=handler) as found:
         yield Assistant(found)
 
 
@@ -130,11 +130,11 @@ UNREAD: tuple[tuple[str, Any, float], ...] = (
 
 async def test_what_no_reader_said_counts_neither_as_yes_nor_as_no(human: Seat, era: str) -> None:
     forms = Forms(None)
-    face = ToolRunner(lambda: human.app)
-    async with Client(build_server(face), mode=era, elicitation_handler=forms) as found:
+    runner = ToolRunner(lambda: human.app)
+    async with Client(build_server(runner), mode=era, elicitation_handler=forms) as found:
         ask = Assistant(found)
         for name, answer, reading_s in UNREAD:
-            forms._answer, face.reading_s = answer, reading_s
+            forms._answer, runner.reading_s = answer, reading_s
             said = await ask("cap_account_demo_topup", amount=5, confirm=True)
             assert (said.code, sent(human)) == ("APPROVAL_REQUIRED", []), name
         assert len(forms.asked) == len(UNREAD)
@@ -281,10 +281,10 @@ async def test_on_live_no_form_is_shown(tmp_path: Path, era: str, env: str, form
         return app.approvals.waiting()
 
     forms, server = Forms(YES), FastMCP[Any]("one tool")
-    face = ToolRunner(lambda: seat.app, reading_s=0.0)
+    runner = ToolRunner(lambda: seat.app, reading_s=0.0)
 
     def go() -> ToolResult:
-        return face.send(close, close)
+        return runner.send(close, close)
 
     server.tool(go)
     async with Client(server, mode=era, elicitation_handler=forms) as found:

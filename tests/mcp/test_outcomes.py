@@ -171,8 +171,8 @@ async def test_wrong_settings_still_list_every_tool(
     clock = httpx.MockTransport(lambda _request: httpx.Response(200, json={"serverTime": 0}))
     runtime = Runtime(transport=clock)
     environ = {"CAPCLI_HOME": str(own_home), **environ}
-    face = owned(ToolRunner(lambda: App.build(environ=environ, runtime=runtime)))
-    async with Client(build_server(face), mode=era) as client:
+    runner = owned(ToolRunner(lambda: App.build(environ=environ, runtime=runtime)))
+    async with Client(build_server(runner), mode=era) as client:
         ask = Assistant(client)
         assert len(await client.list_tools()) == tool_count()
         said = await ask("cap_account_list")
@@ -188,8 +188,8 @@ async def test_wrong_settings_still_list_every_tool(
 
 async def test_settings_that_were_mended_work_without_a_restart(own_home, era: str, owned: Owned) -> None:
     environ = {"CAPCLI_HOME": str(own_home), "CAP_ENV": "prod"}
-    face = owned(ToolRunner(lambda: App.build(environ=environ)))
-    async with Client(build_server(face), mode=era) as client:
+    runner = owned(ToolRunner(lambda: App.build(environ=environ)))
+    async with Client(build_server(runner), mode=era) as client:
         ask = Assistant(client)
         assert (await ask("cap_account_list")).code == "BAD_SETTING"
         environ["CAP_ENV"] = "paper"
@@ -198,8 +198,8 @@ async def test_settings_that_were_mended_work_without_a_restart(own_home, era: s
 
 async def test_a_slow_order_answers_with_its_state_and_goes_on(seat: Seat, era: str) -> None:
     patience, release = Patience(), Event()
-    face = ToolRunner(lambda: seat.app, InFlightCalls(wait=patience))
-    async with Client(build_server(face), mode=era) as client:
+    runner = ToolRunner(lambda: seat.app, InFlightCalls(wait=patience))
+    async with Client(build_server(runner), mode=era) as client:
         ask = Assistant(client)
         preview = await ask.works("cap_trade_preview_position", **SILVER)
         seat.tap.breaks("POST", "/positions", before=outlasting(patience, release))
@@ -210,7 +210,7 @@ async def test_a_slow_order_answers_with_its_state_and_goes_on(seat: Seat, era: 
         assert (said.is_error, said.code, said.data["state"]) == (False, "IN_PROGRESS", "SENDING")
         assert said.data["replayed"] is False
         release.set()
-        assert face.flights.finish(FOR_EVER_S)
+        assert runner.flights.finish(FOR_EVER_S)
         assert len(seat.book()) == 1
         refused = await ask("cap_trade_execute_position", **call)
         assert (refused.is_error, refused.code) == (True, "BUSY")
@@ -219,8 +219,8 @@ async def test_a_slow_order_answers_with_its_state_and_goes_on(seat: Seat, era: 
 
 async def test_a_read_that_takes_too_long_is_answered(seat: Seat, era: str) -> None:
     patience, release = Patience(), Event()
-    face = ToolRunner(lambda: seat.app, InFlightCalls(wait=patience))
-    async with Client(build_server(face), mode=era) as client:
+    runner = ToolRunner(lambda: seat.app, InFlightCalls(wait=patience))
+    async with Client(build_server(runner), mode=era) as client:
         ask = Assistant(client)
         await ask("cap_session_login")
         seat.tap.breaks("GET", "/positions", before=outlasting(patience, release))
@@ -231,7 +231,7 @@ async def test_a_read_that_takes_too_long_is_answered(seat: Seat, era: str) -> N
     assert (said.is_error, said.code) == (True, "TIMEOUT")
 
 
-async def test_a_cancelled_call_does_not_lose_the_order(seat: Seat, face: ToolRunner, era: str) -> None:
+async def test_a_cancelled_call_does_not_lose_the_order(seat: Seat, runner: ToolRunner, era: str) -> None:
     import anyio
 
     arrived, release = Event(), Event()
@@ -240,7 +240,7 @@ async def test_a_cancelled_call_does_not_lose_the_order(seat: Seat, face: ToolRu
         arrived.set()
         release.wait(FOR_EVER_S)
 
-    async with Client(build_server(face), mode=era) as client:
+    async with Client(build_server(runner), mode=era) as client:
         ask = Assistant(client)
         preview = await ask.works("cap_trade_preview_position", **SILVER)
         seat.tap.breaks("POST", "/positions", before=slow)
@@ -250,7 +250,7 @@ async def test_a_cancelled_call_does_not_lose_the_order(seat: Seat, face: ToolRu
             await anyio.to_thread.run_sync(arrived.wait)
             group.cancel_scope.cancel()
         release.set()
-        face.flights.finish(FOR_EVER_S)
+        runner.flights.finish(FOR_EVER_S)
     replay = seat.execute(preview["preview_id"])
     assert (replay.data.replayed, replay.data.state.value) == (True, "LANDED")
     assert orders(seat) == 1
@@ -274,8 +274,8 @@ async def test_a_slow_partial_close_is_told_so_far_and_not_closed_twice_by_a_ret
 ) -> None:
     patience, release = Patience(), Event()
     deal = seat.open(size="5").deal_id
-    face = ToolRunner(lambda: seat.app, InFlightCalls(wait=patience))
-    async with Client(build_server(face), mode=era) as client:
+    runner = ToolRunner(lambda: seat.app, InFlightCalls(wait=patience))
+    async with Client(build_server(runner), mode=era) as client:
         ask = Assistant(client)
         seat.tap.breaks("POST", "/positions", before=outlasting(patience, release))
         call = {"deal_id": deal, "size": 1, "confirm": True}
@@ -287,7 +287,7 @@ async def test_a_slow_partial_close_is_told_so_far_and_not_closed_twice_by_a_ret
         assert said.data["attempt_id"].startswith("a_")
         assert (said.data["size_before"], "remaining" in said.data) == (5, False)
         release.set()
-        _landed(face)
+        _landed(runner)
         seat.time.tick(59)
 
         refused = await ask("cap_trade_positions_close", **call)
@@ -309,8 +309,8 @@ def outlasting(patience: Patience, release: Event) -> Callable[[httpx.Request], 
     return hold
 
 
-def _landed(face: ToolRunner) -> None:
-    flights = face.flights
+def _landed(runner: ToolRunner) -> None:
+    flights = runner.flights
     with flights._changed:
         assert flights._changed.wait_for(lambda: not flights._airborne, FOR_EVER_S)
 
@@ -320,8 +320,8 @@ async def test_a_partial_close_that_waits_for_its_turn_is_no_error_and_not_safe_
 ) -> None:
     patience, release = Patience(), Event()
     deal = seat.open(size="5").deal_id
-    face = ToolRunner(lambda: seat.app, InFlightCalls(wait=patience))
-    async with Client(build_server(face), mode=era) as client:
+    runner = ToolRunner(lambda: seat.app, InFlightCalls(wait=patience))
+    async with Client(build_server(runner), mode=era) as client:
         ask = Assistant(client)
         seat.tap.breaks("GET", "/markets/SILVER", before=outlasting(patience, release))
 
@@ -330,19 +330,19 @@ async def test_a_partial_close_that_waits_for_its_turn_is_no_error_and_not_safe_
         assert (said.is_error, said.code, said.data["deal_id"]) == (False, "IN_PROGRESS", deal)
         assert said.data["error"]["retry_safe"] is False
         release.set()
-        _landed(face)
+        _landed(runner)
 
 
 async def test_a_slow_whole_close_is_no_error(seat: Seat, era: str) -> None:
     patience, release = Patience(), Event()
     deal = seat.open().deal_id
-    face = ToolRunner(lambda: seat.app, InFlightCalls(wait=patience))
-    async with Client(build_server(face), mode=era) as client:
+    runner = ToolRunner(lambda: seat.app, InFlightCalls(wait=patience))
+    async with Client(build_server(runner), mode=era) as client:
         seat.tap.breaks("DELETE", "/positions", before=outlasting(patience, release))
         said = await Assistant(client)("cap_trade_positions_close", deal_id=deal, confirm=True)
         assert (said.is_error, said.code, said.data["error"]["retry_safe"]) == (False, "IN_PROGRESS", True)
         release.set()
-        _landed(face)
+        _landed(runner)
 
 
 @pytest.mark.parametrize("broken", ["slow", "failing"])
@@ -350,8 +350,8 @@ async def test_a_look_that_fails_while_an_order_is_out_does_not_say_that_nothing
     seat: Seat, era: str, broken: str
 ) -> None:
     patience, release = Patience(), Event()
-    face = ToolRunner(lambda: seat.app, InFlightCalls(wait=patience))
-    async with Client(build_server(face), mode=era) as client:
+    runner = ToolRunner(lambda: seat.app, InFlightCalls(wait=patience))
+    async with Client(build_server(runner), mode=era) as client:
         ask = Assistant(client)
         preview = await ask.works("cap_trade_preview_position", **SILVER)
         seat.tap.breaks("POST", "/positions", before=outlasting(patience, release))
@@ -370,7 +370,7 @@ async def test_a_look_that_fails_while_an_order_is_out_does_not_say_that_nothing
         assert said.data["error"]["retry_safe"] is False
         assert "Nothing was" not in said.text
         assert "No order was sent" not in said.text
-        _landed(face)
+        _landed(runner)
 
 
 def test_a_call_and_the_look_after_it_end_within_45_s() -> None:

@@ -308,8 +308,8 @@ SITUATIONS = [
 
 @asynccontextmanager
 async def connected(seat: Seat | None, build: Callable[[], Any] | None = None) -> AsyncIterator[Assistant]:
-    face = ToolRunner(build or (lambda: seat.app if seat else None))
-    async with Client(build_server(face)) as client:
+    runner = ToolRunner(build or (lambda: seat.app if seat else None))
+    async with Client(build_server(runner)) as client:
         yield Assistant(client)
 
 
@@ -354,11 +354,11 @@ async def test_no_call_without_a_confirmed_preview_changes_the_account(
 
 async def test_no_confirmed_call_trades_where_it_must_not(seats: Seats, stakes: Stakes, time: Time) -> None:
     found = {}
-    face = ToolRunner(lambda: stakes.eyes.app)
-    async with Client(build_server(face)) as client:
+    runner = ToolRunner(lambda: stakes.eyes.app)
+    async with Client(build_server(runner)) as client:
         for case in SITUATIONS:
             seat = seats(options=case.options, **({"CAP_ENV": "paper"} | case.settings))
-            face._app = seat.app
+            runner._app = seat.app
             case.meanwhile(seat, stakes.renewed(), time)
             before = stakes.seen()
             if wrong := await breaches(Assistant(client), seat, case.attempts, stakes):
