@@ -7,7 +7,6 @@ from decimal import Decimal
 from enum import StrEnum
 
 from msgspec import Struct, field
-from msgspec.structs import replace
 
 from capcli.domain.account import Account, Activity, Transaction
 from capcli.domain.market import Side
@@ -165,11 +164,11 @@ def _has_order(row: Activity, rows: Sequence[Activity]) -> bool:
 
 def _fact(row: Activity, kind: EventKind, sides: Mapping[str, Side], known: KnownDeals) -> Happened:
     is_close = kind in {EventKind.STOP_HIT, EventKind.LIMIT_HIT, EventKind.CLOSED}
-    side = row.side
-    if is_close:
-        side = sides.get(row.deal_id) or (row.side.opposite if row.side else None)
+    side = (sides.get(row.deal_id) or (row.side and row.side.opposite)) if is_close else row.side
     is_order = row.type == "WORKING_ORDER"
-    fact = Happened(
+    booked = [one for one in known.booked.get(row.deal_id, ()) if abs(one.at - row.at) <= _TOGETHER]
+    result = booked[0] if is_close and len(booked) == 1 else None
+    return Happened(
         kind,
         row.at,
         epic=row.epic or None,
@@ -178,13 +177,11 @@ def _fact(row: Activity, kind: EventKind, sides: Mapping[str, Side], known: Know
         level=row.level,
         deal_id=None if is_order else row.deal_id or None,
         order_id=row.deal_id if is_order else row.working_order_id,
+        amount=result.amount if result else None,
+        currency=result.currency if result else None,
         source=row.source or None,
         detail=f"{row.type} {row.status}" if kind is EventKind.REJECTED else None,
     )
-    booked = [one for one in known.booked.get(row.deal_id, ()) if abs(one.at - row.at) <= _TOGETHER]
-    if not is_close or len(booked) != 1:
-        return fact
-    return replace(fact, amount=booked[0].amount, currency=booked[0].currency)
 
 
 # Equity in percent of the margin in use. At 100 nothing is left for new positions; the usual close-out of
@@ -195,9 +192,7 @@ MARGIN_STEPS = (Decimal(100), Decimal(75))
 def margin_level(account: Account) -> Decimal | None:
     """Return equity in percent of the margin in use; None where nothing is in use."""
     margin = account.equity - account.available
-    if margin <= 0:
-        return None
-    return (account.equity * 100 / margin).quantize(Decimal("0.1"))
+    return (account.equity * 100 / margin).quantize(Decimal("0.1")) if margin > 0 else None
 
 
 def margin_steps(level: Decimal | None) -> Iterator[Decimal]:

@@ -29,6 +29,9 @@ class Measure(StrEnum):
     MARGIN = "margin"
 
 
+_SUBJECTS = {Measure.PNL: "open P&L", Measure.MARGIN: "margin"}
+
+
 class Level(Struct, frozen=True):
     """A level to wait for. Of a market: its bid, in the instrument's currency, or its move in percent.
 
@@ -65,27 +68,28 @@ class Level(Struct, frozen=True):
         return f"{self.measure.value} {self.epic} {self.way.value} {self.price:f}"
 
     @property
+    def _bound(self) -> str:
+        unit = f"{short(self.price)} % of equity" if self.measure is Measure.MARGIN else plain(self.price)
+        return f"{self.way.value} {unit}"
+
+    @property
+    def _since(self) -> str:
+        return "" if self.start is None else f" from {plain(self.start)}"
+
+    @property
     def words(self) -> str:
         """Say what is waited for: `SILVER above 31.5`."""
         if self.measure is Measure.MOVE:
-            since = "" if self.start is None else f" from {plain(self.start)}"
-            return f"{self.epic} {short(self.price)} % up or down{since}"
-        if self.measure is Measure.PNL:
-            return f"open P&L {self.way.value} {plain(self.price)}"
-        if self.measure is Measure.MARGIN:
-            return f"margin {self.way.value} {short(self.price)} % of equity"
-        return f"{self.epic} {self.way.value} {plain(self.price)}"
+            return f"{self.epic} {short(self.price)} % up or down{self._since}"
+        return f"{_SUBJECTS.get(self.measure, self.epic)} {self._bound}"
 
     def told(self, value: Decimal) -> str:
         """Say that it is reached, and where the value is: `SILVER is above 31.5: bid 31.52`."""
         if self.measure is Measure.MOVE:
-            since = "" if self.start is None else f" from {plain(self.start)}"
-            return f"{self.epic} moved {short(value)} %{since}"
-        if self.measure is Measure.PNL:
-            return f"Open P&L is {self.way.value} {plain(self.price)}: {plain(value)}"
-        if self.measure is Measure.MARGIN:
-            return f"Margin is {self.way.value} {short(self.price)} % of equity: {short(value)} %"
-        return f"{self.epic} is {self.way.value} {plain(self.price)}: bid {plain(value)}"
+            return f"{self.epic} moved {short(value)} %{self._since}"
+        margin = f"{short(value)} %" if self.measure is Measure.MARGIN else plain(value)
+        subject = {Measure.PNL: "Open P&L", Measure.MARGIN: "Margin"}.get(self.measure, self.epic)
+        return f"{subject} is {self._bound}: {'bid ' * (self.measure is Measure.BID)}{margin}"
 
 
 class AccountLevels(Struct, frozen=True):

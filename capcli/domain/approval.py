@@ -7,6 +7,8 @@ from hashlib import sha256
 
 from msgspec import Struct
 
+from capcli.domain.fields import with_fields_of
+
 
 class ApprovalState(StrEnum):
     """An approval is used once; VOID is one whose request was sent under another code, or withdrawn."""
@@ -75,23 +77,8 @@ class ApprovalRecord(Struct, frozen=True):
     @classmethod
     def of(cls, asked: Asked, code_hash: str, at: datetime, client: str | None) -> "ApprovalRecord":
         """Return the record of a request that begins to wait."""
-        return cls(
-            code_hash=code_hash,
-            digest=asked.digest,
-            kind=asked.kind,
-            env=asked.env,
-            host=asked.host,
-            account_id=asked.account_id,
-            preview_id=asked.preview_id,
-            method=asked.method,
-            path=asked.path,
-            body_sha256=asked.body_sha256,
-            text=asked.text,
-            state=ApprovalState.PENDING,
-            created_at=at,
-            expires_at=asked.expires_at,
-            client=client,
-        )
+        state = ApprovalState.PENDING
+        return with_fields_of(asked, cls, code_hash=code_hash, state=state, created_at=at, client=client)
 
 
 _ALIKE = str.maketrans("OIL", "011")
@@ -104,6 +91,5 @@ def code_hash(code: str) -> str:
 
 def tidy_code(code: str) -> str:
     """Return a code as it is shown, whatever the typing."""
-    return "".join(letter for letter in code.upper() if letter.isascii() and letter.isalnum()).translate(
-        _ALIKE
-    )
+    letters = (letter for letter in code.upper() if letter.isascii() and letter.isalnum())
+    return "".join(letters).translate(_ALIKE)

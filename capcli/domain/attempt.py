@@ -34,34 +34,19 @@ class AttemptState(StrEnum):
     @property
     def unresolved(self) -> bool:
         """Say whether the order may be live without our knowing (ABSENT presumes that it is not)."""
-        return self in {
-            AttemptState.CLAIMED,
-            AttemptState.SENDING,
-            AttemptState.ACKED,
-            AttemptState.UNKNOWN,
-        }
+        return self in _UNRESOLVED
 
 
-TRANSITIONS: dict[AttemptState, frozenset[AttemptState]] = {
+_UNRESOLVED = frozenset(
+    {AttemptState.CLAIMED, AttemptState.SENDING, AttemptState.ACKED, AttemptState.UNKNOWN}
+)
+_FINAL: frozenset[AttemptState] = frozenset()
+TRANSITIONS: dict[AttemptState, frozenset[AttemptState]] = dict.fromkeys(AttemptState, _FINAL) | {
     AttemptState.CLAIMED: frozenset({AttemptState.NOT_SENT, AttemptState.SENDING}),
-    AttemptState.SENDING: frozenset(
-        {
-            AttemptState.ACKED,
-            AttemptState.REFUSED,
-            AttemptState.UNKNOWN,
-            AttemptState.NOT_SENT,
-            AttemptState.LANDED,
-            AttemptState.REJECTED,
-            AttemptState.ABSENT,
-        }
-    ),
+    AttemptState.SENDING: frozenset(AttemptState) - {AttemptState.CLAIMED, AttemptState.SENDING},
     AttemptState.ACKED: frozenset({AttemptState.LANDED, AttemptState.REJECTED}),
     AttemptState.UNKNOWN: frozenset({AttemptState.LANDED, AttemptState.REJECTED, AttemptState.ABSENT}),
     AttemptState.ABSENT: frozenset({AttemptState.LANDED, AttemptState.NOT_SENT}),
-    AttemptState.NOT_SENT: frozenset(),
-    AttemptState.REFUSED: frozenset(),
-    AttemptState.LANDED: frozenset(),
-    AttemptState.REJECTED: frozenset(),
 }
 
 
@@ -194,14 +179,12 @@ def has_outlived(preview: PreviewRecord, broker_now: datetime | None) -> bool:
 class AttemptRecord(Struct, frozen=True):
     """An attempt as the journal keeps it. `baseline` is the book before the send, as JSON.
 
-    `deal_id` is the deal that a close, an amendment or a cancellation is about. `deal_ids` are the deals that
-    an order touched, `opened_deal_ids` those that came into being by it; `candidates` those that an undecided
-    one may be. `answered_for` is the attempt, else the reference or the deal, that an answer to it was about
-    where that was another order. `last_byte_at` and `absent_seen_at` are broker time: when the last byte of
-    the request had left, and when a clean look found no trace of it for the first time.
-    `ended_at` is when the verdict was
-    made, `ending` what the deal was by then. `other_account_id` is the account that the session was found on
-    right after the send, where that is not `account_id`. `note` is for people; nothing is read out of it.
+    `deal_id` is the deal that a change is about. `deal_ids` are the deals that an order touched,
+    `opened_deal_ids` those that it opened, `candidates` those that an undecided one may be. `answered_for` is
+    the attempt, else the reference or the deal, of another order that its answer was about. In broker time,
+    the last byte left at `last_byte_at`, and the first clean read without a trace was at `absent_seen_at`.
+    `ended_at` is when the verdict was made, `ending` what the deal was by then. `other_account_id`: where the
+    session was found right after the send, if elsewhere. `note` is for people; nothing is read out of it.
     """
 
     attempt_id: str

@@ -11,6 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from capcli.domain.account import Account, Position, Preferences
+from capcli.domain.fields import with_fields_of
 from capcli.domain.market import Market, Side
 from capcli.domain.money import CENT, EXACT, cents
 from capcli.domain.order import Kind, OrderRequest
@@ -67,12 +68,15 @@ class Effect(Struct, frozen=True):
     def at(self, level: Decimal) -> "Effect":
         """Return the effect of a fill at another price: the same deals, with another result."""
         with localcontext(EXACT):
-            deals = tuple(self._moved(deal, level) for deal in self.deals)
+            deals = tuple(
+                replace(
+                    deal,
+                    price=level,
+                    realised=cents(_moved(deal, level) * deal.closed * self.point_value),
+                )
+                for deal in self.deals
+            )
             return replace(self, deals=deals, realised=_realised(deals))
-
-    def _moved(self, deal: ReducedDeal, level: Decimal) -> ReducedDeal:
-        moved = level - deal.level if deal.side is Side.BUY else deal.level - level
-        return replace(deal, price=level, realised=cents(moved * deal.closed * self.point_value))
 
     @property
     def closed_deals(self) -> int:
@@ -99,7 +103,10 @@ def effect_of(request: OrderRequest, market: Market, figures: Figures, book: Acc
         deals = () if book.preferences.hedging else tuple(_reduced(request, book.positions, price, rate))
         closes = sum((deal.closed for deal in deals), Decimal(0))
         opens = request.size - closes
-        long_after, short_after = _units_after(request, book.positions, deals, opens)
+        units = {Side.BUY: Decimal(0), Side.SELL: Decimal(0), request.side: opens}
+        for row in book.positions:
+            units[row.side] += row.size if row.epic == request.epic else 0
+        units[request.side.opposite] -= closes
         used = cents(book.account.equity - book.account.available)
         # A market order's margin is reckoned at the mid of now (API page 17), a waiting one's at its level.
         at = price if request.kind is Kind.WORKING else market.quote.mid
@@ -111,8 +118,8 @@ def effect_of(request: OrderRequest, market: Market, figures: Figures, book: Acc
             opens=opens,
             deals=deals,
             realised=_realised(deals),
-            long_after=long_after,
-            short_after=short_after,
+            long_after=units[Side.BUY],
+            short_after=units[Side.SELL],
             margin_before=used,
             margin_freed=freed,
             margin_after=margin_after,
@@ -149,13 +156,11 @@ def _reduced(
         closed = min(rest, row.size)
         rest -= closed
         left = row.size - closed
-        yield ReducedDeal(
-            deal_id=row.deal_id,
-            side=row.side,
-            size=row.size,
+        yield with_fields_of(
+            row,
+            ReducedDeal,
             closed=closed,
             left=left,
-            level=row.level,
             price=price,
             realised=cents(gain(row, price, closed) * rate),
             stop_level=row.stop_level if left else None,
@@ -165,21 +170,11 @@ def _reduced(
 
 def gain(row: Position, price: Decimal, size: Decimal) -> Decimal:
     """Return what closing `size` of a deal at a price brings, in the instrument's currency."""
-    moved = price - row.level if row.side is Side.BUY else row.level - price
-    return moved * size * row.contract_size
+    return _moved(row, price) * size * row.contract_size
 
 
-def _units_after(
-    request: OrderRequest, positions: Iterable[Position], deals: Iterable[ReducedDeal], opens: Decimal
-) -> tuple[Decimal, Decimal]:
-    units = {Side.BUY: Decimal(0), Side.SELL: Decimal(0)}
-    for row in positions:
-        if row.epic == request.epic:
-            units[row.side] += row.size
-    for deal in deals:
-        units[deal.side] -= deal.closed
-    units[request.side] += opens
-    return units[Side.BUY], units[Side.SELL]
+def _moved(deal: Position | ReducedDeal, price: Decimal) -> Decimal:
+    return price - deal.level if deal.side is Side.BUY else deal.level - price
 
 
 def _margin_after(
@@ -199,10 +194,10 @@ def _margin_after(
     # Half a cent is rounded either way, by whoever has one digit more of a rate.
     if before is not None and after is not None and abs(before - used) <= CENT:
         return cents(before - after), cents(after + opened)
-    loads = (
-        closed[row.deal_id] * _load(row, share) * rate for row in book.positions if row.deal_id in closed
-    )
-    freed = sum(loads, Decimal(0))
+    freed = Decimal(0)
+    for row in book.positions:
+        of_value = 1 / row.leverage if row.leverage else share
+        freed += closed.get(row.deal_id, 0) * (row.mid * row.contract_size * of_value) * rate
     return cents(freed), cents(used - freed + opened)
 
 
@@ -213,11 +208,6 @@ def _share(figures: Figures) -> Decimal | None:
     if figures.leverage is not None and leverage_decides(figures.leverage, figures.market_margin_pct):
         return 1 / figures.leverage
     return None if figures.market_margin_pct is None else figures.market_margin_pct / 100
-
-
-def _load(row: Position, share: Decimal) -> Decimal:
-    """Return the margin of one unit of a deal, in the instrument's currency."""
-    return row.mid * row.contract_size * (1 / row.leverage if row.leverage else share)
 
 
 def _total(book: AccountBook, closed: Mapping[str, Decimal]) -> Decimal | None:

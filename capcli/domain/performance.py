@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from capcli.domain.account import Transaction
 from capcli.domain.bookings import CLOSE, Column, column_of
+from capcli.domain.fields import with_fields_of
 from capcli.domain.market import Side
 from capcli.domain.money import CENT, cents, percent_of
 
@@ -146,11 +147,11 @@ def _trade(rows: Sequence[Transaction], opening: Opening) -> Trade:
     closes = [row for row in rows if row.type == CLOSE]
     pl, costs = _split(rows)
     risk = opening.risk or None
-    return Trade(
+    return with_fields_of(
+        opening,
+        Trade,
         deal_id=closes[-1].deal_id,
         epic=closes[-1].epic,
-        side=opening.side,
-        opened_at=opening.opened_at,
         closed_at=closes[-1].at,
         closes=len(closes),
         pl=pl,
@@ -158,9 +159,6 @@ def _trade(rows: Sequence[Transaction], opening: Opening) -> Trade:
         net=pl + costs,
         risk=risk,
         r=_hundredths((pl + costs) / risk) if risk else None,
-        tag=opening.tag,
-        note=opening.note,
-        client=opening.client,
     )
 
 

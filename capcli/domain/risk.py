@@ -80,20 +80,17 @@ def sized(risk: Risk, unit: OrderRequest, figures: Figures, rules: OrderRules) -
         size, least = floor_to(exact, rules.size_step), ceil_to(rules.min_size, rules.size_step)
         least_pct = None
         if size < least:
-            least_pct = _least_pct(least * loss, figures.equity)
+            smallest = (least * loss).quantize(CENT, ROUND_UP) * 100
+            least_pct = Decimal(0)
+            if figures.equity > 0:
+                least_pct = (smallest / figures.equity).quantize(CENT, ROUND_UP)
     sizing = Sizing(risk.share_of(figures.equity), budget, loss, exact, "")
     step = f"rounded down to steps of {short(rules.size_step)}: {short(size)}."
-    told = f"{_told(risk, sizing, unit.side, figures)}, {step}"
-    return Sized(size, replace(sizing, arithmetic=told), least_pct)
+    arithmetic = f"{_arithmetic(risk, sizing, unit.side, figures)}, {step}"
+    return Sized(size, replace(sizing, arithmetic=arithmetic), least_pct)
 
 
-def _least_pct(loss: Decimal, equity: Decimal) -> Decimal:
-    if equity <= 0:
-        return Decimal(0)
-    return (loss.quantize(CENT, ROUND_UP) * 100 / equity).quantize(CENT, ROUND_UP)
-
-
-def _told(risk: Risk, sizing: Sizing, side: Side, figures: Figures) -> str:
+def _arithmetic(risk: Risk, sizing: Sizing, side: Side, figures: Figures) -> str:
     stop, account = figures.stop, figures.account_currency
     assert stop is not None
     high, low = (figures.entry, stop.level) if side is Side.BUY else (stop.level, figures.entry)

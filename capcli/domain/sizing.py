@@ -8,6 +8,7 @@ from capcli.domain.account import Account, Preferences
 from capcli.domain.market import Market, Side
 from capcli.domain.money import EXACT, cents, percent_of, short
 from capcli.domain.order import ExitForm, ExitOrder, OrderRequest
+from capcli.domain.overnight import Overnight, overnight_fee
 
 _RATIO = Decimal("0.01")
 _SHARE = Decimal("0.0001")
@@ -25,13 +26,6 @@ class ExitFigures(Struct, frozen=True):
     distance_pct: Decimal
     amount: Decimal
     equity_pct: Decimal
-
-
-class Overnight(Struct, frozen=True):
-    """The fee of one night in account currency: positive is credited, negative is charged."""
-
-    rate_pct: Decimal
-    amount: Decimal
 
 
 class Figures(Struct, frozen=True):
@@ -159,82 +153,55 @@ def figures(
     The margin follows the market's factor, or the leverage in `preferences` where that asks for more.
     """
     with localcontext(EXACT):
-        return _figures(request, market, account, rate, _margin_rule(market, preferences))
+        entry, margins = estimated_entry(request, market), _margin_rule(market, preferences)
+        value = entry * request.size * rate
+        margin = margins.of(value)
+        stop = _exit(request, request.stop, market, account, rate, is_stop=True)
+        limit = _exit(request, request.limit, market, account, rate, is_stop=False)
+        ratio = limit.distance / stop.distance if limit and stop and stop.distance > 0 else None
+        return Figures(
+            entry=entry,
+            spread=market.quote.spread,
+            spread_pct=_pct(market.quote.spread, market.quote.mid),
+            spread_cost=cents(market.quote.spread * request.size * rate),
+            currency=market.currency,
+            account_currency=account.currency,
+            conversion_rate=rate,
+            notional=cents(value),
+            margin_pct=margins.pct,
+            margin=margin,
+            market_margin_pct=margins.market_pct,
+            leverage=margins.leverage,
+            observed_margin_pct=margins.observed,
+            equity=account.equity,
+            available=account.available,
+            available_after=None if margin is None else account.available - margin,
+            stop=stop,
+            limit=limit,
+            reward_to_risk=None if ratio is None else ratio.quantize(_RATIO, ROUND_HALF_EVEN, EXACT),
+            overnight=overnight_fee(request, market, rate),
+        )
 
 
-def _figures(
-    request: OrderRequest, market: Market, account: Account, rate: Decimal, margins: _MarginRule
-) -> Figures:
-    entry = estimated_entry(request, market)
-    notional = cents(entry * request.size * rate)
-    margin = margins.of(entry * request.size * rate)
-    stop = _leg(request, request.stop, market, account, rate, is_stop=True)
-    limit = _leg(request, request.limit, market, account, rate, is_stop=False)
-    return Figures(
-        entry=entry,
-        spread=market.quote.spread,
-        spread_pct=_pct(market.quote.spread, market.quote.mid),
-        spread_cost=cents(market.quote.spread * request.size * rate),
-        currency=market.currency,
-        account_currency=account.currency,
-        conversion_rate=rate,
-        notional=notional,
-        margin_pct=margins.pct,
-        margin=margin,
-        market_margin_pct=margins.market_pct,
-        leverage=margins.leverage,
-        observed_margin_pct=margins.observed,
-        equity=account.equity,
-        available=account.available,
-        available_after=None if margin is None else account.available - margin,
-        stop=stop,
-        limit=limit,
-        reward_to_risk=_ratio(limit, stop),
-        overnight=_overnight(request, market, rate),
-    )
-
-
-def _leg(
+def _exit(
     request: OrderRequest,
-    leg: ExitOrder | None,
+    asked: ExitOrder | None,
     market: Market,
     account: Account,
     rate: Decimal,
     *,
     is_stop: bool,
 ) -> ExitFigures | None:
-    if leg is None:
+    if asked is None:
         return None
     below = (request.side is Side.BUY) is is_stop
     entry, base = estimated_entry(request, market), exit_base(request, market)
-    level = exit_level(leg, entry=entry, base=base, below=below, size=request.size, rate=rate)
+    level = exit_level(asked, entry=entry, base=base, below=below, size=request.size, rate=rate)
     # Signed towards the purpose: a stop on the right side loses, a limit on the right side gains.
     distance = entry - level if below else level - entry
-    amount = cents(distance * request.size * rate)
-    if leg.form is ExitForm.AMOUNT:
-        amount = cents(leg.value)
-    return ExitFigures(
-        form=leg.form,
-        level=level,
-        distance=distance,
-        distance_pct=_pct(distance, entry),
-        amount=amount,
-        equity_pct=percent_of(amount, account.equity),
-    )
-
-
-def _ratio(limit: ExitFigures | None, stop: ExitFigures | None) -> Decimal | None:
-    if limit is None or stop is None or stop.distance <= 0:
-        return None
-    return (limit.distance / stop.distance).quantize(_RATIO, ROUND_HALF_EVEN, EXACT)
-
-
-def _overnight(request: OrderRequest, market: Market, rate: Decimal) -> Overnight | None:
-    if market.overnight is None:
-        return None
-    rate_pct = market.overnight.rate(request.side)
-    # API page 14.6: amount about size x price x rate / 100.
-    return Overnight(rate_pct, cents(request.size * market.quote.mid * rate * rate_pct / 100))
+    amount = cents(asked.value if asked.form is ExitForm.AMOUNT else distance * request.size * rate)
+    shares = _pct(distance, entry), amount, percent_of(amount, account.equity)
+    return ExitFigures(asked.form, level, distance, *shares)
 
 
 def _pct(part: Decimal, whole: Decimal) -> Decimal:

@@ -20,9 +20,10 @@ from capcli.domain.market import MarketStatus, Quote, Resolution, Side
 from capcli.domain.money import Money, plain, short
 from capcli.domain.opened import opened_figures
 from capcli.domain.order import ExitForm, Kind, OrderRequest
+from capcli.domain.overnight import Overnight
 from capcli.domain.policy import Check, Rule, evaluate
 from capcli.domain.risk import Risk, Sizing, sized
-from capcli.domain.sizing import ExitFigures, Overnight, estimated_entry
+from capcli.domain.sizing import ExitFigures, estimated_entry
 from capcli.domain.stored_order import StoredOrder, write_order
 from capcli.domain.unusual import Caution, CautionInput, Unusual, cautions
 from capcli.errors import CapcliError, ChecksFailed, Exit, Problem, Refused, RiskTooSmall, UsageError
