@@ -79,7 +79,7 @@ def _sends(name: str, about: str, *results: str, ends: frozenset[Exit] = _SENDS)
 
 _PREVIEW, _EXECUTION = "trading.preview.Preview", "reconcile.outcomes.Execution"
 _LISTS, _LIST = "marketdata.watchlists.WatchlistsFound", "marketdata.watchlists.WatchlistChange"
-_EVENT, _AMENDMENT = "render.stream_schema.EVENT", "trading.amend_position.Amendment"
+_EVENT, _AMENDMENT = "render.watch_schema.EVENT", "trading.amend_position.Amendment"
 _HALT, _ALERTS = "safety.halt.HaltShown", "account.stored_alerts.AlertsChanged"
 _STATUS, _FAULTS = "paper.state.PaperStatus", "paper.state.PaperFaults"
 _SETTING, _VERIFIED = "render.results.SettingChanged", "safety.audit.Verified"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from capcli.app import App
     from capcli.marketdata.live_book import Book
     from capcli.marketdata.streams import Watch
-    from capcli.render.live import Board, BookBoard
+    from capcli.render.watch import Board, BookBoard
 
 _FRAME_S = 1.0
 
@@ -40,7 +40,7 @@ def watch(
     connects again and says which ticks may be missing ("gap"). A market that stops ticking is shown as
     closed, or as silent. Times: "at" is the broker's, "received_at" is this computer's.
     """
-    from capcli.render.stream import BOOK_FIELDS, TICK_FIELDS, check_names
+    from capcli.render.watch_lines import BOOK_FIELDS, TICK_FIELDS, check_names
 
     call: Call = ctx.find_root().obj
     if bool(epics) == positions:
@@ -57,7 +57,7 @@ def watch(
         plan.ending.begun = True
         try:
             if plan.on_screen:
-                from capcli.render.live import Board, BookBoard
+                from capcli.render.watch import Board, BookBoard
 
                 board = BookBoard() if positions else Board(source)
                 (_once if once else _on_screen)(plan, app, source, board)
@@ -69,8 +69,8 @@ def watch(
 
 
 def _on_screen(plan: Plan, app: "App", source: "Watch | Book", board: "Board | BookBoard") -> None:
-    from capcli.render.live import Screen
     from capcli.render.text import Subject
+    from capcli.render.watch import Screen
 
     terminal = lambda: plan.terminal  # noqa: E731  it may be resized at any time
     began, drawn_at = app.monotonic(), -_FRAME_S
@@ -88,8 +88,8 @@ def _on_screen(plan: Plan, app: "App", source: "Watch | Book", board: "Board | B
 
 def _once(plan: Plan, app: "App", source: "Watch | Book", board: "Board | BookBoard") -> None:
     """Wait for the first tick of each market that is open, and write the table once."""
-    from capcli.render.live import drawn
     from capcli.render.text import Subject
+    from capcli.render.watch import drawn
 
     left = set(getattr(source, "markets", ()))
     while left and plan.goes_on(app, 0):
@@ -109,7 +109,7 @@ def _refresh(source: Any, board: Any) -> None:
 
 def _tick_lines(plan: Plan, app: "App", watched: "Watch") -> None:
     from capcli.marketdata.streams import Throttle
-    from capcli.render.stream import TICK_FIELDS
+    from capcli.render.watch_lines import TICK_FIELDS
 
     lines, began = _Lines(plan.call, app, watched.account_id, TICK_FIELDS), app.monotonic()
     throttle = Throttle(0 if plan.once else int(plan.every * 1000))
@@ -136,7 +136,7 @@ def _tick_lines(plan: Plan, app: "App", watched: "Watch") -> None:
 
 
 def _book_lines(plan: Plan, app: "App", book: "Book") -> None:
-    from capcli.render.stream import BOOK_FIELDS
+    from capcli.render.watch_lines import BOOK_FIELDS
 
     lines = _Lines(plan.call, app, book.account_id, BOOK_FIELDS)
     began, written = app.monotonic(), -plan.every
@@ -154,7 +154,7 @@ class _Lines:
     """Writes events in the form that was asked for; what CSV has no row for goes to stderr."""
 
     def __init__(self, call: Call, app: "App", account_id: str | None, fields: Sequence[str]) -> None:
-        from capcli.render.stream import CsvLines, JsonLines
+        from capcli.render.watch_lines import CsvLines, JsonLines
 
         self._call = call
         self._json = JsonLines(call.command, app.env, account_id, call.options.fields)
@@ -171,7 +171,7 @@ class _Lines:
         self.write("".join(map(self._other, others)) + self.writer.ticks(ticks))
 
     def _other(self, event: Told | Quiet) -> str:
-        from capcli.render.stream import sentence
+        from capcli.render.watch_lines import sentence
 
         if self.writer is self._json:
             return self._json.told(event)
@@ -180,7 +180,7 @@ class _Lines:
 
     def shut(self, watched: "Watch", epic: str, since_ms: int) -> None:
         """Write the last known price of a market that is closed."""
-        from capcli.render.stream import Clockface, tick_row
+        from capcli.render.watch_lines import Clockface, tick_row
 
         first, status = watched.markets[epic].first, watched.status[epic]
         if first is None:

@@ -43,7 +43,7 @@ class Waiting:
 
     def wait(self) -> None:
         """Go on until they are reached, or somebody ends it. Raises AlertNotReached, Interrupted."""
-        from capcli.render.stream import JsonLines
+        from capcli.render.watch_lines import JsonLines
 
         app, plan = self._app, self._plan
         epics = [level.epic for level in self._levels if level.epic]
@@ -106,7 +106,7 @@ class Waiting:
             self._tell(fired, int(account.at.timestamp() * 1000))
 
     def _tell_other(self, event: Told | Quiet) -> None:
-        from capcli.render.stream import sentence
+        from capcli.render.watch_lines import sentence
 
         if self._plan.on_screen:
             self._plan.call.talk(sentence(event) + "\n")
@@ -114,7 +114,7 @@ class Waiting:
             self._plan.call.streams.lines(self._lines.told(event))
 
     def _tell(self, fired: "Fired", at_ms: int) -> None:
-        from capcli.render.stream import Clockface
+        from capcli.render.watch_lines import Clockface
 
         streams, at = self._plan.call.streams, Clockface()(at_ms)
         if self._plan.on_screen:

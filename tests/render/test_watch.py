@@ -14,9 +14,9 @@ from capcli.errors import UsageError
 from capcli.marketdata.live_book import LiveBook, LivePosition, LiveTotals
 from capcli.marketdata.streams import Watching
 from capcli.render.blocks import Terminal
-from capcli.render.live import Board, BookBoard, drawn, sparkline
-from capcli.render.stream import Clockface, CsvLines, JsonLines, sentence
 from capcli.render.text import Subject
+from capcli.render.watch import Board, BookBoard, drawn, sparkline
+from capcli.render.watch_lines import Clockface, CsvLines, JsonLines, sentence
 from tests.support.sockets import Exchange
 
 TICK = Tick("SILVER", Decimal("30.410"), Decimal("1E+2"), 1_772_452_800_004, 1_772_452_801_050)

@@ -15,8 +15,8 @@ from capcli.marketdata.live_book import LiveBook
 from capcli.marketdata.streams import Watch
 from capcli.render.blocks import NOTHING, Block, Cell, Column, Line, Table, Terminal, Tone
 from capcli.render.numbers import gain, places, price
-from capcli.render.stream import Clockface, sentence
 from capcli.render.text import Subject, paint
+from capcli.render.watch_lines import Clockface, sentence
 
 if TYPE_CHECKING:
     from rich.live import Live
