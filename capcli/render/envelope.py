@@ -44,6 +44,11 @@ def instant(at: datetime) -> str:
     return f"{text}Z"
 
 
+def heading(command: str, env: str | None, account_id: str | None, *, ok: bool = True) -> dict[str, Any]:
+    """Return what every document begins with."""
+    return {"ok": ok, "schema": SCHEMA, "command": command, "env": env, "account_id": account_id}
+
+
 def error_document(problem: Problem) -> dict[str, Any]:
     """Return a problem as it stands under `error`."""
     return {
@@ -59,31 +64,16 @@ def document(
     command: str, env: str | None, reply: Reply[Any], *, only: tuple[str, ...] = ()
 ) -> dict[str, Any]:
     """Return the envelope of a reply; `only` keeps these fields (see `fields.pick`)."""
-    envelope: dict[str, Any] = {
-        "ok": reply.problem is None,
-        "schema": SCHEMA,
-        "command": command,
-        "env": env,
-        "account_id": reply.account_id,
-        "data": pick(type(reply.data), plain(reply.data), only),
-    }
-    if reply.problem is not None:
-        envelope["error"] = error_document(reply.problem)
-    return envelope
+    data = pick(type(reply.data), plain(reply.data), only)
+    head = heading(command, env, reply.account_id, ok=reply.problem is None) | {"data": data}
+    return head if reply.problem is None else head | {"error": error_document(reply.problem)}
 
 
 def failure(command: str, env: str | None, problem: Problem) -> dict[str, Any]:
     """Return the envelope of a command that was stopped before it had a result; `data` are ids, if any."""
-    envelope: dict[str, Any] = {
-        "ok": False,
-        "schema": SCHEMA,
-        "command": command,
-        "env": env,
-        "account_id": problem.account_id,
-    }
-    if problem.data:
-        envelope["data"] = plain(problem.data)
-    return envelope | {"error": error_document(problem)}
+    known = {"data": plain(problem.data)} if problem.data else {}
+    head = heading(command, env, problem.account_id, ok=False)
+    return head | known | {"error": error_document(problem)}
 
 
 def encode(value: Any) -> bytes:

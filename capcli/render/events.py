@@ -6,7 +6,7 @@ from capcli.account.events import EventRow, EventsFound
 from capcli.account.stored_alerts import AlertRow, AlertsChanged, AlertsFound
 from capcli.domain.account_events import EventKind
 from capcli.render.blocks import Cell, Column, Terminal, Tone, line, moment, shown, strong, table, written
-from capcli.render.envelope import SCHEMA, encode, plain
+from capcli.render.envelope import encode, heading, plain
 from capcli.render.fields import field_names, narrowed
 from capcli.render.views import View, view
 
@@ -77,7 +77,7 @@ class EventLines:
     """Events as envelopes, one a line; `only` keeps these fields."""
 
     def __init__(self, command: str, env: str, account_id: str, only: tuple[str, ...] = ()) -> None:
-        self._head = {"ok": True, "schema": SCHEMA, "command": command, "env": env, "account_id": account_id}
+        self._head = heading(command, env, account_id)
         self._only = only
 
     def whole(self, row: EventRow) -> bytes:
@@ -85,10 +85,8 @@ class EventLines:
         return encode({**self._head, "data": plain(row)}) + b"\n"
 
     def written(self, row: EventRow) -> str:
-        data = plain(row)
-        return (
-            encode({**self._head, "data": narrowed(data, self._only) if self._only else data}).decode() + "\n"
-        )
+        data = narrowed(plain(row), self._only) if self._only else plain(row)
+        return encode({**self._head, "data": data}).decode() + "\n"
 
 
 def csv_lines(rows: Iterable[EventRow], only: tuple[str, ...] = ()) -> str:

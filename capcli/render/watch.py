@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Self, TextIO
 
 from capcli.domain.money import short
 from capcli.domain.stream import Quiet, Tick, Told
-from capcli.marketdata.live_book import LiveBook
+from capcli.marketdata.live_book import LiveBook, LivePosition
 from capcli.marketdata.streams import Watch
-from capcli.render.blocks import NOTHING, Block, Cell, Column, Line, Table, Terminal, Tone
+from capcli.render.blocks import NOTHING, Block, Cell, Column, Table, Terminal, Tone, line, strong
 from capcli.render.numbers import gain, places, price
 from capcli.render.text import Subject, paint
 from capcli.render.watch_lines import Clockface, sentence
@@ -65,9 +65,9 @@ class Board:
         }
         self.notice = ""
 
-    def take(self, told: Sequence[Told | Quiet]) -> None:
+    def take(self, events: Sequence[Told | Quiet]) -> None:
         """Note what came."""
-        for event in told:
+        for event in events:
             if isinstance(event, Tick):
                 row = self.rows.get(event.epic)
                 if row is not None:
@@ -87,14 +87,11 @@ class Board:
 
     def blocks(self, look: Terminal, height: int, now_ms: int) -> list[Block]:
         """Return the table that fits."""
-        room = max(1, height - _FRAME_LINES)
-        shown = list(self.rows.values())[:room]
+        rows = list(self.rows.values())[: max(1, height - _FRAME_LINES)]
         titles = ("Epic", "Bid", "Offer", "Spread", "Moved", "Trend", "At", "Received", "State")
-        rows = [_market_cells(row, now_ms) for row in shown]
-        return [
-            _fitted(titles, rows, [row.trend for row in shown], look),
-            *_below(len(self.rows) - len(shown), self.notice),
-        ]
+        cells = [_market_cells(row, now_ms) for row in rows]
+        fitted = _fitted(titles, cells, [row.trend for row in rows], look)
+        return [fitted, *_below(len(self.rows) - len(rows), self.notice)]
 
 
 class BookBoard:
@@ -106,9 +103,9 @@ class BookBoard:
         self._trends: dict[str, deque[Decimal]] = {}
         self._quiet: dict[str, Quiet] = {}
 
-    def take(self, told: Sequence[Told | Quiet]) -> None:
+    def take(self, events: Sequence[Told | Quiet]) -> None:
         """Note what came."""
-        for event in told:
+        for event in events:
             if isinstance(event, Tick):
                 self._quiet.pop(event.epic, None)
             elif isinstance(event, Quiet):
@@ -124,37 +121,34 @@ class BookBoard:
         """Return the table that fits, with its totals."""
         book = self.book
         if book is None or not (book.positions or book.unreadable):
-            return [Line(Cell("No open positions. One that opens will be shown here.", Tone.DIM))]
-        room = max(1, height - _FRAME_LINES - 1 - len(book.unreadable))
-        shown = book.positions[:room]
-        rows = []
-        for row in shown:
-            digits = places(row.price, row.level)
-            rows.append(
-                {
-                    "Market": Cell(row.epic, Tone.STRONG),
-                    "Size": Cell(f"{row.side.value} {short(row.size)}"),
-                    "Opened": Cell(price(row.level, digits)),
-                    "Now": Cell(price(row.price, digits)),
-                    "P&L": gain(row.pl, row.currency),
-                    "State": self._state(row.epic, now_ms),
-                    "Deal": Cell(row.deal_id),
-                }
-            )
-        trends = [self._trends.get(row.deal_id, deque()) for row in shown]
+            return [line("No open positions. One that opens will be shown here.", Tone.DIM)]
+        rows = book.positions[: max(1, height - _FRAME_LINES - 1 - len(book.unreadable))]
         titles = ("Market", "Size", "Opened", "Now", "P&L", "Trend", "State", "Deal")
-        totals = book.totals
-        known = NOTHING if totals.pl is None else gain(totals.pl, totals.currency)
-        total = Line(Cell(f"Total {known.text}, {totals.count} open", known.tone))
-        hidden = len(book.positions) - len(shown)
-        said = [*_reread(book), *_unreadable(book), *_below(hidden, self.notice)]
-        return [_fitted(titles, rows, trends, look), total, *said]
+        cells = [self._position_cells(row, now_ms, is_reread=row.epic in book.reread) for row in rows]
+        trends = [self._trends.get(row.deal_id, deque()) for row in rows]
+        total = NOTHING if book.totals.pl is None else gain(book.totals.pl, book.totals.currency)
+        count = "1 market is" if len(book.reread) == 1 else f"{len(book.reread)} markets are"
+        reread = f"{count} beyond the 40 of a stream and priced every 15 s: {', '.join(book.reread)}"
+        unread = (f"Open, but it cannot be read: {row.words}: {row.why}." for row in book.unreadable)
+        return [
+            _fitted(titles, cells, trends, look),
+            line(f"Total {total.text}, {book.totals.count} open", total.tone),
+            *(line(text, Tone.WARN) for text in (*[reread] * bool(book.reread), *unread)),
+            *_below(len(book.positions) - len(rows), self.notice),
+        ]
 
-    def _state(self, epic: str, now_ms: int) -> Cell:
-        if self.book and epic in self.book.reread:
-            return Cell("every 15 s", Tone.WARN)
-        quiet = self._quiet.get(epic)
-        return _state(quiet.status if quiet else _OPEN, quiet and quiet.since_ms, now_ms)
+    def _position_cells(self, row: LivePosition, now_ms: int, *, is_reread: bool) -> dict[str, Cell]:
+        digits, quiet = places(row.price, row.level), self._quiet.get(row.epic)
+        state = _state(quiet.status if quiet else _OPEN, quiet and quiet.since_ms, now_ms)
+        return {
+            "Market": strong(row.epic),
+            "Size": Cell(f"{row.side.value} {short(row.size)}"),
+            "Opened": Cell(price(row.level, digits)),
+            "Now": Cell(price(row.price, digits)),
+            "P&L": gain(row.pl, row.currency),
+            "State": Cell("every 15 s", Tone.WARN) if is_reread else state,
+            "Deal": Cell(row.deal_id),
+        }
 
 
 class Screen:
@@ -211,13 +205,13 @@ def drawn(
     board: "Board | BookBoard", subject: Subject, look: Terminal, now_ms: int, *, height: int = _UNLIMITED
 ) -> str:
     """Return the board as it stands, with the environment and the account on top."""
-    line = subject.line()
-    return paint([*([line] if line else []), *board.blocks(look, height, now_ms)], look)
+    head = subject.line()
+    return paint([*([head] if head else []), *board.blocks(look, height, now_ms)], look)
 
 
 def _market_cells(row: Row, now_ms: int) -> dict[str, Cell]:
     tick, at = row.tick, Clockface()
-    named = {"Epic": Cell(row.epic, Tone.STRONG), "State": _state(row.status, row.quiet_since, now_ms)}
+    named = {"Epic": strong(row.epic), "State": _state(row.status, row.quiet_since, now_ms)}
     if tick is None:
         return dict.fromkeys(("Bid", "Offer", "Spread", "Moved", "At", "Received"), NOTHING) | named
     digits = places(tick.bid, tick.offer)
@@ -256,12 +250,10 @@ def _fitted(
     def used() -> int:
         return sum(widths[title] + 2 for title in kept if title != "Trend") - 2
 
-    for title in _LEAST_NEEDED:
-        needed = used() + (_NARROWEST + 2 if "Trend" in kept else 0)
-        if needed <= width:
+    for title in filter(kept.__contains__, _LEAST_NEEDED):
+        if used() + (_NARROWEST + 2 if "Trend" in kept else 0) <= width:
             break
-        if title in kept:
-            kept.remove(title)
+        kept.remove(title)
     room = min(_WIDEST, max(_NARROWEST, width - used() - 2))
     cells = []
     for row, trend in zip(rows, trends, strict=True):
@@ -271,27 +263,6 @@ def _fitted(
     return Table(tuple(Column(title, right=title not in words) for title in kept), tuple(cells))
 
 
-def _reread(book: LiveBook) -> list[Block]:
-    """Say which markets are not on the stream."""
-    if not book.reread:
-        return []
-    count = "1 market is" if len(book.reread) == 1 else f"{len(book.reread)} markets are"
-    said = f"{count} beyond the 40 of a stream and priced every 15 s: {', '.join(book.reread)}"
-    return [Line(Cell(said, Tone.WARN))]
-
-
-def _unreadable(book: LiveBook) -> list[Block]:
-    """Name the positions that cannot be read: they are open, and their P&L is not known."""
-    return [
-        Line(Cell(f"Open, but it cannot be read: {row.words}: {row.why}.", Tone.WARN))
-        for row in book.unreadable
-    ]
-
-
 def _below(hidden: int, notice: str) -> list[Block]:
-    lines: list[Block] = []
-    if hidden > 0:
-        lines.append(Line(Cell(f"{hidden} more do not fit on this screen.", Tone.DIM)))
-    if notice:
-        lines.append(Line(Cell(notice, Tone.WARN)))
-    return lines
+    more = [line(f"{hidden} more do not fit on this screen.", Tone.DIM)] if hidden > 0 else []
+    return [*more, *([line(notice, Tone.WARN)] if notice else [])]

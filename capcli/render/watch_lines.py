@@ -8,7 +8,7 @@ from capcli.domain.stream import Bar, Gap, Lost, Quiet, Tick, Told
 from capcli.errors import UsageError
 from capcli.marketdata.alerts import Fired
 from capcli.marketdata.live_book import LiveBook, LivePosition
-from capcli.render.envelope import SCHEMA, encode, plain
+from capcli.render.envelope import encode, heading, plain
 
 TICK_FIELDS = ("epic", "bid", "offer", "at", "received_at")
 BOOK_FIELDS = ("at", *LivePosition.__struct_fields__)
@@ -32,31 +32,21 @@ class JsonLines:
 
     def __init__(self, command: str, env: str, account_id: str | None, only: tuple[str, ...] = ()) -> None:
         check_names(only, (*TICK_FIELDS, *BOOK_FIELDS))
-        envelope = {
-            "ok": True,
-            "schema": SCHEMA,
-            "command": command,
-            "env": env,
-            "account_id": account_id,
-        }
-        self._head = encode(envelope).decode()[:-1] + ',"data":'
+        self._head = encode(heading(command, env, account_id)).decode()[:-1] + ',"data":'
         self._only = only
         self._at, self._received = Clockface(), Clockface()
 
     def ticks(self, ticks: Iterable[Tick]) -> str:
         """Write ticks, each on a line of its own."""
         if self._only:
-            return "".join(self.event("tick", self._picked(tick)) for tick in ticks)
+            known = (tick_row(tick, self._at) for tick in ticks)
+            return "".join(self.event("tick", {name: row[name] for name in self._only}) for row in known)
         head, at, received = self._head + '{"event":"tick","epic":"', self._at, self._received
         return "".join(
             f'{head}{tick.epic}","bid":{tick.bid:f},"offer":{tick.offer:f},"at":"{at(tick.at_ms)}",'
             f'"received_at":"{received(tick.received_ms)}"}}}}\n'
             for tick in ticks
         )
-
-    def _picked(self, tick: Tick) -> dict[str, Any]:
-        known = tick_row(tick, self._at)
-        return {name: known[name] for name in self._only}
 
     def event(self, name: str, facts: Mapping[str, Any]) -> str:
         """Write another event."""
