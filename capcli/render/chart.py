@@ -1,7 +1,7 @@
 """Candles drawn with letters: price to the right, volume and time below. Ours, so that it is small."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
@@ -33,6 +33,17 @@ class _Bar(Struct, frozen=True):
     low: Decimal
     close: Decimal
     volume: Decimal
+
+    @classmethod
+    def of(cls, group: Sequence[Candle]) -> "_Bar":
+        return cls(
+            group[0].time,
+            group[0].bid_open,
+            max(candle.bid_high for candle in group),
+            min(candle.bid_low for candle in group),
+            group[-1].bid_close,
+            sum((candle.volume or Decimal(0) for candle in group), Decimal(0)),
+        )
 
     @property
     def rises(self) -> bool:
@@ -74,18 +85,24 @@ def lines(
     digits = places(*(candle.bid_close for candle in candles))
     scale = _span(candles)
     marks = [mark for mark in marks if _is_near(mark, scale)]
-    low, high = min(scale.low, *_levels(marks, scale.low)), max(scale.high, *_levels(marks, scale.high))
+    levels = [mark.level for mark in marks]
+    low, high = min([scale.low, *levels]), max([scale.high, *levels])
     label = max(len(price(low, digits)), len(price(high, digits)))
-    bars, stride, each = _columns(candles, width - label - 2)
-    chart = _Chart(bars, stride, _glyphs(look), digits, label, look)
+    each = -(-len(candles) // (width - label - 2))
+    groups = [candles[at : at + each] for at in range(0, len(candles), each)]
+    stride = min(3, max(1, (width - label - 2) // len(groups)))
+    glyphs = (_COLOURED if look.colour else _MONOCHROME) if look.unicode else _ASCII
+    chart = _Chart([_Bar.of(group) for group in groups], stride, glyphs, digits, label, look)
     below = [chart.times(candles[-1].time - candles[0].time)]
     if rows is not None:
         volumes = chart.volumes() if rows >= _LEAST_FOR_VOLUMES else []
-        scale = _Scale(low, high, max(2, rows - len(volumes) - 1))
+        scale = Scale(low, high, max(2, rows - len(volumes) - 1))
         return [*chart.prices(scale, marks), *volumes, *below]
-    scale = _Scale(low, high, _ROWS_WIDE if width >= _WIDE else _ROWS)
+    scale = Scale(low, high, _ROWS_WIDE if width >= _WIDE else _ROWS)
     note = [[Cell(f"Each column is {each} candles.", Tone.DIM)]] if each > 1 else []
-    return [*chart.prices(scale, marks), *chart.volumes(), *below, *note, *_legend(look)]
+    if not look.colour:
+        note.append([Cell(f"{glyphs.rising} closed higher  {glyphs.falling} closed lower", Tone.DIM)])
+    return [*chart.prices(scale, marks), *chart.volumes(), *below, *note]
 
 
 def beyond(candles: Sequence[Candle], marks: Sequence[Mark]) -> list[Cell]:
@@ -103,52 +120,16 @@ def beyond(candles: Sequence[Candle], marks: Sequence[Mark]) -> list[Cell]:
     ]
 
 
-def _span(candles: Sequence[Candle]) -> "_Scale":
-    return _Scale(min(one.bid_low for one in candles), max(one.bid_high for one in candles), 2)
+def _span(candles: Sequence[Candle]) -> "Scale":
+    return Scale(min(one.bid_low for one in candles), max(one.bid_high for one in candles), 2)
 
 
-def _is_near(mark: Mark, scale: "_Scale") -> bool:
+def _is_near(mark: Mark, scale: "Scale") -> bool:
     room = scale.high - scale.low
     return scale.low - room <= mark.level <= scale.high + room
 
 
-def _levels(marks: Sequence[Mark], least: Decimal) -> list[Decimal]:
-    return [least, *(mark.level for mark in marks)]
-
-
-def _glyphs(look: Terminal) -> _Glyphs:
-    if not look.unicode:
-        return _ASCII
-    return _COLOURED if look.colour else _MONOCHROME
-
-
-def _legend(look: Terminal) -> list[list[Cell]]:
-    if look.colour:
-        return []
-    glyphs = _glyphs(look)
-    return [[Cell(f"{glyphs.rising} closed higher  {glyphs.falling} closed lower", Tone.DIM)]]
-
-
-def _columns(candles: Sequence[Candle], room: int) -> tuple[list[_Bar], int, int]:
-    """Return the bars, how many letters apart they stand, and how many candles each of them is."""
-    each = -(-len(candles) // room)
-    groups = [candles[at : at + each] for at in range(0, len(candles), each)]
-    stride = min(3, max(1, room // len(groups)))
-    return [_joined(group) for group in groups], stride, each
-
-
-def _joined(group: Sequence[Candle]) -> _Bar:
-    return _Bar(
-        group[0].time,
-        group[0].bid_open,
-        max(candle.bid_high for candle in group),
-        min(candle.bid_low for candle in group),
-        group[-1].bid_close,
-        sum((candle.volume or Decimal(0) for candle in group), Decimal(0)),
-    )
-
-
-class _Scale(Struct, frozen=True):
+class Scale(Struct, frozen=True):
     """Prices on rows; row 0 is the top one."""
 
     low: Decimal
@@ -177,12 +158,12 @@ class _Chart(Struct, frozen=True):
     def plot(self) -> int:
         return (len(self.bars) - 1) * self.stride + 1
 
-    def prices(self, scale: _Scale, marks: Sequence[Mark]) -> list[list[Cell]]:
+    def prices(self, scale: Scale, marks: Sequence[Mark]) -> list[list[Cell]]:
         last = scale.row(self.bars[-1].close)
         marked = {scale.row(mark.level): mark for mark in reversed(marks)}
         return [self._price_line(row, scale, last, marked.get(row)) for row in range(scale.rows)]
 
-    def _price_line(self, row: int, scale: _Scale, last: int, mark: Mark | None) -> list[Cell]:
+    def _price_line(self, row: int, scale: Scale, last: int, mark: Mark | None) -> list[Cell]:
         cells = self._spread(self._candle(bar, row, scale) for bar in self.bars)
         if mark is not None:
             cells = self._crossed(cells, mark.name)
@@ -213,7 +194,7 @@ class _Chart(Struct, frozen=True):
         text = price(round(level, self.digits), self.digits)
         return [Cell(f" {self.glyphs.axis}", Tone.DIM), Cell(f"{text:>{self.label}}"[: self.label], tone)]
 
-    def _candle(self, bar: _Bar, row: int, scale: _Scale) -> Cell:
+    def _candle(self, bar: _Bar, row: int, scale: Scale) -> Cell:
         tone = Tone.GOOD if bar.rises else Tone.BAD
         top, bottom = sorted((scale.row(bar.open), scale.row(bar.close)))
         if top <= row <= bottom:
@@ -222,10 +203,10 @@ class _Chart(Struct, frozen=True):
             return Cell(self.glyphs.wick, tone)
         return Cell(" ")
 
-    def _spread(self, cells: object) -> list[Cell]:
+    def _spread(self, cells: Iterable[Cell]) -> list[Cell]:
         """Set columns apart, and join neighbours of one tone."""
         joined: list[Cell] = []
-        for place, cell in enumerate(cells):  # type: ignore[arg-type,var-annotated]
+        for place, cell in enumerate(cells):
             gap = " " * (self.stride - 1) if place else ""
             for piece in (Cell(gap), cell):
                 if joined and (joined[-1].tone is piece.tone or not piece.text.strip()):
@@ -238,15 +219,12 @@ class _Chart(Struct, frozen=True):
         most = max(bar.volume for bar in self.bars)
         if not most:
             return []
-        rows = range(_VOLUME_ROWS - 1, -1, -1)
-        return [self._volume_line(row, most) for row in rows]
-
-    def _volume_line(self, row: int, most: Decimal) -> list[Cell]:
-        letters = (Cell(self._volume_letter(bar, row, most), Tone.DIM) for bar in self.bars)
-        axis = [Cell(f" {'│' if self.look.unicode else '|'}", Tone.DIM)]
-        if row == _VOLUME_ROWS - 1:
-            axis = [*axis, Cell(f"{_short(most):>{self.label}}", Tone.DIM)]
-        return [*self._spread(letters), *axis]
+        found, axis = [], Cell(f" {'│' if self.look.unicode else '|'}", Tone.DIM)
+        for row in range(_VOLUME_ROWS - 1, -1, -1):
+            letters = (Cell(self._volume_letter(bar, row, most), Tone.DIM) for bar in self.bars)
+            found.append([*self._spread(letters), axis])
+        found[0].append(Cell(f"{_short(most):>{self.label}}", Tone.DIM))
+        return found
 
     def _volume_letter(self, bar: _Bar, row: int, most: Decimal) -> str:
         eighths = int((bar.volume / most * _VOLUME_ROWS * 8).to_integral_value(ROUND_HALF_UP)) - row * 8

@@ -2,15 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from decimal import ROUND_HALF_UP, Decimal
-from itertools import pairwise
-
-from msgspec import Struct
+from decimal import Decimal
+from itertools import groupby, pairwise
 
 from capcli.domain.numbers import result
 from capcli.domain.performance import CurvePoint
 from capcli.render.blocks import Cell, Terminal, Tone
-from capcli.render.chart import NARROWEST
+from capcli.render.chart import NARROWEST, Scale
 
 _PIPED = 80
 _ROWS = 12
@@ -27,11 +25,11 @@ def lines(points: Sequence[CurvePoint], start: datetime, end: datetime, look: Te
     high = max(Decimal(0), *(point.sum for point in points))
     label = max(len(result(low)), len(result(high)))
     sums = _columns(points, start, end, width - label - 2)
-    rows = [_row(level, low, high) for level in sums]
-    zero = _row(Decimal(0), low, high)
-    scale = _Axis(low, high, zero, label)
-    drawn = [[*_line(row, rows, zero, look), *scale.cells(row, look)] for row in range(_ROWS)]
-    return [*drawn, [Cell(_times(start, end, len(rows)), Tone.DIM)]]
+    scale = Scale(low, high, _ROWS)
+    rows, zero = [scale.row(level) for level in sums], scale.row(Decimal(0))
+    drawn = [[*_line(row, rows, zero, look), *_axis(row, scale, zero, label, look)] for row in range(_ROWS)]
+    first, last = (f"{at:%Y-%m-%d}" for at in (start, end))
+    return [*drawn, [Cell(f"{first}{last:>{len(rows) - len(first)}}", Tone.DIM)]]
 
 
 def _columns(points: Sequence[CurvePoint], start: datetime, end: datetime, count: int) -> list[Decimal]:
@@ -46,14 +44,6 @@ def _columns(points: Sequence[CurvePoint], start: datetime, end: datetime, count
     return sums
 
 
-def _row(level: Decimal, low: Decimal, high: Decimal) -> int:
-    """Return the row of a level; row 0 is the top one."""
-    if high == low:
-        return _ROWS // 2
-    share = (high - level) / (high - low)
-    return int((share * (_ROWS - 1)).to_integral_value(ROUND_HALF_UP))
-
-
 def _line(row: int, rows: Sequence[int], zero: int, look: Terminal) -> list[Cell]:
     """Draw one row: the curve, joined where it steps, and the line of zero behind it."""
     cells, ground = [], ("·" if look.unicode else ".")
@@ -64,7 +54,8 @@ def _line(row: int, rows: Sequence[int], zero: int, look: Terminal) -> list[Cell
             cells.append(Cell(letter if look.unicode else letter.translate(_ASCII), tone))
         else:
             cells.append(Cell(ground if row == zero else " ", Tone.DIM))
-    return _joined(cells)
+    runs = (list(run) for _, run in groupby(cells, lambda cell: cell.tone))
+    return [Cell("".join(cell.text for cell in run), run[0].tone) for run in runs]
 
 
 def _letter(row: int, before: int, own: int) -> str:
@@ -80,34 +71,12 @@ def _letter(row: int, before: int, own: int) -> str:
     return "│"
 
 
-def _joined(cells: Sequence[Cell]) -> list[Cell]:
-    found: list[Cell] = []
-    for cell in cells:
-        if found and found[-1].tone is cell.tone:
-            found[-1] = Cell(found[-1].text + cell.text, cell.tone)
-        else:
-            found.append(cell)
-    return found
-
-
-class _Axis(Struct, frozen=True):
-    """The amounts to the right: that of row `zero`, and of some rows that are not beside it."""
-
-    low: Decimal
-    high: Decimal
-    zero: int
-    label: int
-
-    def cells(self, row: int, look: Terminal) -> list[Cell]:
-        place = row - self.zero
-        is_labelled = row % _LABEL_EVERY == 0 or row == _ROWS - 1
-        if place and (abs(place) == 1 or not is_labelled or self.high == self.low):
-            return [Cell(" │" if look.unicode else " |", Tone.DIM)]
-        level = self.high - (self.high - self.low) * row / (_ROWS - 1) if place else Decimal(0)
-        mark = " ┤" if look.unicode else " |"
-        return [Cell(mark, Tone.DIM), Cell(f"{result(level):>{self.label}}", Tone.DIM)]
-
-
-def _times(start: datetime, end: datetime, width: int) -> str:
-    first, last = (f"{at:%Y-%m-%d}" for at in (start, end))
-    return f"{first}{last:>{width - len(first)}}"
+def _axis(row: int, scale: Scale, zero: int, label: int, look: Terminal) -> list[Cell]:
+    """Return the amounts to the right: that of the row of zero, and of some rows that are not beside it."""
+    place = row - zero
+    is_labelled = row % _LABEL_EVERY == 0 or row == _ROWS - 1
+    if place and (abs(place) == 1 or not is_labelled or scale.high == scale.low):
+        return [Cell(" │" if look.unicode else " |", Tone.DIM)]
+    level = scale.level(row) if place else Decimal(0)
+    mark = " ┤" if look.unicode else " |"
+    return [Cell(mark, Tone.DIM), Cell(f"{result(level):>{label}}", Tone.DIM)]

@@ -10,6 +10,8 @@ from capcli.account.statistics import StatsDay, StatsFound
 from capcli.domain.money import short
 from capcli.domain.numbers import money, percent, result
 from capcli.domain.performance import Performance, Trade
+from capcli.render.blocks import Column, Table, table
+from capcli.render.numbers import known
 from capcli.render.statistics import named, summary
 
 _WIDE, _HIGH = 1000, 240
@@ -103,7 +105,7 @@ def _stepped(
         f'<path class="area {kind}" d="{line}V{y(Decimal(0)):.1f}H0Z"/><path class="line {kind}" d="{line}"/>'
     )
     svg = f"{_PICTURE.format(high=_HIGH, name=name)}{_grid(ticks, y)}{area}</svg>"
-    return _plot(svg, ticks, y, _dates(start, end))
+    return _plot(svg, ticks, y, [f"{at:%Y-%m-%d}" for at in (start, start + (end - start) / 2, end)])
 
 
 def _day_bars(days: Sequence[StatsDay]) -> str:
@@ -144,7 +146,9 @@ def _line_bars(lines: Sequence[Performance], by: str) -> str:
 
 def _scale(low: Decimal, high: Decimal) -> tuple[Callable[[Decimal], float], list[Decimal]]:
     """Return where amounts stand, and round amounts for the axis."""
-    step = _round_step((high - low or Decimal(1)) / _TICKS)
+    least = (high - low or Decimal(1)) / _TICKS
+    power = Decimal(10) ** least.adjusted()
+    step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= least)
     bottom, top = (low // step - (low % step != 0)) * step, (high // step + (high % step != 0)) * step
     if bottom == top:
         top = bottom + step
@@ -152,12 +156,6 @@ def _scale(low: Decimal, high: Decimal) -> tuple[Callable[[Decimal], float], lis
     ticks = [bottom + step * place for place in range(count + 1)]
     span = top - bottom
     return lambda amount: float((top - amount) / span) * _HIGH, ticks
-
-
-def _round_step(least: Decimal) -> Decimal:
-    """Return the smallest of 1, 2 and 5 times a power of ten that is no less."""
-    power = Decimal(10) ** least.adjusted()
-    return next(power * factor for factor in (1, 2, 5, 10) if power * factor >= least)
 
 
 def _grid(ticks: Iterable[Decimal], y: Callable[[Decimal], float]) -> str:
@@ -169,69 +167,51 @@ def _grid(ticks: Iterable[Decimal], y: Callable[[Decimal], float]) -> str:
 def _plot(svg: str, ticks: Iterable[Decimal], y: Callable[[Decimal], float], below: Iterable[str]) -> str:
     """Put the labels around a picture: they keep their size however wide it is drawn."""
     labels = "".join(
-        f'<span style="top:{y(tick) / _HIGH * 100:.1f}%">{_amount(tick)}</span>' for tick in ticks
+        f'<span style="top:{y(tick) / _HIGH * 100:.1f}%">{tick.normalize():,f}</span>' for tick in ticks
     )
     dates = "".join(f"<span>{day}</span>" for day in below)
     return f"<div class=plot><div class=axis>{labels}</div>{svg}<div class=dates>{dates}</div></div>"
 
 
-def _amount(tick: Decimal) -> str:
-    return f"{tick.normalize():,f}"
-
-
-def _dates(start: datetime, end: datetime) -> list[str]:
-    return [f"{at:%Y-%m-%d}" for at in (start, start + (end - start) / 2, end)]
-
-
-_LINE_HEADS = ("Trades", "Won", "P&amp;L", "Costs", "Net", "Expectancy", "Profit factor", "R", "Drawdown")
-
-
 def _lines_table(data: StatsFound) -> str:
-    rows = []
-    for line in (*data.lines, data.total):
-        name = "total" if line is data.total else named(line.key, data.by)
-        cells = (
-            str(line.trades),
-            "" if line.win_rate_pct is None else percent(line.win_rate_pct),
-            result(line.pl),
-            result(line.costs),
-            result(line.net),
-            "" if line.expectancy is None else result(line.expectancy),
-            "" if line.profit_factor is None else short(line.profit_factor),
-            "" if line.average_r is None else result(line.average_r),
-            money(-line.max_drawdown),
-        )
-        rows.append(_row(name, cells))
-    return _table(("", *_LINE_HEADS), rows)
+    columns: tuple[Column[Performance], ...] = (
+        Column("", lambda line: "total" if line is data.total else named(line.key, data.by)),
+        Column("Trades", lambda line: str(line.trades)),
+        Column("Won", lambda line: known(line.win_rate_pct, percent) or ""),
+        Column("P&L", lambda line: result(line.pl)),
+        Column("Costs", lambda line: result(line.costs)),
+        Column("Net", lambda line: result(line.net)),
+        Column("Expectancy", lambda line: known(line.expectancy, result) or ""),
+        Column("Profit factor", lambda line: known(line.profit_factor, short) or ""),
+        Column("R", lambda line: known(line.average_r, result) or ""),
+        Column("Drawdown", lambda line: money(-line.max_drawdown)),
+    )
+    return _table(table(columns, (*data.lines, data.total)), "lines")
+
+
+_TRADES: tuple[Column[Trade], ...] = (
+    Column("Closed", lambda trade: f"{trade.closed_at:%Y-%m-%d %H:%M}Z"),
+    Column("Market", lambda trade: trade.epic or ""),
+    Column("Side", lambda trade: trade.side.value if trade.side else ""),
+    Column("Net", lambda trade: result(trade.net)),
+    Column("R", lambda trade: known(trade.r, result) or ""),
+    Column("Tag", lambda trade: trade.tag or ""),
+    Column("Note", lambda trade: trade.note or ""),
+)
 
 
 def _trades(trades: Sequence[Trade]) -> Iterator[str]:
-    if not trades:
-        return
-    latest = trades[-_MOST_TRADES:][::-1]
-    more = f", the latest {len(latest)} of {len(trades)}" if len(latest) < len(trades) else ""
-    yield f"<h2>Trades{more}</h2>"
-    rows = [
-        _row(
-            f"{trade.closed_at:%Y-%m-%d %H:%M}Z",
-            (
-                trade.epic or "",
-                trade.side.value if trade.side else "",
-                result(trade.net),
-                "" if trade.r is None else result(trade.r),
-                trade.tag or "",
-                trade.note or "",
-            ),
-        )
-        for trade in latest
-    ]
-    yield _table(("Closed", "Market", "Side", "Net", "R", "Tag", "Note"), rows, "trades")
+    if trades:
+        latest = trades[-_MOST_TRADES:][::-1]
+        more = f", the latest {len(latest)} of {len(trades)}" if len(latest) < len(trades) else ""
+        yield f"<h2>Trades{more}</h2>"
+        yield _table(table(_TRADES, latest), "trades")
 
 
-def _row(name: str, cells: Iterable[str]) -> str:
-    return f"<tr><th>{_text(name)}</th>{''.join(f'<td>{_text(cell)}</td>' for cell in cells)}</tr>"
-
-
-def _table(heads: Iterable[str], rows: Iterable[str], kind: str = "lines") -> str:
-    head = "".join(f"<th>{name}</th>" for name in heads)
-    return f"<div class=wide><table class={kind}><thead><tr>{head}</tr></thead>{''.join(rows)}</table></div>"
+def _table(data: Table, kind: str) -> str:
+    head = "".join(f"<th>{_text(column.title)}</th>" for column in data.columns)
+    rows = "".join(
+        f"<tr><th>{_text(name.text)}</th>{''.join(f'<td>{_text(cell.text)}</td>' for cell in cells)}</tr>"
+        for name, *cells in data.rows
+    )
+    return f"<div class=wide><table class={kind}><thead><tr>{head}</tr></thead>{rows}</table></div>"
