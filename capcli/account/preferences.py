@@ -92,7 +92,7 @@ class Wanted(Struct, frozen=True):
     def command(self) -> str:
         hedging = "" if self.hedging is None else f" --hedging {_on(self.hedging)}"
         leverages = (f" --leverage {name}={short(each)}" for name, each in sorted(self.leverages.items()))
-        return f"capcli accounts preferences{hedging}{''.join(leverages)}"
+        return "".join(("capcli accounts preferences", hedging, *leverages))
 
     def seen_in(self, preferences: Preferences) -> bool:
         """Say whether preferences are as wanted."""

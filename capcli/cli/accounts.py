@@ -3,14 +3,12 @@
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
-import typer
-
 from capcli.cli.call import Call
 from capcli.cli.confirming import confirmed
 from capcli.cli.inputs import above_zero
 from capcli.cli.options import Confirm, argument, option
 from capcli.cli.run import run
-from capcli.cli.tree import command, epilog, group
+from capcli.cli.tree import command, group
 from capcli.domain.money import NotANumber, parse_decimal
 from capcli.errors import MayBeLive, UsageError
 
@@ -18,18 +16,15 @@ if TYPE_CHECKING:
     from capcli.app import App
     from capcli.reply import Reply
 
-accounts = group(invoke_without_command=True)
-
-
-@accounts.callback(epilog=epilog("capcli accounts\ncapcli accounts use 100482915730264825"))
-def every(ctx: typer.Context) -> None:
-    if ctx.invoked_subcommand is None:
-        run(ctx, lambda app: app.accounts.list())
+accounts = group(
+    example="capcli accounts\ncapcli accounts use 100482915730264825",
+    alone=lambda call: run(call, lambda app: app.accounts.list()),
+)
 
 
 @command(accounts, "use", example="capcli accounts use 100482915730264825")
 def use_account(
-    ctx: typer.Context, account_id: Annotated[str, argument("ID", "As `capcli accounts` shows it.")]
+    call: Call, account_id: Annotated[str, argument("ID", "As `capcli accounts` shows it.")]
 ) -> None:
     """Make an account the active one, for the next commands too.
 
@@ -38,7 +33,6 @@ def use_account(
     one used last: `capcli accounts` shows it. CAP_DEFAULT_ACCOUNT_ID and --account take precedence: a
     command with one of them uses that account, and does not change the choice for other commands.
     """
-    call: Call = ctx.find_root().obj
 
     def use(app: "App") -> "Reply[Any]":
         reply = app.accounts.use(account_id)
@@ -50,7 +44,7 @@ def use_account(
             )
         return reply
 
-    run(ctx, use)
+    run(call, use)
 
 
 @command(
@@ -60,7 +54,7 @@ def use_account(
     "capcli accounts preferences --hedging off",
 )
 def preferences(
-    ctx: typer.Context,
+    call: Call,
     *,
     hedging: Annotated[str | None, option("Opposite deals side by side.", "on|off")] = None,
     leverage: Annotated[list[str] | None, option("Leverage of a class; repeat for more.", "CLASS=N")] = None,
@@ -74,9 +68,8 @@ def preferences(
     """
     from capcli.account.preferences import PreferencesSet, Wanted
 
-    call: Call = ctx.find_root().obj
     if hedging is None and not leverage:
-        run(ctx, lambda app: app.account_changes.preferences())
+        run(call, lambda app: app.account_changes.preferences())
     modes = {None: None, "on": True, "off": False}
     mode = hedging.lower() if hedging else None
     if mode not in modes:
@@ -94,7 +87,7 @@ def preferences(
             left=lambda: _left("the change of preferences", "capcli accounts preferences"),
         )
 
-    run(ctx, use, PreferencesSet)
+    run(call, use, PreferencesSet)
 
 
 def _leverage(text: str) -> tuple[str, Decimal]:
@@ -106,7 +99,7 @@ def _leverage(text: str) -> tuple[str, Decimal]:
 
 @command(accounts, example="capcli accounts topup 1000 --confirm\ncapcli accounts topup --confirm -- -500")
 def topup(
-    ctx: typer.Context,
+    call: Call,
     amount: Annotated[str, argument("AMOUNT", "In the account's currency.")],
     *,
     confirm: Confirm = False,
@@ -117,7 +110,6 @@ def topup(
     time, at most 100,000 on the account afterwards, 100 a day. The balance is checked afterwards. It does
     not work on a live account.
     """
-    call: Call = ctx.find_root().obj
     try:
         money = parse_decimal(amount)
     except NotANumber as error:
@@ -136,7 +128,7 @@ def topup(
             left=lambda: _left("the top-up", "capcli accounts"),
         )
 
-    run(ctx, use)
+    run(call, use)
 
 
 def _left(what: str, following: str) -> NoReturn:

@@ -2,8 +2,6 @@
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from capcli.cli.call import Call
 from capcli.cli.confirming import sign
 from capcli.cli.options import argument, flag
@@ -20,7 +18,7 @@ _BY = "capcli approve"
 
 @command(example="capcli approve\ncapcli approve --watch\ncapcli approve 7K2M9X")
 def approve(
-    ctx: typer.Context,
+    call: Call,
     code: Annotated[str | None, argument("CODE", "The code in the assistant's answer.")] = None,
     *,
     deny: Annotated[bool, flag("--deny", "Say no: nothing is sent.")] = False,
@@ -33,7 +31,6 @@ def approve(
     """
     from capcli.safety.approval import Decision
 
-    call: Call = ctx.find_root().obj
     if watch:
         from capcli.cli.approve_watch import watch_requests
 
@@ -43,7 +40,7 @@ def approve(
     if code is None:
         if deny:
             raise UsageError("Name the code: --deny CODE.", next=_BY)
-        run(ctx, lambda app: app.approvals.waiting())
+        run(call, lambda app: app.approvals.waiting())
         return
 
     def decide(app: "App") -> "Reply[Any]":
@@ -58,4 +55,4 @@ def approve(
         lines = [*(row.text for row in rows), f"Approve it, once, until {until:%H:%M:%S}Z?"]
         return sign(call, code, "\n".join(lines), f"{_BY} {code}")
 
-    run(ctx, decide, Decision)
+    run(call, decide, Decision)

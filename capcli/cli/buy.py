@@ -2,7 +2,6 @@
 
 from typing import Annotated
 
-import typer
 from msgspec.structs import replace
 
 from capcli.cli.call import Call
@@ -25,7 +24,7 @@ class Reviewed(Sending, frozen=True):
 
 @command(example="capcli buy SILVER 1.5 --stop 24.50\ncapcli buy GOLD --risk 1% --stop-distance 15")
 def buy(
-    ctx: typer.Context,
+    call: Call,
     epic: Epic,
     size: Size = None,
     *,
@@ -36,11 +35,11 @@ def buy(
     """On a terminal you see the preview and answer. Elsewhere it stops after the preview, with exit code 5
     and the command that sends it.
     """
-    trade(ctx, Side.BUY, epic, size, risk=risk, order=order, sending=sending)
+    trade(call, Side.BUY, epic, size, risk=risk, order=order, sending=sending)
 
 
 def trade(
-    ctx: typer.Context,
+    call: Call,
     side: Side,
     epic: str,
     size: str | None,
@@ -52,7 +51,6 @@ def trade(
     """Preview an order, and send it when a person at the terminal says yes."""
     from capcli.reconcile.outcomes import Execution
 
-    call: Call = ctx.find_root().obj
     request, share = order_of(epic, size, risk, order, side=side, command=call.command)
     application = call.open()
     reply = application.previews.preview(request, risk=share)
@@ -70,4 +68,4 @@ def trade(
     if reply.problem is not None:
         finish(call, reply, application.env, explain=order.explain)
     call.show(reply, application.env, explain=order.explain)
-    run(ctx, lambda app: sent(call, app, preview_id, sending, given=False), Execution, app=application)
+    run(call, lambda app: sent(call, app, preview_id, sending, given=False), Execution, app=application)

@@ -4,8 +4,6 @@ from decimal import Decimal
 from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from capcli import ids
 from capcli.cli.call import Call
 from capcli.cli.confirming import confirmed, confirmed_exit
@@ -29,7 +27,7 @@ _HELP = "capcli close --help"
     "capcli close --all --confirm"
 )
 def close(
-    ctx: typer.Context,
+    call: Call,
     deal: DealOrAll = None,
     *,
     size: Annotated[str | None, option("Close part of it: units, or 50%.")] = None,
@@ -52,17 +50,16 @@ def close(
     if every and (deal is not None or size is not None):
         raise UsageError("--all closes everything: leave DEAL and --size out.", next=_HELP)
     if every:
-        _close_all(ctx, confirm=confirm)
+        _close_all(call, confirm=confirm)
     elif deal is None:
         raise UsageError("Name the deal to close, or --all.", next=_HELP)
     elif size is not None:
-        _reduce(ctx, deal, units, share or Decimal(0), again=again, confirm=confirm)
+        _reduce(call, deal, units, share or Decimal(0), again=again, confirm=confirm)
     else:
-        _close(ctx, deal, confirm=confirm)
+        _close(call, deal, confirm=confirm)
 
 
-def _close(ctx: typer.Context, deal: str, *, confirm: bool) -> None:
-    call: Call = ctx.find_root().obj
+def _close(call: Call, deal: str, *, confirm: bool) -> None:
 
     def use(app: "App") -> "Reply[Any]":
         meant = position_id(call, app, deal, confirm=confirm)
@@ -74,15 +71,13 @@ def _close(ctx: typer.Context, deal: str, *, confirm: bool) -> None:
             question="Close it?",
         )
 
-    run(ctx, use, way_out=f"capcli close {quote(deal)}")
+    run(call, use, way_out=f"capcli close {quote(deal)}")
 
 
 def _reduce(
-    ctx: typer.Context, deal: str, units: Decimal | None, share: Decimal, *, again: bool, confirm: bool
+    call: Call, deal: str, units: Decimal | None, share: Decimal, *, again: bool, confirm: bool
 ) -> None:
     from capcli.trading.partial_close import Reduction
-
-    call: Call = ctx.find_root().obj
 
     def use(app: "App") -> "Reply[Any]":
         app.require_way_out(f"capcli close {quote(deal)} --size {units or f'{share}%'}")
@@ -98,13 +93,11 @@ def _reduce(
             question="Close this part?",
         )
 
-    run(ctx, use, Reduction)
+    run(call, use, Reduction)
 
 
-def _close_all(ctx: typer.Context, *, confirm: bool) -> None:
+def _close_all(call: Call, *, confirm: bool) -> None:
     from capcli.trading.close_all import AllClosings
-
-    call: Call = ctx.find_root().obj
 
     def use(app: "App") -> "Reply[Any]":
         return confirmed_exit(
@@ -115,4 +108,4 @@ def _close_all(ctx: typer.Context, *, confirm: bool) -> None:
             question="Close all of this?",
         )
 
-    run(ctx, use, AllClosings, way_out="capcli close --all")
+    run(call, use, AllClosings, way_out="capcli close --all")

@@ -1,13 +1,11 @@
 """`capcli config`: effective settings, their sources, edits of config.toml, and where files are."""
 
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING, Annotated, Any
 
 from capcli.cli.call import Call
 from capcli.cli.options import argument
 from capcli.cli.run import finish, run
-from capcli.cli.tree import command, epilog, group
+from capcli.cli.tree import command, group
 from capcli.errors import UsageError
 from capcli.reply import Reply
 
@@ -17,27 +15,25 @@ if TYPE_CHECKING:
     from capcli.settings import Profile
     from capcli.system import Folders
 
-config = group(invoke_without_command=True)
+
+def _every(app: "App") -> Reply[Any]:
+    from capcli.render.results import SettingsFound
+
+    return Reply(SettingsFound(app.settings.profile, app.settings.rows))
+
+
+config = group(
+    example="capcli config\ncapcli config get CAP_ALLOW_TRADING\ncapcli config set CAP_MAX_POSITION_SIZE 5",
+    alone=lambda call: run(call, _every),
+)
 _Name = Annotated[str, argument("NAME", "CAP_ALLOW_TRADING, or allow_trading.")]
 _Value = Annotated[str, argument("VALUE", "`capcli config get NAME` says what is allowed.")]
 
 
-@config.callback(
-    epilog=epilog(
-        "capcli config\ncapcli config get CAP_ALLOW_TRADING\ncapcli config set CAP_MAX_POSITION_SIZE 5"
-    )
-)
-def every(ctx: typer.Context) -> None:
-    if ctx.invoked_subcommand is None:
-        from capcli.render.results import SettingsFound
-
-        run(ctx, lambda app: Reply(SettingsFound(app.settings.profile, app.settings.rows)))
-
-
 @command(config, example="capcli config get CAP_ALLOW_TRADING --json")
-def get(ctx: typer.Context, name: _Name) -> None:
+def get(call: Call, name: _Name) -> None:
     """One setting: its value, its source, what is allowed."""
-    run(ctx, lambda app: Reply(_setting(app, name)))
+    run(call, lambda app: Reply(_setting(app, name)))
 
 
 def _setting(app: "App", name: str) -> "SettingShown":
@@ -60,26 +56,25 @@ def _setting(app: "App", name: str) -> "SettingShown":
     example="capcli config set CAP_MAX_POSITION_SIZE 5\n"
     "capcli config set allowed_epics SILVER,GOLD --profile swing",
 )
-def set_(ctx: typer.Context, name: _Name, value: _Value) -> None:
+def set_(call: Call, name: _Name, value: _Value) -> None:
     """Write a setting into a profile of config.toml.
 
     It goes into the profile of --profile, or the default one. The value is checked first; comments and
     everything else in the file stay. Credentials are never written there.
     """
-    _change(ctx, name, value.strip())
+    _change(call, name, value.strip())
 
 
 @command(config, example="capcli config unset CAP_MAX_POSITION_SIZE")
-def unset(ctx: typer.Context, name: _Name) -> None:
+def unset(call: Call, name: _Name) -> None:
     """Remove a setting from a profile of config.toml; its default applies again."""
-    _change(ctx, name, None)
+    _change(call, name, None)
 
 
-def _change(ctx: typer.Context, name: str, value: str | None) -> None:
+def _change(call: Call, name: str, value: str | None) -> None:
     from capcli.settings.table import PREFIX
     from capcli.system import folders
 
-    call: Call = ctx.find_root().obj
     call.check_form()
     # Not through the app: this must work when a setting is what is broken.
     places = folders(call.streams.environ)
@@ -178,12 +173,11 @@ def _sentence(call: Call, name: str, old: str | None, new: str | None, *, same: 
 
 
 @command(config, example="capcli config path")
-def path(ctx: typer.Context) -> None:
+def path(call: Call) -> None:
     """Where config.toml, the journal and the paper broker are."""
     from capcli.render.results import Places
     from capcli.system import folders
 
-    call: Call = ctx.find_root().obj
     call.check_form()
     # Not through the app: this must work when the settings are what is broken.
     found = folders(call.streams.environ)

@@ -31,7 +31,7 @@ PRESENCE: Mapping[str, Any] = MappingProxyType({"asks_always": True, "on_wait": 
 
 @command(example="capcli desk\ncapcli desk SILVER GOLD EURUSD")
 def desk(
-    ctx: typer.Context,
+    call: Call,
     epics: Annotated[list[str] | None, argument("[EPIC...]", "Markets whose prices it shows.")] = None,
 ) -> None:
     """Each key runs one of the commands: p makes an order, c closes, e amends, x cancels, a approves, h
@@ -39,7 +39,6 @@ def desk(
     yes; keys count two seconds after the question appears. It needs a terminal; elsewhere use `capcli
     status`.
     """
-    call: Call = ctx.find_root().obj
     if call.json or call.options.csv or not call.streams.has_screen:
         raise UsageError(
             "The desk is a full screen, and needs a terminal to draw it on. Nothing was read.",

@@ -28,7 +28,7 @@ _NOT_STARTED, _TOO_LONG = 127, 124
     "capcli events --since 0123abcd-0000000042 --json"
 )
 def events(
-    ctx: typer.Context,
+    call: Call,
     *,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Keep running and show new events.")] = False,
     since: Annotated[str | None, option("Events after this cursor.", "CURSOR")] = None,
@@ -49,7 +49,6 @@ def events(
     again. --exec runs CMD once for each event, one at a time, for 10 s at most, before its line is written:
     an event whose line is there was handled, and the one after --since may have been.
     """
-    call: Call = ctx.find_root().obj
     argv = program("events", program_line)
     if not follow:
         if argv or lasts is not None:
@@ -57,7 +56,7 @@ def events(
         if since is not None and last is not None:
             raise UsageError("--since and --last cannot be used together.", next="capcli events --help")
         length = span("--last", last) or timedelta(days=1)
-        run(ctx, lambda app: app.events.recent(last=length, since=since))
+        run(call, lambda app: app.events.recent(last=length, since=since))
     if last is not None:
         raise UsageError(
             "--follow shows what happens from now on, or after --since; --last shows the past.",

@@ -4,7 +4,6 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
 from msgspec import Struct
 
 from capcli.cli.call import Call
@@ -29,7 +28,7 @@ class Sending(Struct, frozen=True):
 
 @command(example="capcli execute p_7k2m9x4q1zab --confirm")
 def execute(
-    ctx: typer.Context,
+    call: Call,
     preview_id: Annotated[str, argument("PREVIEW_ID", "As `capcli preview` shows it.")],
     sending: Sending,
     confirm: Annotated[bool, confirmation("Send without a question.")] = False,
@@ -37,8 +36,7 @@ def execute(
     """Everything is checked again first. The same id never sends twice: a second call says what happened to
     the first. Exit code 8 means that the order may be live: look before you do anything else.
     """
-    call: Call = ctx.find_root().obj
-    run(ctx, lambda app: sent(call, app, preview_id, sending, given=confirm))
+    run(call, lambda app: sent(call, app, preview_id, sending, given=confirm))
 
 
 def sent(call: Call, app: "App", preview_id: str, sending: Sending, *, given: bool) -> "Reply[Any]":

@@ -2,8 +2,6 @@
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from capcli.cli.call import Call
 from capcli.cli.confirming import confirmed_exit
 from capcli.cli.options import confirmation, flag
@@ -21,7 +19,7 @@ _BY = "capcli flatten"
 
 @command(example="capcli flatten --dry-run\ncapcli flatten --confirm")
 def flatten(
-    ctx: typer.Context,
+    call: Call,
     *,
     dry_run: Annotated[bool, flag("--dry-run", "Show what it would send.")] = False,
     confirm: Annotated[bool, confirmation("Do it without a question.")] = False,
@@ -34,7 +32,6 @@ def flatten(
     from capcli.app import halt_all_the_same
     from capcli.trading.flatten import STAYS
 
-    call: Call = ctx.find_root().obj
     done: list[Flattened] = []
 
     def use(app: "App") -> "Reply[Any]":
@@ -63,4 +60,4 @@ def flatten(
         if (confirm or call.person) and not dry_run:
             halt_all_the_same(error, call.streams.environ, by=_BY)
         raise
-    run(ctx, use, app=app)
+    run(call, use, app=app)

@@ -196,7 +196,7 @@ class Login:
         note = f"Logged in on {env}; the credentials are in the keychain."
         rows = found.data.accounts
         currency = next((row.currency for row in rows if row.active), None)
-        following = f"capcli health{self._profile}"
+        following = "capcli health" + self._profile
         return Reply(LoginDone(profile, item, backend, currency, rows, note, following), found.account_id)
 
     def _tried(self, credentials: "Credentials") -> "tuple[App, Reply[Any]]":

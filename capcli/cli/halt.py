@@ -3,8 +3,6 @@
 from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from capcli.cli.call import Call
 from capcli.cli.options import option
 from capcli.cli.run import finish
@@ -19,7 +17,7 @@ _BY = "capcli halt"
 
 @command(example='capcli halt --reason "the assistant does not stop"')
 def halt(
-    ctx: typer.Context,
+    call: Call,
     *,
     reason: Annotated[str, option("The reason, shown with the halt.", "TEXT")] = "",
 ) -> None:
@@ -29,7 +27,6 @@ def halt(
     question, and works even when the settings are wrong. Exit code 3: the halt could not be saved where
     other programs see it.
     """
-    call: Call = ctx.find_root().obj
     call.check_form()
     # The settings as well as they can be read; without them the halt is made all the same.
     app: App | None = None

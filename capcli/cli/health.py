@@ -2,7 +2,6 @@
 
 from typing import Annotated
 
-import typer
 from msgspec.structs import replace
 
 from capcli.cli.call import Call
@@ -15,7 +14,7 @@ from capcli.reply import Reply
 
 @command(example="capcli health\ncapcli health --only login --json\ncapcli health --report")
 def health(
-    ctx: typer.Context,
+    call: Call,
     only: Annotated[
         list[str] | None, option("Only this check and those it needs; repeatable.", "NAME")
     ] = None,
@@ -28,7 +27,6 @@ def health(
     from capcli.health.service import WITHIN_S, HealthReport, settings_failed
     from capcli.render.results import SupportReport
 
-    call: Call = ctx.find_root().obj
     call.check_form(SupportReport if report else HealthReport)
     app = None
     try:

@@ -30,7 +30,7 @@ ELSEWHERE = {
 
 @command(example="capcli help exit-codes\ncapcli help error EPIC_UNKNOWN")
 def help(  # noqa: A001  the command's name
-    ctx: typer.Context,
+    call: Call,
     name: Annotated[str | None, argument("TOPIC")] = None,
     code: Annotated[str | None, argument("CODE", "With error: the code.")] = None,
     *,
@@ -41,7 +41,6 @@ def help(  # noqa: A001  the command's name
     from capcli.render.error_pages import exit_page, outcomes, page
     from capcli.render.results import Topic
 
-    call: Call = ctx.find_root().obj
     call.check_form()
     topic = (name or "").lower()
     if shell is not None:

@@ -5,7 +5,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
 from msgspec import Struct
 
 from capcli.cli.call import Call
@@ -13,7 +12,7 @@ from capcli.cli.inputs import instant, listed, span
 from capcli.cli.options import From, Last, To, flag, option
 from capcli.cli.pin import recognise
 from capcli.cli.run import run
-from capcli.cli.tree import command, epilog, group
+from capcli.cli.tree import command, group
 from capcli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
 history = group(
     no_args_is_help=True,
-    epilog=epilog("capcli history report --last 30d\ncapcli history executions --last 5"),
+    example="capcli history report --last 30d\ncapcli history executions --last 5",
 )
 _HISTORY, _JOURNAL = "Read {} of {} parts of the history.\n", "Checked {} of {} entries.\n"
 
@@ -68,18 +67,18 @@ _Deal = Annotated[str | None, option("Only rows of this deal.", "DEAL")]
     history, example="capcli history executions --last 5\ncapcli history executions --csv > executions.csv"
 )
 def executions(
-    ctx: typer.Context,
+    call: Call,
     last: Annotated[int, option("Number of attempts, newest first.", None, min=1, max=1000)] = 20,
 ) -> None:
     """What was ordered, sent and answered, what happened to it, and when.
 
     From this computer's journal only: no request is made, and what was sent elsewhere is not in it.
     """
-    run(ctx, lambda app: app.executions_log.latest(last))
+    run(call, lambda app: app.executions_log.latest(last))
 
 
 @command(history, example="capcli history verify\ncapcli history verify --json")
-def verify(ctx: typer.Context) -> None:
+def verify(call: Call) -> None:
     """Find changed, removed, added or cut-off rows in the journal.
 
     Each change is stored as an event with a hash of itself, the one before and the rows that it changed.
@@ -87,13 +86,12 @@ def verify(ctx: typer.Context) -> None:
     paper it is a plain hash. The journal's length is also stored outside its folder, and in the keychain.
     After a finding no new risk is sent; closing is still possible.
     """
-    call: Call = ctx.find_root().obj
-    run(ctx, lambda app: app.verification.verify(progress=_progress(call, app, _JOURNAL)))
+    run(call, lambda app: app.verification.verify(progress=_progress(call, app, _JOURNAL)))
 
 
 @command(history, example='capcli history accept\ncapcli history accept --reason "restored Monday\'s backup"')
 def accept(
-    ctx: typer.Context,
+    call: Call,
     reason: Annotated[str | None, option("The reason, stored in the journal.", "TEXT")] = None,
 ) -> None:
     """Continue with the journal although it is older or changed.
@@ -101,7 +99,6 @@ def accept(
     A person does this on a terminal, after comparing it with the broker's own history: orders that are
     not in it may be live. Earlier previews and approvals end. On live it asks for the PIN.
     """
-    call: Call = ctx.find_root().obj
 
     def use(app: "App") -> "Reply[Any]":
         service, keychain = app.verification, app.credentials.in_keychain
@@ -120,7 +117,7 @@ def accept(
         call.ask("From now on it counts as correct. Accept it?", again)
         return service.accept(reason=why, ask_keychain=keychain, progress=_progress(call, app, _JOURNAL))
 
-    run(ctx, use)
+    run(call, use)
 
 
 @command(
@@ -128,7 +125,7 @@ def accept(
     example="capcli history activity --last 24h\n"
     "capcli history activity --from 2026-01-01 --to 2026-02-01 --epic GOLD --status REJECTED --csv",
 )
-def activity(ctx: typer.Context, *, given: RowOptions, sources: _Sources = None, deal: _Deal = None) -> None:
+def activity(call: Call, *, given: RowOptions, sources: _Sources = None, deal: _Deal = None) -> None:
     """What happened on the account: orders, fills, closes, stops, rejections.
 
     The last 7 days unless you give a span, newest first. Longer spans are read one day at a time, which
@@ -137,10 +134,9 @@ def activity(ctx: typer.Context, *, given: RowOptions, sources: _Sources = None,
     """
     from capcli.account.history import Wanted
 
-    call: Call = ctx.find_root().obj
     wanted = Wanted(listed(given.epics), listed(given.types), listed(given.statuses), listed(sources), deal)
     when = given.read(call)
-    run(ctx, lambda app: _telling(call, app).activity(when, wanted))
+    run(call, lambda app: _telling(call, app).activity(when, wanted))
 
 
 @command(
@@ -148,7 +144,7 @@ def activity(ctx: typer.Context, *, given: RowOptions, sources: _Sources = None,
     example="capcli history transactions --last 90d --type SWAP\n"
     "capcli history transactions --from 2026-01-01 --to 2026-02-01 --csv",
 )
-def transactions(ctx: typer.Context, *, given: RowOptions, deal: _Deal = None) -> None:
+def transactions(call: Call, *, given: RowOptions, deal: _Deal = None) -> None:
     """What was booked: realised P&L, overnight fees, commissions, deposits.
 
     The last 30 days unless you give a span, newest first. Amounts are in the account's currency; charges
@@ -156,10 +152,9 @@ def transactions(ctx: typer.Context, *, given: RowOptions, deal: _Deal = None) -
     """
     from capcli.account.history import Wanted
 
-    call: Call = ctx.find_root().obj
     wanted = Wanted(listed(given.epics), listed(given.types), listed(given.statuses), deal_id=deal)
     when = given.read(call)
-    run(ctx, lambda app: _telling(call, app).transactions(when, wanted))
+    run(call, lambda app: _telling(call, app).transactions(when, wanted))
 
 
 @command(
@@ -167,7 +162,7 @@ def transactions(ctx: typer.Context, *, given: RowOptions, deal: _Deal = None) -
     example="capcli history report --last 90d\ncapcli history report --from 2026-01-01 --by month --csv",
 )
 def report(
-    ctx: typer.Context,
+    call: Call,
     *,
     given: SpanOptions,
     by: Annotated[str, option("market, day or month (UTC).", "WHAT")] = "market",
@@ -177,9 +172,8 @@ def report(
     The last 30 days unless you give a span. It uses the broker's bookings only; open positions count once
     they are closed. The closing balance is the cash now, without what was booked after the span.
     """
-    call: Call = ctx.find_root().obj
     when = given.read(call)
-    run(ctx, lambda app: _telling(call, app).report(when, by=by))
+    run(call, lambda app: _telling(call, app).report(when, by=by))
 
 
 @command(
@@ -188,7 +182,7 @@ def report(
     "capcli history stats --last 90d --html trades.html",
 )
 def stats(
-    ctx: typer.Context,
+    call: Call,
     *,
     given: SpanOptions,
     by: Annotated[str, option("market, tag, side, hour (of opening, UTC) or client.", "WHAT")] = "market",
@@ -205,7 +199,6 @@ def stats(
     """
     from capcli.cli.page import checked, write
 
-    call: Call = ctx.find_root().obj
     when = given.read(call)
     checked(html, force=force)
     if chart:
@@ -217,7 +210,7 @@ def stats(
             write(call, html, reply, app.env)
         return reply
 
-    run(ctx, use, explain=chart)
+    run(call, use, explain=chart)
 
 
 def _telling(call: Call, app: "App") -> "History":

@@ -2,14 +2,13 @@
 
 from typing import TYPE_CHECKING, Annotated
 
-import typer
 from msgspec.structs import replace
 
 from capcli.cli.call import Call
 from capcli.cli.options import option
 from capcli.cli.pin import hidden
 from capcli.cli.run import finish
-from capcli.cli.tree import command, epilog, group
+from capcli.cli.tree import command, group
 from capcli.errors import (
     Interrupted,
     KeychainLocked,
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from capcli.domain.going_live import Approval
     from capcli.safety.going_live import GoingLive
 
-live = group(no_args_is_help=True, epilog=epilog("capcli live checklist"))
+live = group(no_args_is_help=True, example="capcli live checklist")
 _ABOUT = (
     "This is the checklist of the broker's guide. Your progress is saved, so you can stop with Ctrl-C and "
     "continue later. It logs in, reads the accounts and looks up a market; no order is sent.\n\n"
@@ -47,7 +46,7 @@ _READ = {
 
 @command(live, example="capcli live checklist\ncapcli live checklist --json")
 def checklist(
-    ctx: typer.Context,
+    call: Call,
     *,
     approval: Annotated[
         str | None, option("human: a person approves each order. confirm: --confirm is enough.", "WHO")
@@ -61,7 +60,6 @@ def checklist(
     """
     from capcli.domain.going_live import Approval
 
-    call: Call = ctx.find_root().obj
     call.check_form()
     try:
         wanted = None if approval is None else Approval(approval.lower())

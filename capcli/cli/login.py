@@ -2,8 +2,6 @@
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from capcli.cli.call import Call
 from capcli.cli.options import flag
 from capcli.cli.run import finish, run
@@ -21,7 +19,7 @@ if TYPE_CHECKING:
     "capcli login --status --check"
 )
 def login(
-    ctx: typer.Context,
+    call: Call,
     stdin: Annotated[bool, flag("--stdin", 'Read {"api_key", "identifier", "password"} as JSON.')] = False,
     status: Annotated[bool, flag("--status", "Only show where the credentials are.")] = False,
     check: Annotated[bool, flag("--check", "With --status: log in with them, too.")] = False,
@@ -32,7 +30,6 @@ def login(
     from capcli.cli import guided_login
     from capcli.render.results import LoginDone, LoginStatus
 
-    call: Call = ctx.find_root().obj
     if status and stdin:
         raise UsageError(
             "--stdin brings credentials, and --status only looks at those that are there. Nothing was read"
@@ -40,7 +37,7 @@ def login(
             next="capcli login --status",
         )
     if status:
-        run(ctx, lambda app: _status(app, check=check), LoginStatus)
+        run(call, lambda app: _status(app, check=check), LoginStatus)
     if check:
         raise UsageError(
             "--check goes with --status. Nothing was sent.", next="capcli login --status --check"

@@ -2,8 +2,6 @@
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from capcli.cli.call import Call
 from capcli.cli.options import flag
 from capcli.cli.run import run
@@ -17,14 +15,13 @@ if TYPE_CHECKING:
 
 @command(example="capcli logout\ncapcli logout --forget --env demo")
 def logout(
-    ctx: typer.Context, forget: Annotated[bool, flag("--forget", "Remove the key from the keychain.")] = False
+    call: Call, forget: Annotated[bool, flag("--forget", "Remove the key from the keychain.")] = False
 ) -> None:
     """The sessions of all accounts end. The key stays, and the next command logs in with it. The profile in
     config.toml stays too: after --forget the next command asks for a login and does not fall back to
     paper.
     """
-    call: Call = ctx.find_root().obj
-    run(ctx, lambda app: _logged_out(app, forget=forget, interactive=call.streams.interactive))
+    run(call, lambda app: _logged_out(app, forget=forget, interactive=call.streams.interactive))
 
 
 def _logged_out(app: "App", *, forget: bool, interactive: bool) -> Reply[Any]:

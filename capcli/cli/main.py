@@ -7,7 +7,7 @@ import typer
 from capcli.cli.call import Call
 from capcli.cli.global_options import Globals, read_fields, read_zone
 from capcli.cli.options import flag, option
-from capcli.cli.tree import Root, group
+from capcli.cli.tree import PLAIN, SETTINGS, Root
 from capcli.errors import UsageError
 
 NOTICE = (
@@ -17,11 +17,13 @@ NOTICE = (
 )
 
 
-app = group(
-    "Trade a Capital.com account: preview an order, execute it once, see what happened to it.",
+app = typer.Typer(
+    help="Trade a Capital.com account: preview an order, execute it once, see what happened to it.",
     cls=Root,
     no_args_is_help=True,
+    context_settings=SETTINGS,
     epilog=f"Global options work before and after the command.\n\n{NOTICE}",
+    **PLAIN,
 )
 
 

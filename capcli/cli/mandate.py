@@ -2,19 +2,17 @@
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from capcli.cli.call import Call
 from capcli.cli.inputs import listed, risk, until
 from capcli.cli.options import argument, option
 from capcli.cli.run import run
-from capcli.cli.tree import command, epilog, group
+from capcli.cli.tree import command, group
 
 if TYPE_CHECKING:
     from capcli.app import App
     from capcli.reply import Reply
 
-mandate = group(epilog=epilog("capcli mandate list\ncapcli mandate revoke night"))
+mandate = group(example="capcli mandate list\ncapcli mandate revoke night")
 _Name = Annotated[str, argument("NAME", "A name for the client.")]
 _HELP = "capcli mandate grant --help"
 
@@ -25,7 +23,7 @@ _HELP = "capcli mandate grant --help"
     "--until 18:00",
 )
 def grant(
-    ctx: typer.Context,
+    call: Call,
     name: _Name,
     *,
     epics: Annotated[list[str], option("Markets, by comma.", "EPICS")],
@@ -43,7 +41,6 @@ def grant(
     become amounts now. A stop that goes missing or is loosened ends it, and so do a halt and `mandate
     revoke`, which also cancel its working orders. A time without a zone is local. It needs a terminal.
     """
-    call: Call = ctx.find_root().obj
 
     def use(app: "App") -> "Reply[Any]":
         mandates, each, total = app.mandates, risk(risk_each), risk(total_risk, "--total-risk")
@@ -56,22 +53,22 @@ def grant(
         call.ask(f"{terms.text}\nGrant it?", _HELP)
         return mandates.grant(terms)
 
-    run(ctx, use)
+    run(call, use)
 
 
 @command(mandate, "list", example="capcli mandate list")
-def every(ctx: typer.Context) -> None:
+def every(call: Call) -> None:
     """Mandates in force and how much of each is used.
 
     Those that ended in the last 24 hours are listed too.
     """
-    run(ctx, lambda app: app.mandates.list())
+    run(call, lambda app: app.mandates.list())
 
 
 @command(mandate, example="capcli mandate revoke night")
-def revoke(ctx: typer.Context, name: _Name) -> None:
+def revoke(call: Call, name: _Name) -> None:
     """End a mandate at once and cancel its working orders. Asks no question.
 
     What it opened stays open, with its stops.
     """
-    run(ctx, lambda app: app.mandates.revoke(name, by="capcli mandate revoke"))
+    run(call, lambda app: app.mandates.revoke(name, by="capcli mandate revoke"))

@@ -2,30 +2,29 @@
 
 from typing import Annotated
 
-import typer
-
+from capcli.cli.call import Call
 from capcli.cli.inputs import listed
 from capcli.cli.options import argument, option
 from capcli.cli.run import run
-from capcli.cli.tree import command, epilog, group
+from capcli.cli.tree import command, group
 
-markets = group(no_args_is_help=True, epilog=epilog("capcli markets search bitcoin"))
+markets = group(no_args_is_help=True, example="capcli markets search bitcoin")
 
 
 @command(markets, example="capcli markets search bitcoin\ncapcli markets search silver --json")
 def search(
-    ctx: typer.Context,
+    call: Call,
     term: Annotated[str, argument("TERM", "Part of a name or an epic.")],
     limit: Annotated[int, option("Most markets to show.", None, min=1, max=1000)] = 50,
 ) -> None:
     """Markets whose name or epic matches."""
-    run(ctx, lambda app: app.markets.search(term, limit=limit))
+    run(call, lambda app: app.markets.search(term, limit=limit))
 
 
 @command(markets, example="capcli markets show SILVER")
-def show(ctx: typer.Context, epic: Annotated[str, argument("EPIC")]) -> None:
+def show(call: Call, epic: Annotated[str, argument("EPIC")]) -> None:
     """One market: prices, sizes, margin, stop distances, fees, hours."""
-    run(ctx, lambda app: app.markets.show(epic))
+    run(call, lambda app: app.markets.show(epic))
 
 
 @command(
@@ -34,7 +33,7 @@ def show(ctx: typer.Context, epic: Annotated[str, argument("EPIC")]) -> None:
     "capcli markets browse hierarchy_v1.commodities.metals --csv",
 )
 def browse(
-    ctx: typer.Context,
+    call: Call,
     node: Annotated[str | None, argument("NODE", "Id, or names from the top with / between.")] = None,
     limit: Annotated[int, option("Most markets to show.", None, min=1, max=500)] = 500,
 ) -> None:
@@ -43,12 +42,10 @@ def browse(
     Name a node by its id, or by names from the top: case, spaces and underscores do not matter, and the
     beginning of a name is enough if only one matches.
     """
-    run(ctx, lambda app: app.browsing.browse(node, limit=limit))
+    run(call, lambda app: app.browsing.browse(node, limit=limit))
 
 
 @command(markets, example="capcli markets sentiment SILVER GOLD")
-def sentiment(
-    ctx: typer.Context, epics: Annotated[list[str], argument("EPIC...", "1 to 50 markets.")]
-) -> None:
+def sentiment(call: Call, epics: Annotated[list[str], argument("EPIC...", "1 to 50 markets.")]) -> None:
     """How many of the broker's clients are long and short, in percent."""
-    run(ctx, lambda app: app.browsing.sentiment(listed(epics)))
+    run(call, lambda app: app.browsing.sentiment(listed(epics)))

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     "id=$(capcli preview SILVER --size 1 --id-only)"
 )
 def preview(
-    ctx: typer.Context,
+    call: Call,
     epic: Epic,
     *,
     size: Annotated[str | None, option("Number of units.")] = None,
@@ -36,7 +36,6 @@ def preview(
     execute` sends once, within 120 s. --id-only prints only that id, and nothing if the preview cannot be
     executed.
     """
-    call: Call = ctx.find_root().obj
     request, share = order_of(
         epic, size, risk, order, side=Side.SELL if sell else Side.BUY, command="preview"
     )

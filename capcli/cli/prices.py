@@ -3,7 +3,6 @@
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
 from msgspec.structs import replace
 
 from capcli.cli.call import Call
@@ -26,7 +25,7 @@ _HELP = "capcli prices --help"
     "capcli prices GOLD --resolution 1m --from 2025-01-01 --to 2025-12-31 --output gold.parquet"
 )
 def prices(
-    ctx: typer.Context,
+    call: Call,
     epic: Annotated[str, argument("EPIC")],
     *,
     width: Annotated[
@@ -49,7 +48,6 @@ def prices(
     """
     if last is not None and (start or end):
         raise UsageError("--last and --from/--to cannot be used together.", next=_HELP)
-    call: Call = ctx.find_root().obj
     clock, local = call.clock, call.options.local
     since, until = instant("--from", start, clock, local=local), instant("--to", end, clock, local=local)
     chosen, back = resolution(width), last_of(last)
@@ -78,4 +76,4 @@ def prices(
         data = replace(found.data, levels=levels, unreadable=(*found.data.unreadable, *unreadable))
         return replace(found, data=data)
 
-    run(ctx, read, explain=chart)
+    run(call, read, explain=chart)

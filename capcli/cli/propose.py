@@ -3,8 +3,6 @@
 from shlex import quote
 from typing import Annotated
 
-import typer
-
 from capcli.cli import inputs
 from capcli.cli.call import Call
 from capcli.cli.options import Epic, IdOnly, Note, Stop, StopDistance, Tag, flag, option
@@ -21,7 +19,7 @@ from capcli.errors import UsageError
     "capcli propose SILVER --risk 0.5% --sell --stop-distance 0.80"
 )
 def propose(
-    ctx: typer.Context,
+    call: Call,
     epic: Epic,
     *,
     risk: Annotated[str, option("Share of the equity to risk.", "1%")],
@@ -46,7 +44,6 @@ def propose(
             "--id-only needs a side: --buy or --sell makes the preview that has an id. Nothing was sent.",
             next=f"capcli propose {quote(epic)} --risk {quote(risk)} --buy --id-only",
         )
-    call: Call = ctx.find_root().obj
     side = Side.BUY if buy else Side.SELL if sell else None
     share, exit_ = inputs.risk(risk), inputs.exit_order("stop", stop, stop_distance, None)
     note, tag = inputs.note(note), inputs.tag(tag)

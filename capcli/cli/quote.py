@@ -2,8 +2,7 @@
 
 from typing import Annotated
 
-import typer
-
+from capcli.cli.call import Call
 from capcli.cli.inputs import listed
 from capcli.cli.options import argument
 from capcli.cli.run import run
@@ -11,5 +10,5 @@ from capcli.cli.tree import command
 
 
 @command(example="capcli quote SILVER GOLD EURUSD")
-def quote(ctx: typer.Context, epics: Annotated[list[str], argument("EPIC...", "1 to 50 markets.")]) -> None:
-    run(ctx, lambda app: app.markets.quote(listed(epics)))
+def quote(call: Call, epics: Annotated[list[str], argument("EPIC...", "1 to 50 markets.")]) -> None:
+    run(call, lambda app: app.markets.quote(listed(epics)))

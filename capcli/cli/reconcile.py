@@ -2,8 +2,6 @@
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from capcli.cli.call import Call
 from capcli.cli.options import argument, flag
 from capcli.cli.run import run
@@ -16,7 +14,7 @@ if TYPE_CHECKING:
 
 @command(example="capcli reconcile\ncapcli reconcile a_7k2m9x4q1zab --wait")
 def reconcile(
-    ctx: typer.Context,
+    call: Call,
     attempt: Annotated[
         str | None, argument("[ATTEMPT]", "Only this attempt (default: all open ones).")
     ] = None,
@@ -26,7 +24,6 @@ def reconcile(
     two checks after a quiet period. Exit code 8: something may still be live. 9: an order landed without
     its stop.
     """
-    call: Call = ctx.find_root().obj
 
     def use(app: "App") -> "Reply[Any]":
         if not wait:
@@ -36,4 +33,4 @@ def reconcile(
         )
         return app.reconciliations.wait(attempt)
 
-    run(ctx, use)
+    run(call, use)

@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from capcli.cli.call import Call
 from capcli.cli.options import argument
 from capcli.cli.run import run
@@ -19,9 +17,7 @@ _HELP = "capcli record --help"
 
 
 @command(example="capcli record answers.json --env demo")
-def record(
-    ctx: typer.Context, file: Annotated[Path, argument("FILE", "A new file; only you can read it.")]
-) -> None:
+def record(call: Call, file: Annotated[Path, argument("FILE", "A new file; only you can read it.")]) -> None:
     """Every read is made once; nothing is sent or changed. Names, ids, amounts and times are replaced before
     you see the recording, and it is written only if you agree. `capcli paper check FILE` shows what is
     new in it. Demo only, on a terminal.
@@ -29,7 +25,6 @@ def record(
     from capcli.health.recording import Recorded, RecordedRequest, document
     from capcli.system import open_private
 
-    call: Call = ctx.find_root().obj
     again = f"capcli record {file}"
 
     def use(app: "App") -> Reply[Any]:
@@ -59,4 +54,4 @@ def record(
         rows = tuple(RecordedRequest(one.name, one.status) for one in found)
         return Reply(Recorded(str(file.absolute()), rows), app.broker.account_id)
 
-    run(ctx, use)
+    run(call, use)

@@ -2,8 +2,6 @@
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from capcli.cli.call import Call
 from capcli.cli.confirming import confirmed
 from capcli.cli.options import argument, confirmation, flag, option
@@ -18,7 +16,7 @@ if TYPE_CHECKING:
 
 @command(example="capcli resolve a_7k2m9x4q1zab\ncapcli resolve a_7k2m9x4q1zab --not-placed --confirm")
 def resolve(
-    ctx: typer.Context,
+    call: Call,
     attempt: Annotated[str, argument("ATTEMPT", "As `capcli reconcile` shows it.")],
     landed: Annotated[str | None, option("It became this deal.", "DEAL")] = None,
     not_placed: Annotated[bool, flag("--not-placed", "It never reached the market.")] = False,
@@ -27,7 +25,6 @@ def resolve(
     """For a person, where capcli cannot tell. Without a verdict it shows the deals that match. A verdict
     that contradicts the account is refused.
     """
-    call: Call = ctx.find_root().obj
 
     def use(app: "App") -> "Reply[Any]":
         resolutions = app.resolutions
@@ -42,4 +39,4 @@ def resolve(
             question="Record it?",
         )
 
-    run(ctx, use)
+    run(call, use)

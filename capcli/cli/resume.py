@@ -2,8 +2,6 @@
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from capcli.cli.call import Call
 from capcli.cli.confirming import confirmed
 from capcli.cli.options import confirmation
@@ -18,12 +16,11 @@ if TYPE_CHECKING:
 
 @command(example="capcli resume --confirm")
 def resume(
-    ctx: typer.Context, *, confirm: Annotated[bool, confirmation("Resume without a question.")] = False
+    call: Call, *, confirm: Annotated[bool, confirmation("Resume without a question.")] = False
 ) -> None:
     """Only a person can do this: assistants have no tool for it. On live it asks for the PIN, on a
     terminal.
     """
-    call: Call = ctx.find_root().obj
 
     def use(app: "App") -> "Reply[Any]":
         halting = app.halting
@@ -39,4 +36,4 @@ def resume(
             question="Resume?",
         )
 
-    run(ctx, use)
+    run(call, use)

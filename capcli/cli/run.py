@@ -91,20 +91,20 @@ def _dispatch(call: Call, argv: Sequence[str]) -> int:
 
 
 def run(
-    ctx: typer.Context,
+    call: Call,
     use: "Callable[[App], Reply[Any]]",
     kind: type | None = None,
     *,
     explain: bool = False,
     app: "App | None" = None,
     way_out: str | None = None,
+    one: bool = False,
 ) -> NoReturn:
     """Call a use case with the app, write its reply, and end with its exit code.
 
     `kind`: the type of its result, where it is not the command's usual one. `way_out`: this command as typed
-    without its confirmation, where it takes risk away.
+    without its confirmation, where it takes risk away. `one`: of what it lists only one was asked for.
     """
-    call: Call = ctx.find_root().obj
     if app is None:
         app = call.open(kind, way_out=way_out)
     else:
@@ -121,7 +121,7 @@ def run(
     call.write(reply, app.env, explain=explain)
     with suppress(Exception):
         # The answer is out, perhaps an order's: what a shell would like to know cannot change how it ends.
-        remember(app, reply, one="deal" in ctx.params, deleted=call.command == "watchlists delete")
+        remember(app, reply, one=one, deleted=call.command == "watchlists delete")
     raise typer.Exit(reply.exit_code)
 
 

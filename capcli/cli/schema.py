@@ -4,8 +4,6 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from capcli.cli.call import Call
 from capcli.cli.commands import COMMANDS, Command
 from capcli.cli.completions.plan import commands
@@ -24,7 +22,7 @@ _TYPES = {"boolean": "boolean", "int": "integer", "int range": "integer"}
 
 @command(example="capcli schema preview --json\ncapcli schema --json --fields command,changes")
 def schema(
-    ctx: typer.Context,
+    call: Call,
     words: Annotated[list[str] | None, argument("[COMMAND]", "One command or group (default: all).")] = None,
 ) -> None:
     """`changes` says what a command can change: nothing, this computer, or the account. `data` is the JSON
@@ -32,7 +30,6 @@ def schema(
     """
     from capcli.render.results import CommandsFound
 
-    call: Call = ctx.find_root().obj
     call.check_form()
     wanted = tuple(words or ())
     (_, root, context), *others = commands()

@@ -1,8 +1,7 @@
 """`capcli sell`: as `capcli buy`, to the other side."""
 
-import typer
-
 from capcli.cli.buy import Reviewed, Size, trade
+from capcli.cli.call import Call
 from capcli.cli.options import Epic, OrderOptions, Risk
 from capcli.cli.tree import command
 from capcli.domain.market import Side
@@ -10,7 +9,7 @@ from capcli.domain.market import Side
 
 @command(example="capcli sell SILVER 1.5 --stop 45\ncapcli sell EURUSD 1000 --at 1.20 --type limit")
 def sell(
-    ctx: typer.Context,
+    call: Call,
     epic: Epic,
     size: Size = None,
     *,
@@ -22,4 +21,4 @@ def sell(
     and the command that sends it. Where a position of the other side is open, the preview says what is closed
     and what is opened.
     """
-    trade(ctx, Side.SELL, epic, size, risk=risk, order=order, sending=sending)
+    trade(call, Side.SELL, epic, size, risk=risk, order=order, sending=sending)

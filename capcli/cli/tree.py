@@ -14,13 +14,14 @@ from typer._click import Command, Context, HelpFormatter
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
+from capcli.cli.call import Call
 from capcli.cli.commands import ROWS, SECTIONS
 
 ONE = "one"
 GLOBAL_NOTE = "Global options (--env, --json, ...) work anywhere on the line; capcli --help lists them."
-_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 # Rich stays out of help and errors.
-_PLAIN: dict[str, Any] = {
+PLAIN: dict[str, Any] = {
     "rich_markup_mode": None,
     "pretty_exceptions_enable": False,
     "add_completion": False,
@@ -167,12 +168,36 @@ class Book(Group):
         return ONE, self.one, args
 
 
-def group(about: str | None = None, *, cls: type[TyperGroup] = Group, **settings: Any) -> typer.Typer:
-    """Return a Typer app for a group. Without a callback it would be its only command."""
-    context = _SETTINGS | settings.pop("context", {})
+def group(
+    about: str | None = None,
+    *,
+    example: str,
+    alone: Callable[[Call], None] | None = None,
+    cls: type[TyperGroup] = Group,
+    context: Mapping[str, Any] = MappingProxyType({}),
+    **settings: Any,
+) -> typer.Typer:
+    """Return a group. `alone` is what it does without a subcommand; `about` is the rest of its help."""
+
+    def callback(ctx: Context) -> None:
+        if alone is not None and ctx.invoked_subcommand is None:
+            alone(ctx.find_root().obj)
+
     return typer.Typer(
-        cls=cls, help=about, callback=lambda: None, context_settings=context, **_PLAIN, **settings
+        cls=cls,
+        help=about,
+        epilog=epilog(example),
+        callback=callback,
+        invoke_without_command=alone is not None,
+        context_settings=SETTINGS | dict(context),
+        **PLAIN,
+        **settings,
     )
+
+
+def book(about: str, *, usage: str, **settings: Any) -> typer.Typer:
+    """Return a group whose first word may be the first of its command ONE, as `usage` shows it."""
+    return group(about, cls=Book, subcommand_metavar=f"{usage} | COMMAND [ARGS]...", **settings)
 
 
 def command(
@@ -182,11 +207,11 @@ def command(
 
     `name`: where the function cannot have it. `about`: its help, where a docstring would be too long.
     """
-    app = typer.Typer(**_PLAIN) if of is None else of
+    app = typer.Typer(**PLAIN) if of is None else of
 
     def registered(function: Callable[..., None]) -> Any:
         add = app.command(
-            name, cls=PlainCommand, help=about, epilog=epilog(example), context_settings=_SETTINGS
+            name, cls=PlainCommand, help=about, epilog=epilog(example), context_settings=SETTINGS
         )
         add(_spread(function))
         return app if of is None else function
@@ -195,7 +220,7 @@ def command(
 
 
 def _spread(function: Callable[..., None]) -> Callable[..., None]:
-    """Let each field of a set of options (a Struct) that a function takes be an option of its own."""
+    """Give a function its Call, and let each field of a set of options (a Struct) be an option of its own."""
     sets: dict[str, type[Struct]] = {}
     parameters: list[Parameter] = []
     hints = get_type_hints(function, include_extras=True)
@@ -209,25 +234,22 @@ def _spread(function: Callable[..., None]) -> Callable[..., None]:
                 for field, default in fields
             ]
         else:
+            kind = Context if kind is Call else kind
             parameters.append(parameter.replace(kind=Parameter.KEYWORD_ONLY, annotation=kind))
 
     @wraps(function)
     def collected(**given: Any) -> None:
+        given["call"] = given["call"].find_root().obj
         for name, kind in sets.items():
             given[name] = kind(**{field: given.pop(field) for field in kind.__struct_fields__})
         function(**given)
 
     collected.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
-    return collected if sets else function
+    collected.__annotations__ = {one.name: one.annotation for one in parameters}
+    return collected
 
 
 def epilog(example: str) -> str:
     """Return the end of a help page."""
     lines = "\n".join(f"  {line}" for line in example.splitlines())
     return f"\b\nExample:\n{lines}\n\n{GLOBAL_NOTE}"
-
-
-def book() -> typer.Typer:
-    """Return a group that takes a deal in place of a command."""
-    about, usage = "With DEAL, only that one.", "[DEAL] | COMMAND [ARGS]..."
-    return group(about, cls=Book, invoke_without_command=True, subcommand_metavar=usage)

@@ -27,7 +27,7 @@ _FRAME_S = 1.0
     "capcli watch SILVER GOLD --once\ncapcli watch --positions"
 )
 def watch(
-    ctx: typer.Context,
+    call: Call,
     epics: Annotated[list[str] | None, argument("[EPIC...]", "1 to 40 markets.")] = None,
     *,
     positions: Annotated[bool, flag("--positions", "The open positions: P&L from every tick.")] = False,
@@ -42,7 +42,6 @@ def watch(
     """
     from capcli.render.watch_lines import BOOK_FIELDS, TICK_FIELDS, check_names
 
-    call: Call = ctx.find_root().obj
     if bool(epics) == positions:
         raise UsageError("Name the epics to watch, or --positions.", next="capcli watch --help")
     if once and lasts is not None:

@@ -3,45 +3,40 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from capcli.cli.call import Call
 from capcli.cli.inputs import listed
 from capcli.cli.options import argument, confirmation
 from capcli.cli.run import run
-from capcli.cli.tree import command, epilog, group
+from capcli.cli.tree import command, group
 from capcli.errors import ChangeUnproved, NotConfirmed
 
 if TYPE_CHECKING:
     from capcli.app import App
     from capcli.reply import Reply
 
-watchlists = group(invoke_without_command=True)
+watchlists = group(
+    example="capcli watchlists\ncapcli watchlists create Metals GOLD SILVER",
+    alone=lambda call: run(call, lambda app: app.watchlists.list()),
+)
 _List = Annotated[str, argument("ID", "Id or name, as `capcli watchlists` shows it.")]
 _Epic = Annotated[str, argument("EPIC")]
 
 
-@watchlists.callback(epilog=epilog("capcli watchlists\ncapcli watchlists create Metals GOLD SILVER"))
-def _shown(ctx: typer.Context) -> None:
-    if ctx.invoked_subcommand is None:
-        run(ctx, lambda app: app.watchlists.list())
-
-
 @command(watchlists, "list", example="capcli watchlists list --json")
-def every(ctx: typer.Context) -> None:
+def every(call: Call) -> None:
     """All watchlists of the login, the broker's own included."""
-    run(ctx, lambda app: app.watchlists.list())
+    run(call, lambda app: app.watchlists.list())
 
 
 @command(watchlists, example="capcli watchlists show Metals")
-def show(ctx: typer.Context, watchlist: _List) -> None:
+def show(call: Call, watchlist: _List) -> None:
     """The markets of a watchlist, with their prices."""
-    run(ctx, lambda app: app.watchlists.show(watchlist))
+    run(call, lambda app: app.watchlists.show(watchlist))
 
 
 @command(watchlists, example="capcli watchlists create Metals GOLD SILVER")
 def create(
-    ctx: typer.Context,
+    call: Call,
     name: Annotated[str, argument("NAME", "1 to 20 characters.")],
     epics: Annotated[list[str] | None, argument("[EPIC...]", "Markets to begin with.")] = None,
 ) -> None:
@@ -50,30 +45,29 @@ def create(
     No order is sent, so it works with trading off. A name that exists is refused: if an answer is lost,
     the same line again makes no second list.
     """
-    _change(ctx, lambda app: app.watchlists.create(name, listed(epics), confirmed=True))
+    _change(call, lambda app: app.watchlists.create(name, listed(epics), confirmed=True))
 
 
 @command(watchlists, example="capcli watchlists add Metals PLATINUM")
-def add(ctx: typer.Context, watchlist: _List, epic: _Epic) -> None:
+def add(call: Call, watchlist: _List, epic: _Epic) -> None:
     """Add a market to a watchlist; it is not added twice."""
-    _change(ctx, lambda app: app.watchlists.add(watchlist, epic, confirmed=True))
+    _change(call, lambda app: app.watchlists.add(watchlist, epic, confirmed=True))
 
 
 @command(watchlists, example="capcli watchlists remove Metals SILVER")
-def remove(ctx: typer.Context, watchlist: _List, epic: _Epic) -> None:
+def remove(call: Call, watchlist: _List, epic: _Epic) -> None:
     """Remove a market from a watchlist."""
-    _change(ctx, lambda app: app.watchlists.remove(watchlist, epic, confirmed=True))
+    _change(call, lambda app: app.watchlists.remove(watchlist, epic, confirmed=True))
 
 
 @command(watchlists, example="capcli watchlists delete Metals --confirm")
 def delete(
-    ctx: typer.Context,
+    call: Call,
     watchlist: _List,
     *,
     confirm: Annotated[bool, confirmation("Delete without a question.")] = False,
 ) -> None:
     """Delete a whole watchlist; not one of the broker's own."""
-    call: Call = ctx.find_root().obj
 
     def use(app: "App") -> "Reply[Any]":
         lists = app.watchlists
@@ -88,10 +82,10 @@ def delete(
         call.ask(f"Delete {found.name!r} ({epics}) from the login's watchlists?", following)
         return lists.delete(watchlist, confirmed=True)
 
-    _change(ctx, use)
+    _change(call, use)
 
 
-def _change(ctx: typer.Context, use: "Callable[[App], Reply[Any]]") -> None:
+def _change(call: Call, use: "Callable[[App], Reply[Any]]") -> None:
     def guarded(app: "App") -> "Reply[Any]":
         try:
             return use(app)
@@ -102,4 +96,4 @@ def _change(ctx: typer.Context, use: "Callable[[App], Reply[Any]]") -> None:
                 next="capcli watchlists",
             ) from None
 
-    run(ctx, guarded)
+    run(call, guarded)

@@ -1,6 +1,6 @@
 """`capcli alert`: wait for levels here and now, or store them for `capcli events --follow`."""
 
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -9,10 +9,15 @@ from capcli.cli.call import Call
 from capcli.cli.options import ForSeconds, argument, flag, option
 from capcli.cli.run import run
 from capcli.cli.streaming import Plan, program, seconds
-from capcli.cli.tree import ONE, Book, command, epilog, group
+from capcli.cli.tree import ONE, book, command
 from capcli.errors import UsageError
 
-alert = group(
+
+def _nothing(_: Call) -> NoReturn:
+    raise UsageError(NOTHING, next=HELP)
+
+
+alert = book(
     "Ends with exit code 0 once one of the levels is reached, with --all once each was. With --for, "
     "exit code 7 says that this did not happen (ALERT_NOT_REACHED); Ctrl-C before that is 130, so "
     "`capcli alert GOLD --above 3000 && next` is safe. A level that is reached already counts at "
@@ -24,29 +29,19 @@ alert = group(
     "them as CAPCLI_EPIC, CAPCLI_WAY and so on; credentials are taken out of its environment. Its output and "
     "its failure go to stderr.\n\n"
     "`alert add` stores levels instead: `capcli events --follow` looks at them and tells each once.",
-    cls=Book,
-    invoke_without_command=True,
-    subcommand_metavar="[EPIC...] | COMMAND [ARGS]...",
+    usage="[EPIC...]",
+    example="capcli alert SILVER --above 31.50\n"
+    "capcli alert SILVER GOLD --above SILVER=31.50 --moves 2% --pnl-below -100\n"
+    "capcli alert GOLD --below 2600 --exec 'notify-send {epic} {bid}' --repeat",
+    alone=_nothing,
     # Options may stand before the markets, too.
     context={"ignore_unknown_options": True},
 )
 
 
-@alert.callback(
-    epilog=epilog(
-        "capcli alert SILVER --above 31.50\n"
-        "capcli alert SILVER GOLD --above SILVER=31.50 --moves 2% --pnl-below -100\n"
-        "capcli alert GOLD --below 2600 --exec 'notify-send {epic} {bid}' --repeat"
-    )
-)
-def nothing(ctx: typer.Context) -> None:
-    if ctx.invoked_subcommand is None:
-        raise UsageError(NOTHING, next=HELP)
-
-
 @command(alert, ONE, example="")
 def one(
-    ctx: typer.Context,
+    call: Call,
     epics: Epics = None,
     *,
     given: LevelOptions,
@@ -59,7 +54,6 @@ def one(
 ) -> None:
     from capcli.cli.alert.waiting import Waiting
 
-    call: Call = ctx.find_root().obj
     if call.options.csv or call.options.fields:
         raise UsageError("alert has no rows; use --json.", next=HELP)
     if every and repeat:
@@ -77,25 +71,25 @@ def one(
     alert,
     example="capcli alert add SILVER --above 31.50\ncapcli alert add --pnl-below -100 --margin-above 50%",
 )
-def add(ctx: typer.Context, epics: Epics = None, *, given: LevelOptions) -> None:
+def add(call: Call, epics: Epics = None, *, given: LevelOptions) -> None:
     """Store levels to wait for.
 
     They belong to the account in use. Whoever looks at its events next tells of each once, when it is
     reached: `capcli events --follow`, every 5 s. A move counts from the bid of now. At most 100 wait.
     """
     wanted = levels(epics, given)
-    run(ctx, lambda app: app.stored_alerts.add(wanted))
+    run(call, lambda app: app.stored_alerts.add(wanted))
 
 
 @command(alert, "list", example="capcli alert list\ncapcli alert list --json --fields alert_id,waits_for")
-def every(ctx: typer.Context) -> None:
+def every(call: Call) -> None:
     """Stored alerts: those that wait, and the latest that fired."""
-    run(ctx, lambda app: app.stored_alerts.found())
+    run(call, lambda app: app.stored_alerts.found())
 
 
 @command(alert, example="capcli alert remove 3 4\ncapcli alert remove --all")
 def remove(
-    ctx: typer.Context,
+    call: Call,
     numbers: Annotated[list[int] | None, argument("[NUMBER...]", "Numbers from `alert list`.")] = None,
     *,
     every: Annotated[bool, flag("--all", "All alerts of this account.")] = False,
@@ -103,4 +97,4 @@ def remove(
     """Take stored alerts off the list."""
     if bool(numbers) == every:
         raise UsageError("Name the alerts by number, or --all.", next="capcli alert list")
-    run(ctx, lambda app: app.stored_alerts.remove(numbers or (), every=every))
+    run(call, lambda app: app.stored_alerts.remove(numbers or (), every=every))

@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from capcli.cli.call import Call
 from capcli.cli.mcp.install import steps
 from capcli.cli.options import option
@@ -15,7 +13,7 @@ from capcli.reply import Reply
 
 @command(example="capcli mcp bundle --output capcli.mcpb")
 def bundle(
-    ctx: typer.Context,
+    call: Call,
     output: Annotated[Path | None, option("File to write (default capcli-VERSION.mcpb).", "FILE")] = None,
 ) -> None:
     from capcli import __version__
@@ -25,7 +23,6 @@ def bundle(
     from capcli.render.results import BundleWritten
     from capcli.settings import BUNDLE_FIELDS
 
-    call: Call = ctx.find_root().obj
     call.check_form()
     tools = [(row["name"], row["description"]) for row in listed(EVERYTHING)]
     made, file = packing.bundle(tools), output or Path(packing.name_of_bundle())

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from itertools import chain
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
 from msgspec.structs import replace
 
 from capcli.cli.call import Call
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     "capcli mcp install codex --set CAP_MAX_RISK_PCT=1 --skill\ncapcli mcp install cursor --dry-run"
 )
 def install(
-    ctx: typer.Context,
+    call: Call,
     client: Annotated[
         str, argument("CLIENT", "claude-desktop, claude-code, cursor, windsurf, codex, vscode or gemini-cli.")
     ],
@@ -44,7 +43,6 @@ def install(
     from capcli.assistants.carrying import left_out, settings_given
     from capcli.assistants.installing import assistant_named, entry, installation, removal
 
-    call: Call = ctx.find_root().obj
     call.check_form()
     assistant = assistant_named(client)
     environ = {**call.streams.environ, **settings_given(settings or ())}

@@ -1,23 +1,19 @@
 """`capcli orders`: what waits, and how it is changed or cancelled."""
 
-import typer
-
 from capcli.cli.call import Call
 from capcli.cli.deal_names import order_id
 from capcli.cli.options import Deal
 from capcli.cli.run import run
-from capcli.cli.tree import ONE, book, epilog
+from capcli.cli.tree import ONE, book, command
 
-orders = book()
+orders = book(
+    "With DEAL, only that one.",
+    usage="[DEAL]",
+    example="capcli orders\ncapcli orders --csv",
+    alone=lambda call: run(call, lambda app: app.portfolio.orders(None)),
+)
 
 
-@orders.callback(epilog=epilog("capcli orders\ncapcli orders --csv"))
-def every(ctx: typer.Context) -> None:
-    if ctx.invoked_subcommand is None:
-        run(ctx, lambda app: app.portfolio.orders(None))
-
-
-@orders.command(ONE)
-def one(ctx: typer.Context, deal: Deal) -> None:
-    call: Call = ctx.find_root().obj
-    run(ctx, lambda app: app.portfolio.orders(order_id(call, app, deal)))
+@command(orders, ONE, example="")
+def one(call: Call, deal: Deal) -> None:
+    run(call, lambda app: app.portfolio.orders(order_id(call, app, deal)), one=True)

@@ -2,8 +2,6 @@
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from capcli.cli.call import Call
 from capcli.cli.confirming import confirmed
 from capcli.cli.deal_names import order_id
@@ -34,7 +32,7 @@ if TYPE_CHECKING:
     "capcli orders amend 006011e7-0001-54c4-0000-000080560043 --stop 23.50 --good-till 2026-12-31"
 )
 def amend(
-    ctx: typer.Context,
+    call: Call,
     deal: Deal,
     *,
     at: Annotated[str | None, option("Move it to this price.", "LEVEL")] = None,
@@ -51,7 +49,6 @@ def amend(
     """What you do not name is kept; a stop and a limit keep their distance when the order moves. The order
     is checked afterwards. Its size and side cannot change: cancel it and place another.
     """
-    call: Call = ctx.find_root().obj
     change = Change(
         stop=exit_order("stop", stop, stop_distance, None),
         limit=exit_order("limit", limit, limit_distance, None),
@@ -72,4 +69,4 @@ def amend(
             question="Change it?",
         )
 
-    run(ctx, use)
+    run(call, use)

@@ -3,8 +3,6 @@
 from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from capcli.cli.call import Call
 from capcli.cli.confirming import confirmed_exit
 from capcli.cli.deal_names import order_id
@@ -25,7 +23,7 @@ _HELP = "capcli orders cancel --help"
     "capcli orders cancel --all --epic SILVER --confirm"
 )
 def cancel(
-    ctx: typer.Context,
+    call: Call,
     deal: DealOrAll = None,
     *,
     every: Annotated[bool, flag("--all", "Cancel every working order.")] = False,
@@ -39,7 +37,6 @@ def cancel(
     from capcli.trading.cancel import Cancellation
     from capcli.trading.cancel_all import AllCancellations
 
-    call: Call = ctx.find_root().obj
     if every and deal is not None:
         raise UsageError("--all cancels everything: leave DEAL out.", next=_HELP)
     if epic is not None and not every:
@@ -67,6 +64,6 @@ def cancel(
         )
 
     if deal is not None:
-        run(ctx, one, Cancellation, way_out=f"capcli orders cancel {quote(deal)}")
+        run(call, one, Cancellation, way_out=f"capcli orders cancel {quote(deal)}")
     only = f" --epic {quote(epic)}" if epic else ""
-    run(ctx, all_of_them, AllCancellations, way_out=f"capcli orders cancel --all{only}")
+    run(call, all_of_them, AllCancellations, way_out=f"capcli orders cancel --all{only}")

@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from capcli.cli.call import Call
 from capcli.cli.options import argument
 from capcli.cli.run import finish
@@ -14,13 +12,12 @@ from capcli.reply import Reply
 
 
 @command(example="capcli paper check answers.json")
-def check(ctx: typer.Context, file: Annotated[Path, argument("FILE", "Written by `capcli record`.")]) -> None:
+def check(call: Call, file: Annotated[Path, argument("FILE", "Written by `capcli record`.")]) -> None:
     """Each answer is read by capcli's own client and compared with the paper broker's: fields added or
     removed, other forms of a number, a text or a time, another status. It does not contact the broker.
     """
     from capcli.health import recording_check
 
-    call: Call = ctx.find_root().obj
     call.check_form()
     try:
         text = file.read_text("utf-8")

@@ -3,12 +3,10 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from capcli.cli.call import Call
 from capcli.cli.options import argument, option
 from capcli.cli.run import finish
-from capcli.cli.tree import command, epilog, group
+from capcli.cli.tree import command, group
 from capcli.paper.faults import GROUPS
 from capcli.reply import Reply
 
@@ -32,14 +30,9 @@ faults = group(
     affected, embedded here and while `capcli paper serve` runs; demo and live never are. A reset clears
     everything.
     """,
-    invoke_without_command=True,
+    example=f"capcli paper faults\n{BAD_DAY}",
+    alone=lambda call: _with_faults(call, lambda app: app.paper.faults()),
 )
-
-
-@faults.callback(epilog=epilog(f"capcli paper faults\n{BAD_DAY}"))
-def every(ctx: typer.Context) -> None:
-    if ctx.invoked_subcommand is None:
-        _with_faults(ctx, lambda app: app.paper.faults())
 
 
 @command(
@@ -60,7 +53,7 @@ orders, unless --on names something else; the default of --value is in brackets.
 {_LISTED}""",
 )
 def set_fault(
-    ctx: typer.Context,
+    call: Call,
     name: Annotated[str, argument("NAME", "One of the list above.")],
     *,
     times: Annotated[int | None, option("For the next N requests that it changes.", "N", min=1)] = None,
@@ -77,18 +70,17 @@ def set_fault(
     ] = None,
     value: Annotated[str | None, option("As listed above.", "X")] = None,
 ) -> None:
-    _with_faults(ctx, lambda app: app.paper.set_fault(name, times=times, lasts_s=lasts, on=on, value=value))
+    _with_faults(call, lambda app: app.paper.set_fault(name, times=times, lasts_s=lasts, on=on, value=value))
 
 
 @command(faults, example="capcli paper faults clear\ncapcli paper faults clear drop-after")
 def clear(
-    ctx: typer.Context, name: Annotated[str | None, argument("[NAME]", "Without it, all of them.")] = None
+    call: Call, name: Annotated[str | None, argument("[NAME]", "Without it, all of them.")] = None
 ) -> None:
     """Remove one fault of the paper broker, or all of them."""
-    _with_faults(ctx, lambda app: app.paper.clear_faults(name))
+    _with_faults(call, lambda app: app.paper.clear_faults(name))
 
 
-def _with_faults(ctx: typer.Context, use: "Callable[[App], PaperFaults]") -> None:
-    call: Call = ctx.find_root().obj
+def _with_faults(call: Call, use: "Callable[[App], PaperFaults]") -> None:
     call.check_form()
     finish(call, Reply(use(call.build())), "paper")

@@ -2,8 +2,6 @@
 
 from typing import Annotated, Any
 
-import typer
-
 from capcli.cli.call import Call
 from capcli.cli.confirming import confirmed
 from capcli.cli.options import confirmation
@@ -19,7 +17,7 @@ from capcli.reply import Reply
     "capcli paper reset --replay SILVER=silver.csv --speed 60 --confirm"
 )
 def reset(
-    ctx: typer.Context,
+    call: Call,
     *,
     given: WorldOptions,
     confirm: Annotated[bool, confirmation("Without a question.")] = False,
@@ -42,7 +40,6 @@ def reset(
 
     Sessions, request limits and faults keep to real time, however fast the market's clock runs.
     """
-    call: Call = ctx.find_root().obj
     world = given.read()
     call.check_form()
     app = call.build()

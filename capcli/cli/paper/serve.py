@@ -32,7 +32,7 @@ class Side(StrEnum):
     "capcli paper serve --behaviour kind --accounts GBP:5000,PLN --latency 80 --log"
 )
 def serve(
-    ctx: typer.Context,
+    call: Call,
     *,
     port: Annotated[int, option("Loopback port; 0 takes a free one.", None, min=0, max=65535)] = 8330,
     tls: Annotated[bool, flag("--tls", "https and wss, with a certificate made here.")] = False,
@@ -51,7 +51,6 @@ def serve(
     """
     from capcli.render.results import Served
 
-    call: Call = ctx.find_root().obj
     world, stands_for = given.read(), serves and serves.value
     if name is not None and not _HOST_NAME.fullmatch(name):
         raise UsageError(

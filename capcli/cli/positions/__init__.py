@@ -1,23 +1,19 @@
 """`capcli positions`: what is open, and how it is changed."""
 
-import typer
-
 from capcli.cli.call import Call
 from capcli.cli.deal_names import position_id
 from capcli.cli.options import Deal
 from capcli.cli.run import run
-from capcli.cli.tree import ONE, book, epilog
+from capcli.cli.tree import ONE, book, command
 
-positions = book()
+positions = book(
+    "With DEAL, only that one.",
+    usage="[DEAL]",
+    example="capcli positions\ncapcli positions --json --fields deal_id,epic,pl",
+    alone=lambda call: run(call, lambda app: app.portfolio.positions(None)),
+)
 
 
-@positions.callback(epilog=epilog("capcli positions\ncapcli positions --json --fields deal_id,epic,pl"))
-def every(ctx: typer.Context) -> None:
-    if ctx.invoked_subcommand is None:
-        run(ctx, lambda app: app.portfolio.positions(None))
-
-
-@positions.command(ONE)
-def one(ctx: typer.Context, deal: Deal) -> None:
-    call: Call = ctx.find_root().obj
-    run(ctx, lambda app: app.portfolio.positions(position_id(call, app, deal)))
+@command(positions, ONE, example="")
+def one(call: Call, deal: Deal) -> None:
+    run(call, lambda app: app.portfolio.positions(position_id(call, app, deal)), one=True)

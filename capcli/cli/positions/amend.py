@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from capcli.cli.call import Call
 from capcli.cli.confirming import confirmed
 from capcli.cli.deal_names import position_id
@@ -34,7 +32,7 @@ if TYPE_CHECKING:
     "capcli positions amend 006011e7-0001-54c4-0000-000080560043 --stop-distance 0.5 --trailing"
 )
 def amend(
-    ctx: typer.Context,
+    call: Call,
     deal: Deal,
     *,
     stop: Stop = None,
@@ -54,14 +52,11 @@ def amend(
     new_stop = exit_order("stop", stop, stop_distance, None)
     new_limit = exit_order("limit", limit, limit_distance, None)
     change = Change(new_stop, new_limit, no_stop, no_limit, trailing, guaranteed)
-    amend_to(ctx, deal, lambda _app, _deal_id: change, confirm=confirm)
+    amend_to(call, deal, lambda _app, _deal_id: change, confirm=confirm)
 
 
-def amend_to(
-    ctx: typer.Context, deal: str, change_of: "Callable[[App, str], Change]", *, confirm: bool
-) -> None:
+def amend_to(call: Call, deal: str, change_of: "Callable[[App, str], Change]", *, confirm: bool) -> None:
     """Change a position when somebody says yes."""
-    call: Call = ctx.find_root().obj
 
     def use(app: "App") -> "Reply[Any]":
         meant = position_id(call, app, deal, confirm=confirm)
@@ -74,4 +69,4 @@ def amend_to(
             question="Change it?",
         )
 
-    run(ctx, use)
+    run(call, use)
