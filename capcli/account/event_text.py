@@ -6,6 +6,7 @@ from capcli.domain.account_events import EventKind, Happened
 from capcli.domain.market import Side
 from capcli.domain.money import plain, short
 from capcli.domain.numbers import result
+from capcli.reconcile.outcomes import may_be_live
 
 _SETTLED = {
     "LANDED": "it landed.",
@@ -67,7 +68,7 @@ _SENTENCES: dict[EventKind, str | Callable[[Happened], str]] = {
     ),
     EventKind.RESUMED: "Resumed: orders can be sent again.",
     EventKind.UNRESOLVED: lambda fact: (
-        f"{_request(fact)} may be live. Do not send it again. Run: capcli reconcile {fact.attempt_id}"
+        f"{may_be_live(_request(fact))} Run: capcli reconcile {fact.attempt_id}"
     ),
     EventKind.SETTLED: lambda fact: (
         f"{_request(fact)} is settled: {_SETTLED.get(fact.state or '', f'{fact.state}.')}"

@@ -23,7 +23,11 @@ _OTHERS = timedelta(days=7)
 _MADE = frozenset({"ACCEPTED", "CREATED"})
 _OK, _GONE = 200, 404
 # Activity sources and statuses (API page 7) that say that nobody's close or cancellation did it.
-_CLOSED_BY = {"SL": "its stop", "TP": "its limit", "CLOSE_OUT": "the broker's margin close-out"}
+_CLOSED_BY = {
+    "SL": "the position was closed by its stop",
+    "TP": "the position was closed by its limit",
+    "CLOSE_OUT": "the position was closed by the broker's margin close-out",
+}
 _ENDED = {
     "EXECUTED": "the order was filled first",
     "EXPIRED": "the order expired first",
@@ -39,29 +43,38 @@ class Ending(Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Causes:
+class Attribution:
     """Looks for who made a change, in the account's activity and among the other attempts."""
 
-    search: OrderLookup
+    lookup: OrderLookup
 
     def of_end(self, attempt: AttemptRecord) -> Ending | None:
         """Say what ended the deal of a close or a cancellation; None while that cannot be known."""
         others = self._others(attempt)
-        if proven := [other for other in others if _is_proven(other)]:
+        if proven := [
+            other
+            for other in others
+            if other.state is AttemptState.LANDED
+            and (other.evidence is Evidence.CONFIRM or other.http_status == _OK)
+        ]:
             return _instead(attempt, proven[-1])
         try:
-            rows = self.search.activity(_sent(attempt) - _SLACK)
+            rows = self.lookup.activity(_sent(attempt) - _SLACK)
         except CapcliError:
             return None
-        if self.search.context.broker.account_id != attempt.account_id:
+        if self.lookup.context.broker.account_id != attempt.account_id:
             return None
         last = next((row for row in rows if _ends(attempt, row)), None)
-        if last is None and not self.search.is_quiet(attempt):
+        if last is None and not self.lookup.is_quiet(attempt):
             # The row that names the cause may be a minute late (API page 10.1).
             return None
-        if last is not None and (cause := _own_cause(attempt, last)):
-            return Ending(cause)
-        maker = _last_before(last.at if last else None, others, attempt)
+        if last is not None:
+            closes = attempt.kind is Kind.CLOSE
+            if cause := _CLOSED_BY.get(last.source) if closes else _ENDED.get(last.status):
+                return Ending(cause)
+        # The last of these that was sent before the deal ended at the broker.
+        sent = [one for one in (*others, attempt) if last is None or _sent(one) <= last.at + _SLACK]
+        maker = max(sent, key=_sent, default=attempt)
         return Ending() if maker is attempt else _instead(attempt, maker)
 
     def superseding(self, attempt: AttemptRecord) -> AttemptRecord | None:
@@ -76,7 +89,7 @@ class Causes:
 
     def _others(self, attempt: AttemptRecord) -> list[AttemptRecord]:
         """Return the other attempts to do the same to this deal that were made or may have been, as sent."""
-        context = self.search.context
+        context = self.lookup.context
         since = attempt.created_at - _OTHERS
         return [
             other
@@ -93,19 +106,8 @@ def _sent(attempt: AttemptRecord) -> datetime:
     return attempt.broker_time_at_send or attempt.sent_at or attempt.created_at
 
 
-def _last_before(at: datetime | None, others: list[AttemptRecord], attempt: AttemptRecord) -> AttemptRecord:
-    """Return the last of these attempts that was sent before something happened at the broker."""
-    sent = [one for one in (*others, attempt) if at is None or _sent(one) <= at + _SLACK]
-    return max(sent, key=_sent, default=attempt)
-
-
 def _instead(attempt: AttemptRecord, maker: AttemptRecord) -> Ending:
     return Ending(f"{_DID[attempt.kind]} by {maker.attempt_id} instead")
-
-
-def _is_proven(attempt: AttemptRecord) -> bool:
-    landed = attempt.state is AttemptState.LANDED
-    return landed and (attempt.evidence is Evidence.CONFIRM or attempt.http_status == _OK)
 
 
 def _ends(attempt: AttemptRecord, row: Activity) -> bool:
@@ -114,10 +116,3 @@ def _ends(attempt: AttemptRecord, row: Activity) -> bool:
     if attempt.kind is Kind.CLOSE:
         return row.type == "POSITION" and row.status in _MADE
     return row.type == "WORKING_ORDER" and (row.status in _ENDED or row.status == "CANCELLED")
-
-
-def _own_cause(attempt: AttemptRecord, row: Activity) -> str:
-    if attempt.kind is Kind.CLOSE:
-        cause = _CLOSED_BY.get(row.source)
-        return f"the position was closed by {cause}" if cause else ""
-    return _ENDED.get(row.status, "")

@@ -3,15 +3,9 @@
 from capcli.context import Context
 from capcli.domain.attempt import AttemptRecord, AttemptState
 from capcli.domain.order import Kind
-from capcli.errors import AttemptUnresolved, Busy, LateLanding
+from capcli.errors import AttemptUnresolved, LateLanding
+from capcli.reconcile.outcomes import KIND_WORDS
 from capcli.reconcile.reconciler import Reconciler
-
-_NAMES = {
-    Kind.CLOSE: "The close",
-    Kind.AMEND: "The amendment",
-    Kind.WORKING_UPDATE: "The amendment",
-    Kind.CANCEL: "The cancellation",
-}
 
 
 def refuse_while_unresolved(
@@ -31,13 +25,38 @@ def refuse_while_unresolved(
     for other in context.journal.unresolved(context.env, context.broker.host, account_id):
         settled.append(reconciler.settle(other))
         if settled[-1].state.unresolved:
-            raise _blocked(other, why)
-    for before in reconciler.search.watched(account_id):
+            since = f"{other.created_at:%H:%M:%S}Z"
+            message = f"Attempt {other.attempt_id} of {since} is unresolved: that order may be live."
+            if what := KIND_WORDS.get(other.kind):
+                message = f"The {what} of {other.deal_id} of {since} ({other.attempt_id}) is not settled."
+            because = f" {why[0].upper()}{why[1:]}, which is new risk." if why else ""
+            raise AttemptUnresolved(
+                f"{message}{because} Nothing new was sent. Closing positions is still possible.",
+                next=f"capcli reconcile {other.attempt_id}",
+                attempt_id=other.attempt_id,
+            )
+    for before in reconciler.lookup.watched(account_id):
         now = reconciler.settle(before)
         if now.state is AttemptState.LANDED and before.state is AttemptState.ABSENT:
-            raise _late(now)
+            raise LateLanding(
+                f"An order that was presumed not placed has landed after all: {now.attempt_id}, deal "
+                f"{', '.join(now.deal_ids)}. Nothing new was sent. Look at it before you send another order.",
+                next=f"capcli {'orders' if now.kind is Kind.WORKING else 'positions'}",
+                attempt_id=now.attempt_id,
+                deal_ids=list(now.deal_ids),
+            )
         if now.candidates and now.candidates != before.candidates:
-            raise _perhaps_late(now)
+            deals = " or ".join(now.candidates)
+            found = f"was presumed not placed, and {deals} may be a late landing of it, or a trade by hand"
+            if now.state is AttemptState.LANDED:
+                found = f"was taken for {', '.join(now.deal_ids)}, and {deals} is another deal like it"
+            raise LateLanding(
+                f"{now.attempt_id} {found}. Nothing new was sent. Say which it is before you send another "
+                "order.",
+                next=f"capcli resolve {now.attempt_id}",
+                attempt_id=now.attempt_id,
+                deal_ids=list(now.candidates),
+            )
     return tuple(settled)
 
 
@@ -50,7 +69,7 @@ def refuse_while_order_unresolved(
     """
     context.journal.require_intact()
     for other in context.journal.unresolved(context.env, context.broker.host, account_id):
-        order = reconciler.order_of(other)
+        order = reconciler.lookup.order_of(other)
         if order is None or order.request.epic != epic:
             continue
         if reconciler.settle(other).state.unresolved:
@@ -61,43 +80,3 @@ def refuse_while_order_unresolved(
                 next=f"capcli reconcile {other.attempt_id}",
                 attempt_id=other.attempt_id,
             )
-
-
-def _blocked(other: AttemptRecord, why: str = "") -> Busy:
-    """Return the error that names the attempt in the way and the command that settles it."""
-    since = f"{other.created_at:%H:%M:%S}Z"
-    if other.kind in _NAMES:
-        message = f"{_NAMES[other.kind]} of {other.deal_id} of {since} ({other.attempt_id}) is not settled."
-    else:
-        message = f"Attempt {other.attempt_id} of {since} is unresolved: that order may be live."
-    because = f" {why[0].upper()}{why[1:]}, which is new risk." if why else ""
-    return AttemptUnresolved(
-        f"{message}{because} Nothing new was sent. Closing positions is still possible.",
-        next=f"capcli reconcile {other.attempt_id}",
-        attempt_id=other.attempt_id,
-    )
-
-
-def _late(landed: AttemptRecord) -> Busy:
-    deals = ", ".join(landed.deal_ids)
-    look = "orders" if landed.kind is Kind.WORKING else "positions"
-    return LateLanding(
-        f"An order that was presumed not placed has landed after all: {landed.attempt_id}, deal {deals}. "
-        "Nothing new was sent. Look at it before you send another order.",
-        next=f"capcli {look}",
-        attempt_id=landed.attempt_id,
-        deal_ids=list(landed.deal_ids),
-    )
-
-
-def _perhaps_late(attempt: AttemptRecord) -> Busy:
-    deals = " or ".join(attempt.candidates)
-    found = f"was presumed not placed, and {deals} may be a late landing of it, or a trade by hand"
-    if attempt.state is AttemptState.LANDED:
-        found = f"was taken for {', '.join(attempt.deal_ids)}, and {deals} is another deal like it"
-    return LateLanding(
-        f"{attempt.attempt_id} {found}. Nothing new was sent. Say which it is before you send another order.",
-        next=f"capcli resolve {attempt.attempt_id}",
-        attempt_id=attempt.attempt_id,
-        deal_ids=list(attempt.candidates),
-    )

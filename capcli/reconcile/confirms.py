@@ -9,6 +9,7 @@ from msgspec import Struct
 from capcli import ids
 from capcli.context import Context
 from capcli.domain.account import AffectedDeal, Confirm
+from capcli.domain.fields import with_fields_of
 from capcli.domain.market import Side
 from capcli.errors import Exit, Problem
 from capcli.refusals import in_words
@@ -30,15 +31,15 @@ class ConfirmShown(Struct, frozen=True):
 
     deal_reference: str
     state: ConfirmState
-    status: str | None
-    reason: str | None
-    epic: str | None
-    side: Side | None
-    size: Decimal | None
-    level: Decimal | None
-    order_id: str | None
-    deals: tuple[AffectedDeal, ...]
-    confirmed_at: datetime | None
+    status: str | None = None
+    reason: str | None = None
+    epic: str | None = None
+    side: Side | None = None
+    size: Decimal | None = None
+    level: Decimal | None = None
+    order_id: str | None = None
+    deals: tuple[AffectedDeal, ...] = ()
+    confirmed_at: datetime | None = None
 
 
 class Confirms:
@@ -61,54 +62,18 @@ class Confirms:
         while confirm is None and self._context.monotonic() + pause <= deadline:
             self._context.sleep(pause)
             confirm = self._ask(reference)
-        shown = _pending(reference) if confirm is None else _shown(confirm)
-        return Reply(shown, self._broker.account_id, _problem(shown))
+        if confirm is None:
+            return Reply(ConfirmShown(reference, ConfirmState.PENDING), self._broker.account_id)
+        state = ConfirmState.ACCEPTED if confirm.accepted else ConfirmState.REJECTED
+        shown = with_fields_of(confirm, ConfirmShown, state=state, confirmed_at=confirm.at)
+        problem = None
+        if not confirm.accepted:
+            reason = confirm.reason or "no reason given"
+            message = f"The broker rejected it: {in_words(reason)}. Nothing was opened."
+            problem = Problem("REJECTED", message, int(Exit.BROKER_REFUSED), "capcli positions")
+        return Reply(shown, self._broker.account_id, problem)
 
     def _ask(self, reference: str) -> Confirm | None:
         """Return the broker's verdict; one about another reference is none."""
         confirm = self._broker.confirm(reference)
         return confirm if confirm is not None and confirm.deal_reference == reference else None
-
-
-def _pending(reference: str) -> ConfirmShown:
-    return ConfirmShown(
-        deal_reference=reference,
-        state=ConfirmState.PENDING,
-        status=None,
-        reason=None,
-        epic=None,
-        side=None,
-        size=None,
-        level=None,
-        order_id=None,
-        deals=(),
-        confirmed_at=None,
-    )
-
-
-def _shown(confirm: Confirm) -> ConfirmShown:
-    return ConfirmShown(
-        deal_reference=confirm.deal_reference,
-        state=ConfirmState.ACCEPTED if confirm.accepted else ConfirmState.REJECTED,
-        status=confirm.status,
-        reason=confirm.reason,
-        epic=confirm.epic,
-        side=confirm.side,
-        size=confirm.size,
-        level=confirm.level,
-        order_id=confirm.order_id,
-        deals=confirm.deals,
-        confirmed_at=confirm.at,
-    )
-
-
-def _problem(shown: ConfirmShown) -> Problem | None:
-    if shown.state is not ConfirmState.REJECTED:
-        return None
-    reason = shown.reason or "no reason given"
-    return Problem(
-        "REJECTED",
-        f"The broker rejected it: {in_words(reason)}. Nothing was opened.",
-        int(Exit.BROKER_REFUSED),
-        "capcli positions",
-    )

@@ -11,6 +11,7 @@ from capcli.domain.attempt import AttemptRecord, AttemptState, Ending, Evidence,
 from capcli.domain.bracket import Change
 from capcli.domain.commands import change_words, preview_command
 from capcli.domain.effect import Effect
+from capcli.domain.fields import with_fields_of
 from capcli.domain.market import Side
 from capcli.domain.money import plain, short
 from capcli.domain.numbers import result
@@ -73,6 +74,12 @@ class Execution(Struct, frozen=True):
     warnings: tuple[str, ...] = ()
 
 
+KIND_WORDS = {
+    Kind.CLOSE: "close",
+    Kind.AMEND: "amendment",
+    Kind.WORKING_UPDATE: "amendment",
+    Kind.CANCEL: "cancellation",
+}
 _NO_REASON = {Evidence.INFERRED: "its activity gives no reason"}
 _HOW = {
     Evidence.INFERRED: " The answer was lost; this is the only new deal that matches.",
@@ -101,30 +108,20 @@ def execution_reply(attempt: AttemptRecord, order: StoredOrder, *, replayed: boo
     if replayed:
         sentence = _told_again(attempt, sentence, problem.next if problem else None)
         problem = problem and replace(problem, message=sentence)
-    next_command = problem.next if problem else _next_after_landing(attempt)
-    execution = Execution(
+    execution = with_fields_of(
+        attempt,
+        Execution,
         preview_id=attempt.preview_id or "",
-        attempt_id=attempt.attempt_id,
-        kind=attempt.kind,
-        state=attempt.state,
         epic=order.request.epic,
         side=order.request.side,
         size=attempt.size or order.request.size,
-        level=attempt.level,
-        stop_level=attempt.stop_level,
         limit_level=order.limit_level,
         deal_id=attempt.deal_ids[0] if attempt.deal_ids else None,
-        deal_ids=attempt.deal_ids,
-        deal_reference=attempt.deal_reference,
-        evidence=attempt.evidence,
-        protected=attempt.protected,
-        sent_at=attempt.sent_at,
         replayed=replayed,
         retry_safe=problem.retry_safe if problem else False,
         effect=_effect(attempt),
         sentence=sentence,
-        next=next_command,
-        error_code=attempt.error_code,
+        next=problem.next if problem else _next_after_landing(attempt),
     )
     return Reply(execution, attempt.account_id, problem)
 
@@ -159,24 +156,31 @@ def _waits(attempt: AttemptRecord) -> bool:
     return attempt.kind is Kind.WORKING and attempt.ending in _AS_SENT
 
 
-def _by_hand(attempt: AttemptRecord) -> str | None:
-    """Return what was settled without the broker's word, as its note tells it; else None."""
-    if attempt.evidence is not Evidence.HUMAN:
-        return None
-    return f"{attempt.note[:1].upper()}{attempt.note[1:].rstrip('.')}."
-
-
 def _problem(attempt: AttemptRecord, order: StoredOrder) -> Problem | None:
     if attempt.state is AttemptState.LANDED:
         return _unprotected(attempt, order)
+    again = preview_command(order.request, order.order_type)
+    by_hand = None
+    if attempt.evidence is Evidence.HUMAN:
+        # Settled without the broker's word: its note tells by whom.
+        by_hand = f"{attempt.note[:1].upper()}{attempt.note[1:].rstrip('.')}."
     if attempt.state is AttemptState.NOT_SENT:
-        return _not_sent(attempt, order)
-    if attempt.state is AttemptState.REJECTED:
+        # With the exit code of its cause: a login, an interrupt, else the network.
+        message = by_hand or f"Nothing was sent: {attempt.note.rstrip('.')}."
+        code = None if by_hand else attempt.error_code
+        cause = not_sent(code, message, again, attempt.retry_after_s).problem()
+        details = dict(cause.details) | ({"cause": cause.code} if code else {})
+        return replace(cause, code="NOT_SENT", retry_safe=True, details=details)
+    if attempt.state in {AttemptState.REJECTED, AttemptState.REFUSED}:
         reason = attempt.error_code or _NO_REASON.get(attempt.evidence, "no reason given")
-        message = _by_hand(attempt) or f"The broker rejected it: {in_words(reason)}. Nothing was opened."
-        return _settled("REJECTED", message, Exit.BROKER_REFUSED, order, reason)
-    if attempt.state is AttemptState.REFUSED:
-        return _refused(attempt, order)
+        if attempt.state is AttemptState.REFUSED:
+            by_hand, reason = None, attempt.error_code or attempt.note or "no reason given"
+            words = {"name": "the order", "unchanged": "Nothing was opened.", "command": again}
+            if refused := unread(attempt.http_status, reason, **words):
+                return refused.problem()
+        message = by_hand or f"The broker rejected it: {in_words(reason)}. Nothing was opened."
+        command = command_after(reason, order.request, order.order_type)
+        return Problem(attempt.state.value, message, int(Exit.BROKER_REFUSED), next=command)
     if attempt.state in {AttemptState.CLAIMED, AttemptState.SENDING}:
         return Problem(
             "IN_PROGRESS",
@@ -186,12 +190,8 @@ def _problem(attempt: AttemptRecord, order: StoredOrder) -> Problem | None:
             details={"attempt_id": attempt.attempt_id},
             assistant_error=False,
         )
-    return _may_be_live(attempt)
-
-
-def _may_be_live(attempt: AttemptRecord) -> Problem:
     command = f"capcli reconcile {attempt.attempt_id}"
-    message = f"The order may be live. Do not send it again.{strayed(attempt)} Run: {command}"
+    message = f"{may_be_live()}{strayed(attempt)} Run: {command}"
     if attempt.state is AttemptState.ABSENT:
         command = f"capcli resolve {attempt.attempt_id}"
         known, told = f"{attempt.note[:1].upper()}{attempt.note[1:]}", "you will be told if it appears"
@@ -200,6 +200,11 @@ def _may_be_live(attempt: AttemptRecord) -> Problem:
             told = "a person has to say"
         message = f"{known}. Presumed not placed; {told}. To settle: {command}"
     return _undecided(attempt, message, command)
+
+
+def may_be_live(what: str = "The order") -> str:
+    """Say that what was sent may have landed: it must not be sent a second time."""
+    return f"{what} may be live. Do not send it again."
 
 
 def strayed(attempt: AttemptRecord) -> str:
@@ -229,37 +234,17 @@ def _undecided(attempt: AttemptRecord, message: str, command: str) -> Problem:
     )
 
 
-def _not_sent(attempt: AttemptRecord, order: StoredOrder) -> Problem:
-    """Tell that nothing was sent with the exit code of its cause: a login, an interrupt, else the network."""
-    told = _by_hand(attempt)
-    message = told or f"Nothing was sent: {attempt.note.rstrip('.')}."
-    code = None if told else attempt.error_code
-    again = preview_command(order.request, order.order_type)
-    cause = not_sent(code, message, again, attempt.retry_after_s).problem()
-    details = dict(cause.details) | ({"cause": cause.code} if code else {})
-    return replace(cause, code="NOT_SENT", retry_safe=True, details=details)
-
-
-def _refused(attempt: AttemptRecord, order: StoredOrder) -> Problem:
-    reason = attempt.error_code or attempt.note or "no reason given"
-    again = preview_command(order.request, order.order_type)
-    refused = unread(
-        attempt.http_status, reason, name="the order", unchanged="Nothing was opened.", command=again
-    )
-    if refused is not None:
-        return refused.problem()
-    message = f"The broker rejected it: {in_words(reason)}. Nothing was opened."
-    return _settled("REFUSED", message, Exit.BROKER_REFUSED, order, reason)
-
-
-def _settled(code: str, message: str, exit_code: Exit, order: StoredOrder, reason: str) -> Problem:
-    command = command_after(reason, order.request, order.order_type)
-    return Problem(code, message, int(exit_code), next=command, retry_safe=False)
-
-
 def _unprotected(attempt: AttemptRecord, order: StoredOrder) -> Problem | None:
     if attempt.protected in {Protection.YES, Protection.NOT_ASKED}:
-        return _second_deal(attempt, order) if attempt.candidates else None
+        if not attempt.candidates:
+            return None
+        command = f"capcli resolve {attempt.attempt_id}"
+        message = (
+            f"{_landed(attempt, order)} Another matching deal has appeared since: "
+            f"{' and '.join(attempt.candidates)}. One of them may be someone else's. To choose this order's: "
+            f"{command}"
+        )
+        return _undecided(attempt, message, command)
     landed, look = _landed(attempt, order), _next_after_landing(attempt)
     if attempt.protected is Protection.NO and attempt.ending in _ENDED:
         gone = f"{landed} Its stop was missing, so it was {_ENDED[attempt.ending]}: nothing is left of it."
@@ -268,33 +253,18 @@ def _unprotected(attempt: AttemptRecord, order: StoredOrder) -> Problem | None:
         return _no_stop("STOP_UNVERIFIED", f"{landed} Its stop could not be verified. Check it now.", look)
     if attempt.stop_level is not None:
         message = f"{landed} Its stop is not as asked: the broker has {plain(attempt.stop_level)}, "
-        return _no_stop("STOP_DIFFERS", f"{message}asked was {_asked_stop(order)}.", look)
+        request, stop = order.request, order.request.stop
+        kinds = ["guaranteed"] * request.guaranteed + ["trailing"] * request.trailing
+        at_level = stop is not None and stop.form is ExitForm.LEVEL
+        asked = " ".join([*kinds, plain(stop.value) if stop and at_level else "stop"])
+        return _no_stop("STOP_DIFFERS", f"{message}asked was {asked}.", look)
     wanted = f" at {plain(order.stop_level)}" if order.stop_level else ""
-    waits = _waits(attempt)
-    where = "It waits" if waits else "Position is open"
-    command = _setting_stop(attempt, order, "orders" if waits else "positions") or look
+    where, deals = ("It waits", "orders") if _waits(attempt) else ("Position is open", "positions")
+    command, change = look, missing_stop(order)
+    if attempt.deal_ids and change.stop is not None:
+        words = [f"capcli {deals} amend {attempt.deal_ids[0]}", *change_words(change), "--confirm"]
+        command = " ".join(words)
     return _no_stop("NO_STOP", f"{landed} {where} WITHOUT its stop{wanted}. Set it now: {command}", command)
-
-
-def _setting_stop(attempt: AttemptRecord, order: StoredOrder, where: str) -> str | None:
-    """Return the command that gives the deal the stop that was asked for, if the deal is known."""
-    change = missing_stop(order)
-    if not attempt.deal_ids or change.stop is None:
-        return None
-    words = change_words(change)
-    return " ".join([f"capcli {where} amend {attempt.deal_ids[0]}", *words, "--confirm"])
-
-
-def _second_deal(attempt: AttemptRecord, order: StoredOrder) -> Problem:
-    """Tell of another deal like the one that was taken for this order by its traces."""
-    command = f"capcli resolve {attempt.attempt_id}"
-    deals = " and ".join(attempt.candidates)
-    message = (
-        f"{_landed(attempt, order)} Another matching deal has appeared since: {deals}. One of them may be"
-        f" someone"
-        f" else's. To choose this order's: {command}"
-    )
-    return _undecided(attempt, message, command)
 
 
 def missing_stop(order: StoredOrder) -> Change:
@@ -305,27 +275,16 @@ def missing_stop(order: StoredOrder) -> Change:
     return Change(stop=stop, trailing=request.trailing, guaranteed=request.guaranteed)
 
 
-def _asked_stop(order: StoredOrder) -> str:
-    request = order.request
-    kinds = [word for word, on in (("guaranteed", request.guaranteed), ("trailing", request.trailing)) if on]
-    if request.stop is None or request.stop.form is not ExitForm.LEVEL:
-        return " ".join([*kinds, "stop"])
-    return " ".join([*kinds, plain(request.stop.value)])
-
-
 def _no_stop(code: str, message: str, command: str) -> Problem:
     return Problem(code, message, int(Exit.NO_STOP), next=command, retry_safe=False, assistant_error=False)
 
 
 def _landed(attempt: AttemptRecord, order: StoredOrder) -> str:
+    """Say what an order became, and how that is known."""
     late = _LATE if attempt.absent_seen_at is not None else ""
     inferred = attempt.evidence is Evidence.INFERRED
     how = _BY_TRACES if inferred and attempt.ending not in _AS_SENT else _HOW.get(attempt.evidence, "")
-    return _told(attempt, order) + how + late
-
-
-def _told(attempt: AttemptRecord, order: StoredOrder) -> str:
-    request = order.request
+    request, how = order.request, how + late
     size = short(attempt.size or request.size)
     stop = ""
     if attempt.protected is Protection.YES:
@@ -341,7 +300,7 @@ def _told(attempt: AttemptRecord, order: StoredOrder) -> str:
         )
         if waits and attempt.level and request.trigger and attempt.level != request.trigger.level:
             became = f" is waiting, now at {plain(attempt.level)}"
-        return f"{kind} order to {request.side.value} {size} {request.epic}{at}{became}{stop}."
+        return f"{kind} order to {request.side.value} {size} {request.epic}{at}{became}{stop}.{how}"
     verb = "Bought" if request.side is Side.BUY else "Sold"
     level = f" at {plain(attempt.level)}" if attempt.level is not None else ""
     closed = ""
@@ -359,4 +318,4 @@ def _told(attempt: AttemptRecord, order: StoredOrder) -> str:
         booked = f"about {result(effect.realised, effect.currency)}"
         opened = f"opened {short(effect.opens)}" if effect.opens else "opened nothing"
         closed = f" It closed {short(effect.closes)} ({booked}) and {opened}."
-    return f"{verb} {size} {request.epic}{level}{stop}.{closed}"
+    return f"{verb} {size} {request.epic}{level}{stop}.{closed}{how}"

@@ -12,7 +12,7 @@ from capcli.domain.bracket import Bracket, Target, shows
 from capcli.domain.identity import Asked, misfit
 from capcli.domain.order import Kind
 from capcli.domain.stored_order import write_baseline
-from capcli.errors import CapcliError, DealUnknown, UnreadableAnswer
+from capcli.errors import CapcliError, DealUnknown, RowUnreadable, UnreadableAnswer
 from capcli.ports import Broker
 
 Ended = Literal[AttemptState.LANDED, AttemptState.UNKNOWN]
@@ -29,8 +29,10 @@ class ReadBack(StrEnum):
 
 
 def read_back_of(broker: Broker, attempt: AttemptRecord) -> ReadBack:
-    """Say what has become of an amendment or a cancellation, from what its attempt holds alone."""
+    """Say what has become of a close, an amendment or a cancellation, from what its attempt holds alone."""
     deal_id, account_id = attempt.target, attempt.account_id
+    if attempt.kind is Kind.CLOSE:
+        return close_read_back(broker, deal_id, account_id)
     if attempt.kind is Kind.CANCEL:
         return order_read_back(broker, deal_id, account_id)
     return amended_read_back(broker, deal_id, account_id, read_asked(attempt))
@@ -41,6 +43,12 @@ def is_about_order(attempt: AttemptRecord) -> bool:
     if attempt.kind in {Kind.AMEND, Kind.WORKING_UPDATE}:
         return read_asked(attempt).level is not None
     return attempt.kind is Kind.CANCEL
+
+
+def close_read_back(broker: Broker, deal_id: str, account_id: str) -> ReadBack:
+    """Read a position and say whether it is gone."""
+    seen = {True: ReadBack.NOT_YET, False: ReadBack.GONE, None: ReadBack.UNREADABLE}
+    return seen[is_open(broker, deal_id, account_id)]
 
 
 def asked_of(attempt: AttemptRecord) -> Asked:
@@ -75,6 +83,20 @@ def amended_read_back(broker: Broker, deal_id: str, account_id: str, asked: Targ
     if misfit(Asked(Kind.AMEND, deal_id=deal_id), row) is not None:
         return ReadBack.UNREADABLE
     return ReadBack.DONE if shows(row, asked) else ReadBack.NOT_YET
+
+
+def is_open(broker: Broker, deal_id: str, account_id: str) -> bool | None:
+    """Read a position back: True open, False gone from that account, None when that cannot be known."""
+    try:
+        row = broker.position(deal_id)
+    except DealUnknown:
+        # Every deal is unknown on another account, and another process may have switched ours.
+        return False if on_account(broker, account_id) else None
+    except RowUnreadable:
+        return True
+    except CapcliError:
+        return None
+    return None if misfit(Asked(Kind.CLOSE, deal_id=deal_id), row) else True
 
 
 def on_account(broker: Broker, account_id: str) -> bool:

@@ -11,25 +11,19 @@ from capcli import ids as typed
 from capcli.context import Context, returning
 from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence, Protection
 from capcli.domain.candidates import ReconciliationReport
+from capcli.domain.fields import with_fields_of
 from capcli.domain.market import Side
 from capcli.domain.order import Kind
 from capcli.domain.stored_order import StoredOrder
 from capcli.errors import AttemptElsewhere, AttemptUnknown, Busy, Exit, Problem
-from capcli.reconcile.outcomes import execution_reply, strayed
+from capcli.reconcile.outcomes import KIND_WORDS, execution_reply, may_be_live, strayed
 from capcli.reconcile.readback import is_about_order
 from capcli.reconcile.reconciler import Reconciler
 from capcli.reply import Reply
 
-_NAMES = {
-    Kind.CLOSE: "close",
-    Kind.AMEND: "amendment",
-    Kind.WORKING_UPDATE: "amendment",
-    Kind.CANCEL: "cancellation",
-}
 # Who waits for an answer leaves by then; a verdict that came later was looked for.
 _ANSWERED_WITHIN = timedelta(seconds=60)
 _LATELY, _SENT_WITHIN = timedelta(hours=1), timedelta(hours=25)
-_MAYBE = "The order may be live. Do not send it again."
 _WORST_FIRST = (Exit.MAY_BE_LIVE, Exit.NO_STOP)
 # What reconcile brings to an end is its success, whatever the end is.
 _ENDS_WELL = {
@@ -152,7 +146,7 @@ class Reconciliations:
         self, before: AttemptState, attempt: AttemptRecord, finding: ReconciliationReport | None
     ) -> Settled:
         """Say what is known of an attempt by now."""
-        order = self._reconciler.order_of(attempt)
+        order = self._reconciler.lookup.order_of(attempt)
         if order is None:
             return _change_told(before, attempt)
         undecided = attempt.state.unresolved
@@ -161,18 +155,13 @@ class Reconciliations:
         sentence, command = told.data.sentence, told.data.next
         if undecided:
             sentence, command = self._undecided(attempt, finding)
-        return Settled(
-            attempt_id=attempt.attempt_id,
-            preview_id=attempt.preview_id,
-            kind=attempt.kind,
+        return with_fields_of(
+            attempt,
+            Settled,
             epic=order.request.epic,
             side=order.request.side,
             size=order.request.size,
             state_before=before,
-            state=attempt.state,
-            evidence=attempt.evidence,
-            deal_ids=attempt.deal_ids,
-            candidates=attempt.candidates,
             exit_code=int(code),
             sentence=sentence,
             next=command,
@@ -182,7 +171,7 @@ class Reconciliations:
         """Say what was looked at and what may decide it, and the command that goes on from there."""
         resolve = f"capcli resolve {attempt.attempt_id}"
         wait = f"capcli reconcile {attempt.attempt_id} --wait"
-        acked, maybe = attempt.state is AttemptState.ACKED, f"{_MAYBE}{strayed(attempt)}"
+        acked, maybe = attempt.state is AttemptState.ACKED, f"{may_be_live()}{strayed(attempt)}"
         if finding is None:
             why = (
                 "The broker has not confirmed it yet" if acked else "The account could not be read completely"
@@ -190,7 +179,7 @@ class Reconciliations:
             return f"{maybe} {why}.", wait
         if finding.deals:
             return f"{maybe} {_candidates(finding)}", resolve
-        later = resolve if self._reconciler.search.is_quiet(attempt) else wait
+        later = resolve if self._reconciler.lookup.is_quiet(attempt) else wait
         if finding.traces:
             ids = ", ".join(one for trace in finding.traces for one in trace.ids)
             return f"{maybe} The activity shows an order like it ({ids}) and no deal of it yet.", later
@@ -215,20 +204,18 @@ class Reconciliations:
     ) -> list[tuple[Settled, ReconciliationReport | None]]:
         context = self._context
         with context.lock(context.env, context.host, account_id, wait=self._waits), returning(context.broker):
-            found = [self.examine(attempt) for attempt in self._attempts(account_id, wanted)]
+            journal = context.journal
+            attempts = [held for one in wanted if (held := journal.attempt(one)) is not None]
+            if not wanted:
+                attempts = [*journal.unresolved(context.env, context.broker.host, account_id)]
+                attempts += self._reconciler.lookup.watched(account_id)
+            found = [self.examine(attempt) for attempt in attempts]
         # What was found by its traces is watched, and is news only once there is a second deal like it.
         return [
             (row, finding)
             for row, finding in found
             if wanted or row.candidates or row.state_before != AttemptState.LANDED
         ]
-
-    def _attempts(self, account_id: str, wanted: tuple[str, ...]) -> list[AttemptRecord]:
-        journal, context = self._context.journal, self._context
-        if wanted:
-            return [found for one in wanted if (found := journal.attempt(one)) is not None]
-        unresolved = journal.unresolved(context.env, context.broker.host, account_id)
-        return [*unresolved, *self._reconciler.search.watched(account_id)]
 
     def _may_yet_be_decided(self, row: Settled, finding: ReconciliationReport | None) -> bool:
         """Say whether waiting can decide it: not where something may be it once the quiet period is over.
@@ -244,7 +231,7 @@ class Reconciliations:
             attempt.answered_for is not None and attempt.state is AttemptState.ACKED
         )
         maybe = finding is not None and bool(finding.traces or finding.rejected)
-        return not (row.candidates or elsewhere or maybe) or not self._reconciler.search.is_quiet(attempt)
+        return not (row.candidates or elsewhere or maybe) or not self._reconciler.lookup.is_quiet(attempt)
 
 
 def _candidates(finding: ReconciliationReport) -> str:
@@ -267,7 +254,7 @@ def _candidates(finding: ReconciliationReport) -> str:
 
 def _change_told(before: AttemptState, attempt: AttemptRecord) -> Settled:
     deal_id = attempt.target
-    what = f"The {_NAMES[attempt.kind]} of {deal_id}"
+    what = f"The {KIND_WORDS[attempt.kind]} of {deal_id}"
     undecided = attempt.state.unresolved
     if undecided:
         sentence = f"{what} was sent, and it is not known yet what happened to it."
@@ -284,16 +271,13 @@ def _change_told(before: AttemptState, attempt: AttemptRecord) -> Settled:
     elif attempt.protected is Protection.NO:
         code = Exit.NO_STOP
     look = "orders" if is_about_order(attempt) else "positions"
-    return Settled(
-        attempt_id=attempt.attempt_id,
-        preview_id=attempt.preview_id,
-        kind=attempt.kind,
+    return with_fields_of(
+        attempt,
+        Settled,
         epic=None,
         side=None,
         size=None,
         state_before=before,
-        state=attempt.state,
-        evidence=attempt.evidence,
         deal_ids=(deal_id,),
         candidates=(deal_id,) if undecided else (),
         exit_code=int(code),
@@ -322,15 +306,10 @@ def settled_now(found: Reconciliation) -> tuple[str, ...]:
 
 def _reply(rows: list[Settled], account_id: str, lately: tuple[str, ...] = ()) -> Reply[Reconciliation]:
     undecided = sum(row.state.unresolved for row in rows)
-    return Reply(Reconciliation(tuple(rows), undecided, lately), account_id, _problem(rows))
-
-
-def _problem(rows: list[Settled]) -> Problem | None:
-    for code in _WORST_FIRST:
-        worst = [row for row in rows if row.exit_code == code]
-        if worst:
-            return problem_of(worst[0], others=len(worst) - 1)
-    return None
+    live, bare = ([row for row in rows if row.exit_code == code] for code in _WORST_FIRST)
+    worst = live or bare
+    problem = problem_of(worst[0], others=len(worst) - 1) if worst else None
+    return Reply(Reconciliation(tuple(rows), undecided, lately), account_id, problem)
 
 
 def problem_of(row: Settled, *, others: int = 0) -> Problem | None:

@@ -1,25 +1,24 @@
 """What became of a mutation: the broker's confirmation, and the book read back. Sends nothing."""
 
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from capcli.context import Context, active_on
 from capcli.domain.account import Confirm, Position, WorkingOrder
 from capcli.domain.attempt import AttemptRecord, AttemptState, Ending, Evidence, Protection
 from capcli.domain.candidates import Candidate, ReconciliationReport, Verdict
-from capcli.domain.identity import OPENED, Asked, Misfit, misfit
+from capcli.domain.identity import OPENED, Misfit, misfit
 from capcli.domain.order import ExitForm, Kind, OrderRequest
 from capcli.domain.stored_order import StoredOrder, read_sizes
-from capcli.errors import CapcliError, DealUnknown, RowUnreadable
-from capcli.ports import Broker, DealTaken
-from capcli.reconcile.attribution import Causes
+from capcli.errors import CapcliError
+from capcli.ports import DealTaken
+from capcli.reconcile.attribution import Attribution
 from capcli.reconcile.lookup import OrderLookup
 from capcli.reconcile.readback import ReadBack, filled_as, read_asked, read_back_of
 
 _FIRST_POLL_S, _LONGEST_POLL_S = 0.2, 2.0
 _READ_BACK_PAUSES_S = (0.0, 0.3, 1.0)
-_WAYS_OUT = frozenset({Kind.CLOSE, Kind.CANCEL})
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +28,7 @@ class Reconciler:
     context: Context
 
     @property
-    def search(self) -> OrderLookup:
+    def lookup(self) -> OrderLookup:
         """Return what this reconciler looks with."""
         return OrderLookup(self.context)
 
@@ -64,41 +63,46 @@ class Reconciler:
     def examine(self, attempt: AttemptRecord) -> tuple[AttemptRecord, ReconciliationReport | None]:
         """Settle an attempt, and return what a lost order may have become where that was looked for."""
         if attempt.state is AttemptState.CLAIMED:
-            # A way out may have left although its journal could take no more of it; and in a copy of the
-            # journal from before the send, what became of it is in another one.
-            kept = self.context.journal.remembered() is None
-            there = self._is_still_there(attempt) if kept and attempt.kind in _WAYS_OUT else kept
-            if there is None:
+            unsent = self._is_unsent(attempt)
+            if unsent is None:
                 return attempt, None
-            if there:
+            if unsent:
                 note = "the process that claimed it ended before sending"
                 return self._move(attempt, AttemptState.NOT_SENT, note=note), None
             attempt = self._move(attempt, AttemptState.SENDING, sent_at=attempt.created_at)
         if attempt.kind in {Kind.CLOSE, Kind.AMEND, Kind.CANCEL, Kind.WORKING_UPDATE}:
-            return self._settled_change(attempt), None
+            return self._settle_change(attempt), None
         if attempt.state is AttemptState.SENDING:
             note = "the process that sent it ended before the answer"
-            sent = attempt.broker_time_at_send or self._claimed_at(attempt)
+            # Else when it was claimed, by the broker's clock as far as its preview knows it.
+            preview, sent = self.context.journal.preview(attempt.preview_id or ""), attempt.created_at
+            if preview is not None and preview.broker_time is not None:
+                sent = preview.broker_time + (attempt.created_at - preview.created_at)
+            sent = attempt.broker_time_at_send or sent
             attempt = self._move(attempt, AttemptState.UNKNOWN, note=note, broker_time_at_send=sent)
-        order = self.order_of(attempt)
-        lost = attempt.state.unresolved or self.search.is_watched(attempt)
+        order = self.lookup.order_of(attempt)
+        lost = attempt.state.unresolved or self.lookup.is_watched(attempt)
         if order is None or not lost or not self._reaches(attempt.account_id):
             return attempt, None
         if attempt.state is AttemptState.ACKED:
             attempt = self.conclude(attempt, order, wait_s=0)
             # While a confirmation may still come it is the better evidence.
-            waits = attempt.answered_for is None and not self.search.is_quiet(attempt)
+            waits = attempt.answered_for is None and not self.lookup.is_quiet(attempt)
             if not attempt.state.unresolved or waits:
                 return attempt, None
-        finding = self.search.look(attempt, order.request)
+        finding = self.lookup.look(attempt, order.request)
         return (attempt if finding is None else self._judge(attempt, order, finding)), finding
 
-    def _claimed_at(self, attempt: AttemptRecord) -> datetime:
-        """Return when an order was claimed, by the broker's clock as far as its preview knows it."""
-        preview = self.context.journal.preview(attempt.preview_id or "")
-        if preview is None or preview.broker_time is None:
-            return attempt.created_at
-        return preview.broker_time + (attempt.created_at - preview.created_at)
+    def _is_unsent(self, attempt: AttemptRecord) -> bool | None:
+        """Say whether what was claimed never left; None where the deal that tells cannot be read."""
+        if self.context.journal.remembered() is not None:
+            # In a copy of the journal from before the send, what became of it is in another one.
+            return False
+        # A way out may have left although its journal could take no more of it.
+        if attempt.kind in {Kind.CLOSE, Kind.CANCEL}:
+            seen = read_back_of(self.context.broker, attempt)
+            return None if seen is ReadBack.UNREADABLE else seen is not ReadBack.GONE
+        return True
 
     def _judge(
         self, attempt: AttemptRecord, order: StoredOrder, finding: ReconciliationReport
@@ -124,9 +128,22 @@ class Reconciler:
             deals = _equals(finding, attempt, order)
             return self._keep_candidates(attempt, "possible_late_landing", deals)
         attempt = self._keep_candidates(attempt, None, finding.deals)
-        if attempt.state is AttemptState.UNKNOWN:
-            return self._count_looks(attempt, nothing=verdict is Verdict.NOTHING_THERE)
-        return attempt
+        nothing = verdict is Verdict.NOTHING_THERE
+        return self._presumed(attempt, nothing=nothing) if attempt.state is AttemptState.UNKNOWN else attempt
+
+    def _presumed(self, attempt: AttemptRecord, *, nothing: bool) -> AttemptRecord:
+        """Presume an order absent at the second look without a trace, both after the quiet period."""
+        if not nothing:
+            return attempt if attempt.absent_seen_at is None else self._observe(attempt, absent_seen_at=None)
+        # Where the session was on another account after the send, the order may be there.
+        if not self.lookup.is_quiet(attempt) or attempt.other_account_id is not None:
+            return attempt
+        if attempt.absent_seen_at is None:
+            return self._observe(attempt, absent_seen_at=self.lookup.broker_now())
+        if not self.lookup.is_second_look(attempt):
+            return attempt
+        seconds = int(self.lookup.age(attempt).total_seconds())
+        return self._move(attempt, AttemptState.ABSENT, note=f"no trace of it after {seconds} s")
 
     def _keep_candidates(
         self, attempt: AttemptRecord, alarm: str | None, deals: tuple[str, ...]
@@ -152,74 +169,34 @@ class Reconciler:
         self.context.journal.note(attempt.attempt_id, "late_landing", at=self.context.clock(), detail=detail)
         return landed
 
-    def _count_looks(self, attempt: AttemptRecord, *, nothing: bool) -> AttemptRecord:
-        """Presume an order absent at the second look without a trace, both after the quiet period."""
-        search = self.search
-        if not nothing:
-            return attempt if attempt.absent_seen_at is None else self._observe(attempt, absent_seen_at=None)
-        # Where the session was on another account after the send, the order may be there.
-        if not search.is_quiet(attempt) or attempt.other_account_id is not None:
-            return attempt
-        if attempt.absent_seen_at is None:
-            return self._observe(attempt, absent_seen_at=search.broker_now())
-        if not search.is_second_look(attempt):
-            return attempt
-        seconds = int(search.age(attempt).total_seconds())
-        return self._move(attempt, AttemptState.ABSENT, note=f"no trace of it after {seconds} s")
-
-    def _is_quiet(self, attempt: AttemptRecord) -> bool:
-        return self.search.is_quiet(attempt)
-
-    def _settle_close(self, attempt: AttemptRecord) -> AttemptRecord:
-        # A close holds no lock: one that is still being sent belongs to its own process.
-        quiet = self._is_quiet(attempt)
-        if attempt.state is AttemptState.SENDING and not quiet:
-            return attempt
-        still_open = is_open(self.context.broker, attempt.target, attempt.account_id)
-        if still_open is False:
-            return self._end(attempt)
-        if still_open and quiet:
-            return self._move(attempt, AttemptState.ABSENT, note="the position is still open")
-        return attempt
-
-    def _settled_change(self, attempt: AttemptRecord) -> AttemptRecord:
-        """Settle what is repeated by deal id; once it is settled it is looked at no more."""
-        if not attempt.state.unresolved:
-            return attempt
-        return self._settle_close(attempt) if attempt.kind is Kind.CLOSE else self._settle_change(attempt)
-
-    def _is_still_there(self, attempt: AttemptRecord) -> bool | None:
-        """Say whether the deal of a close or a cancellation is there; None where it cannot be read."""
-        if attempt.kind is Kind.CLOSE:
-            return is_open(self.context.broker, attempt.target, attempt.account_id)
-        read_back = read_back_of(self.context.broker, attempt)
-        return None if read_back is ReadBack.UNREADABLE else read_back is not ReadBack.GONE
-
     def _settle_change(self, attempt: AttemptRecord) -> AttemptRecord:
-        """Settle an amendment or a cancellation; like a close it may be under way without the lock."""
-        quiet = self._is_quiet(attempt)
-        if attempt.state is AttemptState.SENDING and not quiet:
+        """Settle what is repeated by deal id; once it is settled it is looked at no more."""
+        # It may hold no lock: one that is still being sent belongs to its own process.
+        quiet = self.lookup.is_quiet(attempt)
+        if not attempt.state.unresolved or (attempt.state is AttemptState.SENDING and not quiet):
             return attempt
-        read_back, cancel = read_back_of(self.context.broker, attempt), attempt.kind is Kind.CANCEL
-        if read_back is ReadBack.GONE and (not cancel or filled_as(self.context.broker, attempt.target)):
-            note = "the order was filled first" if cancel else "the deal is gone"
-            return self._move(attempt, AttemptState.REJECTED, note=note)
+        broker = self.context.broker
+        close, cancel = attempt.kind is Kind.CLOSE, attempt.kind is Kind.CANCEL
+        read_back = read_back_of(broker, attempt)
         if read_back is ReadBack.GONE:
-            return self._end(attempt)
+            filled = cancel and filled_as(broker, attempt.target)
+            if close or (cancel and not filled):
+                return self._end(attempt)
+            note = "the order was filled first" if filled else "the deal is gone"
+            return self._move(attempt, AttemptState.REJECTED, note=note)
         if read_back is ReadBack.DONE:
             return self._amended(attempt)
-        if read_back is ReadBack.NOT_YET and quiet:
-            later = None if cancel else Causes(self.search).superseding(attempt)
-            why = (
-                f"a later one, {later.attempt_id}, changed the deal" if later else "the deal does not show it"
-            )
-            return self._move(attempt, AttemptState.ABSENT, note=why)
-        return attempt
+        if read_back is not ReadBack.NOT_YET or not quiet:
+            return attempt
+        note = "the position is still open" if close else "the deal does not show it"
+        if not (close or cancel) and (later := Attribution(self.lookup).superseding(attempt)):
+            note = f"a later one, {later.attempt_id}, changed the deal"
+        return self._move(attempt, AttemptState.ABSENT, note=note)
 
     def _amended(self, attempt: AttemptRecord) -> AttemptRecord:
         """Settle an amendment that the deal shows, which another one may have made."""
         facts: dict[str, Any] = {"evidence": Evidence.INFERRED, "deal_ids": (attempt.target,)}
-        if other := Causes(self.search).made_by_another(attempt):
+        if other := Attribution(self.lookup).made_by_another(attempt):
             note = f"a later one, {other.attempt_id}, made the same change"
             return self._move(attempt, AttemptState.REJECTED, **facts, note=note)
         protected = Protection.YES if read_asked(attempt).bracket.has_stop else Protection.NOT_ASKED
@@ -227,7 +204,7 @@ class Reconciler:
 
     def _end(self, attempt: AttemptRecord) -> AttemptRecord:
         """Settle a close or a cancellation whose deal is gone by what ended the deal, once that is known."""
-        ending = Causes(self.search).of_end(attempt)
+        ending = Attribution(self.lookup).of_end(attempt)
         if ending is None:
             return attempt
         facts: dict[str, Any] = {"evidence": Evidence.INFERRED, "deal_ids": (attempt.target,)}
@@ -241,10 +218,6 @@ class Reconciler:
         except CapcliError:
             return False
 
-    def order_of(self, attempt: AttemptRecord) -> StoredOrder | None:
-        """Return the order that an attempt was to send; None for a close, an amendment, a cancellation."""
-        return self.search.order_of(attempt)
-
     def _await_confirm(self, attempt: AttemptRecord, wait_s: float) -> tuple[Confirm | None, Misfit | None]:
         """Return the confirmation of an order, else what was told instead of it, if anything."""
         reference, other = attempt.deal_reference or "", None
@@ -256,7 +229,8 @@ class Reconciler:
                 # Not yet: a 404 or a failed read says nothing about the order (API page 9.1).
                 confirm = None
             if confirm is not None:
-                other = misfit(self.search.asked(attempt, _named(confirm)), confirm)
+                named = (confirm.deal_reference, confirm.order_id, *(deal.deal_id for deal in confirm.deals))
+                other = misfit(self.lookup.asked(attempt, named), confirm)
             if confirm is not None and other is None:
                 return confirm, None
             if self.context.monotonic() + pause > deadline:
@@ -289,7 +263,7 @@ class Reconciler:
         if kind is Kind.WORKING and confirm.status == "DELETED":
             return facts | {"protected": Protection.NOT_ASKED, "ending": Ending.CANCELLED}
         found = self.read_back(kind, opened or touched, confirm.order_id)
-        asked = self.search.asked(attempt, (row.deal_id for row in found))
+        asked = self.lookup.asked(attempt, (row.deal_id for row in found))
         if other := next(filter(None, (misfit(asked, row) for row in found)), None):
             return other
         if not found:
@@ -306,24 +280,20 @@ class Reconciler:
         """Look at what the order became. The stop that was asked for must be seen, not assumed."""
         for pause in _READ_BACK_PAUSES_S:
             self.context.sleep(pause)
-            try:
-                found = self._seen(kind, deals, order_id)
-            except CapcliError:
-                continue
+            found: tuple[Position, ...] | tuple[WorkingOrder, ...] = ()
+            with suppress(CapcliError):
+                if kind is Kind.WORKING:
+                    orders = self.context.broker.list_orders().rows
+                    found = tuple(row for row in orders if row.deal_id in deals)
+                else:
+                    positions = self.context.broker.list_positions().rows
+                    origin = order_id or "-"
+                    found = tuple(
+                        row for row in positions if row.deal_id in deals or row.working_order_id == origin
+                    )
             if found and {row.deal_id for row in found} >= set(deals):
                 return found
         return ()
-
-    def _seen(
-        self, kind: Kind, deals: tuple[str, ...], order_id: str | None
-    ) -> tuple[Position, ...] | tuple[WorkingOrder, ...]:
-        if kind is Kind.WORKING:
-            return tuple(row for row in self.context.broker.list_orders().rows if row.deal_id in deals)
-        return tuple(
-            row
-            for row in self.context.broker.list_positions().rows
-            if row.deal_id in deals or (order_id and row.working_order_id == order_id)
-        )
 
     def _observe(self, attempt: AttemptRecord, **facts: Any) -> AttemptRecord:
         journal = self.context.journal
@@ -341,11 +311,6 @@ class Reconciler:
         except DealTaken as taken:
             return self._observe(attempt, answered_for=taken.attempt_id, candidates=(taken.name,))
         return journal.attempt(attempt.attempt_id) or attempt
-
-
-def _named(confirm: Confirm) -> tuple[str | None, ...]:
-    """Name everything that a confirmation is about."""
-    return (confirm.deal_reference, confirm.order_id, *(deal.deal_id for deal in confirm.deals))
 
 
 def _equals(finding: ReconciliationReport, attempt: AttemptRecord, order: StoredOrder) -> tuple[str, ...]:
@@ -375,27 +340,6 @@ def landing_facts(attempt: AttemptRecord, request: OrderRequest, trace: Candidat
         "size": trace.size,
         "ending": trace.ending,
     } | kept
-
-
-def is_open(broker: Broker, deal_id: str, account_id: str) -> bool | None:
-    """Read a position back: True open, False gone from that account, None when that cannot be known."""
-    try:
-        row = broker.position(deal_id)
-    except DealUnknown:
-        # Every deal is unknown on another account, and another process may have switched ours.
-        return False if _is_on(broker, account_id) else None
-    except RowUnreadable:
-        return True
-    except CapcliError:
-        return None
-    return None if misfit(Asked(Kind.CLOSE, deal_id=deal_id), row) else True
-
-
-def _is_on(broker: Broker, account_id: str) -> bool:
-    try:
-        return broker.session().account_id == account_id
-    except CapcliError:
-        return False
 
 
 def protection(

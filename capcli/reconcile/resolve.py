@@ -11,8 +11,9 @@ from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence, Protect
 from capcli.domain.candidates import ReconciliationReport
 from capcli.domain.order import Kind
 from capcli.errors import CapcliError, EvidenceAgainst, NotConfirmed, UsageError
+from capcli.reconcile.readback import is_open
 from capcli.reconcile.reconcile import Reconciliations, Settled, problem_of
-from capcli.reconcile.reconciler import Reconciler, is_open, landing_facts
+from capcli.reconcile.reconciler import Reconciler, landing_facts
 from capcli.reply import Reply
 
 _NOT_PLACED = "it was not placed: a person settled that"
@@ -47,10 +48,11 @@ class Resolutions:
             )
         deal_id = None if landed is None else typed.deal_id(landed)
         attempt = self._reconciliations.find(attempt_id)
+        verdict = "--not-placed" if deal_id is None else f"--landed {deal_id}"
         if (deal_id or not_placed) and not confirmed:
             raise NotConfirmed(
                 f"Not confirmed, so nothing was recorded about {attempt.attempt_id}.",
-                next=f"{_command(attempt, deal_id)} --confirm",
+                next=f"capcli resolve {attempt.attempt_id} {verdict} --confirm",
             )
         with (
             self._context.lock(attempt.env, attempt.host, attempt.account_id),
@@ -78,10 +80,10 @@ class Resolutions:
 
     def _look(self, attempt: AttemptRecord) -> ReconciliationReport | None:
         """Look for an order that is looked for no longer, or that waits for its confirmation."""
-        order = self._reconciler.order_of(attempt)
+        order = self._reconciler.lookup.order_of(attempt)
         if order is None or not self._is_open(attempt):
             return None
-        return self._reconciler.search.look(attempt, order.request)
+        return self._reconciler.lookup.look(attempt, order.request)
 
     def _asking(
         self, attempt: AttemptRecord, shown: Settled, finding: ReconciliationReport | None
@@ -89,7 +91,7 @@ class Resolutions:
         """Say what a person can answer: which deal fits, or that none does yet."""
         command = f"capcli resolve {attempt.attempt_id}"
         known = shown.sentence.removesuffix(f" To settle: {command}")
-        if self._reconciler.order_of(attempt) is None:
+        if self._reconciler.lookup.order_of(attempt) is None:
             answers = f"--not-placed, or: {command} --landed {shown.deal_ids[0]}"
             return replace(shown, sentence=f"{known} If you know: {answers}", next="capcli resolve --help")
         if finding is None:
@@ -104,7 +106,7 @@ class Resolutions:
             denied = (
                 ""
                 if finding.in_time or attempt.state is AttemptState.LANDED
-                else f" (--not-placed if you opened {_it(finding)} yourself)"
+                else f" (--not-placed if you opened {'it' if len(finding.deals) == 1 else 'them'} yourself)"
             )
             return replace(
                 shown,
@@ -113,7 +115,7 @@ class Resolutions:
                 next="capcli orders" if attempt.kind is Kind.WORKING else "capcli positions",
             )
         known = f"{known} No deal fits it yet."
-        early = attempt.state.unresolved and not self._reconciler.search.is_quiet(attempt)
+        early = attempt.state.unresolved and not self._reconciler.lookup.is_quiet(attempt)
         if attempt.state in _NO and not early:
             return replace(shown, sentence=known, next=f"{command} --not-placed")
         return replace(shown, sentence=known, next=f"capcli reconcile {attempt.attempt_id} --wait")
@@ -126,9 +128,14 @@ class Resolutions:
     def _landed(
         self, attempt: AttemptRecord, before: AttemptState, deal_id: str, finding: ReconciliationReport | None
     ) -> Settled:
-        order = self._reconciler.order_of(attempt)
+        order = self._reconciler.lookup.order_of(attempt)
         if order is None:
-            self._require_target(attempt, deal_id)
+            if deal_id != attempt.target:
+                raise EvidenceAgainst(
+                    f"{attempt.attempt_id} is about {attempt.target}, not about {deal_id}.",
+                    next=f"capcli resolve {attempt.attempt_id} --landed {attempt.target}",
+                    candidates=[attempt.target],
+                )
             self._require_not_seen(attempt, deal_id)
             facts: dict[str, Any] = {"deal_ids": (deal_id,), "protected": Protection.UNCHECKED}
             return self._record(attempt, before, AttemptState.LANDED, facts)
@@ -143,15 +150,6 @@ class Resolutions:
         facts = landing_facts(attempt, order.request, trace) | {"evidence": Evidence.HUMAN}
         settled = self._reconciler.land(attempt, facts)
         return self._reconciliations.told(before, settled, None)
-
-    def _require_target(self, attempt: AttemptRecord, deal_id: str) -> None:
-        target = attempt.target
-        if deal_id != target:
-            raise EvidenceAgainst(
-                f"{attempt.attempt_id} is about {target}, not about {deal_id}.",
-                next=f"capcli resolve {attempt.attempt_id} --landed {target}",
-                candidates=[target],
-            )
 
     def _require_not_seen(self, attempt: AttemptRecord, deal_id: str) -> None:
         """A person decides whose close or cancellation it was, never against what the book shows."""
@@ -171,12 +169,16 @@ class Resolutions:
     def _absent(
         self, attempt: AttemptRecord, before: AttemptState, finding: ReconciliationReport | None
     ) -> Settled:
-        order = self._reconciler.order_of(attempt)
+        order = self._reconciler.lookup.order_of(attempt)
         if order is not None:
             self._require_no_trace(attempt, finding)
-        early = attempt.state.unresolved and not self._reconciler.search.is_quiet(attempt)
-        if order is not None and not early:
-            attempt = self._without_late(attempt, finding)
+        early = attempt.state.unresolved and not self._reconciler.lookup.is_quiet(attempt)
+        unknown, absent, journal = AttemptState.UNKNOWN, AttemptState.ABSENT, self._context.journal
+        if order is not None and not early and attempt.state is unknown and finding and finding.late:
+            # Its only traces came so late that a person may call them his own.
+            note = "what came later belongs to someone else"
+            journal.move(attempt.attempt_id, unknown, absent, at=self._context.clock(), note=note)
+            attempt = journal.attempt(attempt.attempt_id) or attempt
         to_state = (_NO_CHANGE if order is None else _NO).get(attempt.state)
         if to_state is None or early:
             raise EvidenceAgainst(
@@ -185,16 +187,6 @@ class Resolutions:
                 candidates=[],
             )
         return self._record(attempt, before, to_state, {"note": _NOT_PLACED})
-
-    def _without_late(self, attempt: AttemptRecord, finding: ReconciliationReport | None) -> AttemptRecord:
-        """Presume an order absent whose only traces came so late that a person may call them his own."""
-        if attempt.state is not AttemptState.UNKNOWN or finding is None or not finding.late:
-            return attempt
-        note, journal = "what came later belongs to someone else", self._context.journal
-        journal.move(
-            attempt.attempt_id, attempt.state, AttemptState.ABSENT, at=self._context.clock(), note=note
-        )
-        return journal.attempt(attempt.attempt_id) or attempt
 
     def _require_no_trace(self, attempt: AttemptRecord, finding: ReconciliationReport | None) -> None:
         if finding is None:
@@ -225,12 +217,3 @@ class Resolutions:
         )
         settled = self._context.journal.attempt(attempt.attempt_id) or attempt
         return self._reconciliations.told(before, settled, None)
-
-
-def _command(attempt: AttemptRecord, deal_id: str | None) -> str:
-    verdict = "--not-placed" if deal_id is None else f"--landed {deal_id}"
-    return f"capcli resolve {attempt.attempt_id} {verdict}"
-
-
-def _it(finding: ReconciliationReport) -> str:
-    return "it" if len(finding.deals) == 1 else "them"

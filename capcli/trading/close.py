@@ -27,8 +27,7 @@ from capcli.errors import (
 )
 from capcli.marketdata.conversion import known_rates
 from capcli.reconcile.deal_account import name_account, placing
-from capcli.reconcile.readback import Ended, ReadBack, asked_of, confirmed
-from capcli.reconcile.reconciler import is_open
+from capcli.reconcile.readback import Ended, ReadBack, asked_of, close_read_back, confirmed
 from capcli.reply import Reply
 from capcli.safety.approval_text import opened_told
 from capcli.safety.trading_gate import require_confirmation, require_way_out
@@ -37,7 +36,6 @@ from capcli.trading.mutation import AGREES_AFTER_S, Mutation, Mutations, refusal
 
 _CONFIRM_LOOKS_S = (0.0, 0.2, 0.3, 0.5)
 _DONE, _GONE = 200, 404
-_SIGHTS = {True: ReadBack.NOT_YET, False: ReadBack.GONE, None: ReadBack.UNREADABLE}
 
 
 class Closing(Struct, frozen=True):
@@ -193,7 +191,7 @@ class Closings:
             command=f"capcli close {deal_id}",
             overview="capcli positions",
             unchanged=f"{deal_id} is still open.",
-            look=lambda: _SIGHTS[is_open(broker, deal_id, account_id)],
+            look=lambda: close_read_back(broker, deal_id, account_id),
             conclude=lambda attempt, answer, read_back: self._conclude(target, attempt, answer, read_back),
             doubt=lambda attempt, why: self._unknown(target, attempt, why),
             shown=(f"Close {told}",),

@@ -99,7 +99,7 @@ class Executions:
     ) -> T | Reply[Execution]:
         """Do some work on a preview while nobody changes the account, unless it was sent before."""
         attempt = self._context.journal.attempt_of(preview.preview_id)
-        watched = attempt is not None and self._reconciler.search.is_watched(attempt)
+        watched = attempt is not None and self._reconciler.lookup.is_watched(attempt)
         # Evidence may still change what is known of one that is unresolved or watched.
         if attempt is not None and not (attempt.state.unresolved or watched):
             return execution_reply(attempt, read_order(preview.document), replayed=True)
@@ -255,7 +255,11 @@ class Executions:
             )
         # One of those reads may have found the session renewed elsewhere, on another account.
         self._require_account(preview, self._context.broker.account_id)
-        return snapshot, case, tuple(settled_words(one, self._reconciler.order_of(one)) for one in settled)
+        return (
+            snapshot,
+            case,
+            tuple(settled_words(one, self._reconciler.lookup.order_of(one)) for one in settled),
+        )
 
     def _asked(self, preview: PreviewRecord, case: CheckInput) -> Asked:
         """Return what a person is asked about a preview, with the figures of the fresh look."""

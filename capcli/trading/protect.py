@@ -14,8 +14,7 @@ from capcli.domain.order import Kind
 from capcli.domain.stored_order import StoredOrder, read_order
 from capcli.errors import ApprovalRequired, CapcliError, DealUnknown, Interrupted
 from capcli.reconcile.outcomes import Execution, StopStep, StopWork, execution_reply, missing_stop
-from capcli.reconcile.readback import filled_as
-from capcli.reconcile.reconciler import is_open
+from capcli.reconcile.readback import filled_as, is_open
 from capcli.reply import Reply
 from capcli.trading.amend_order import order_amendments
 from capcli.trading.amend_position import position_amendments

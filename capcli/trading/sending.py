@@ -135,7 +135,7 @@ class SendOnce:
         mine, earliest = read_order(preview.document), since - _SLOWEST if from_end else since
         for other in () if again else journal.recent(preview.env, preview.host, preview.account_id, earliest):
             ended = journal.moved_at(other.attempt_id) if from_end else None
-            order = self.reconciler.order_of(other)
+            order = self.reconciler.lookup.order_of(other)
             if (
                 order is not None
                 and max(filter(None, (other.sent_at, ended))) >= since

@@ -8,7 +8,7 @@ import pytest
 
 from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence
 from capcli.domain.order import Kind, Trigger
-from capcli.reconcile.attribution import Causes
+from capcli.reconcile.attribution import Attribution
 from capcli.reconcile.lookup import OrderLookup
 from tests.store.builders import a_close
 from tests.support.seat import FIRST_ACCOUNT, Seat
@@ -23,7 +23,7 @@ class Held:
     def __init__(self, seat: Seat) -> None:
         self.context = seat.app.orders
         self.context.broker.session()
-        self.causes = Causes(OrderLookup(self.context))
+        self.causes = Attribution(OrderLookup(self.context))
         self.now = self.context.clock()
 
     def close(self, number: int, ago: float, **facts: Any) -> AttemptRecord:

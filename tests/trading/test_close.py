@@ -387,7 +387,7 @@ def test_a_bug_after_the_close_was_sent_is_doubt_and_no_crash(
     seat: Seat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deal = seat.open().deal_id
-    monkeypatch.setattr("capcli.trading.close.is_open", lambda *_: 1 / 0)
+    monkeypatch.setattr("capcli.trading.close.close_read_back", lambda *_: 1 / 0)
     assert "ZeroDivisionError after the send" in doubt(seat, deal).message
     assert seat.book() == []
 
