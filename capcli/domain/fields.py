@@ -7,7 +7,7 @@ from msgspec import Struct
 K = TypeVar("K", bound=Struct)
 
 
-def with_fields_of(source: object, kind: type[K], **facts: Any) -> K:
+def with_fields_of(source: object, kind: type[K], /, **facts: Any) -> K:
     """Return a value of a kind from these facts and, for what they do not name, the source's equal fields.
 
     Raises TypeError for a field that neither has.

@@ -10,6 +10,7 @@ from capcli.context import Context
 from capcli.domain.account import OrderType, WorkingOrder
 from capcli.domain.attempt import Protection
 from capcli.domain.bracket import Bracket, Change, Target
+from capcli.domain.fields import with_fields_of
 from capcli.domain.market import Side
 from capcli.domain.money import plain
 from capcli.domain.order import Trigger
@@ -106,14 +107,9 @@ class AmendableOrders(Amendable[WorkingOrder, OrderAmendment]):
         return f"and {order_told(plan.deal)} waits {fault}. Look at it now."
 
     def result(self, plan: Plan[WorkingOrder], seen: Target, facts: dict[str, Any]) -> OrderAmendment:
-        order = plan.deal
-        return OrderAmendment(
-            **facts,
-            type=order.type,
-            level=order.level if seen.level is None else seen.level,
-            good_till=seen.good_till,
-            level_before=order.level,
-        )
+        level = plan.deal.level if seen.level is None else seen.level
+        facts |= {"level": level, "good_till": seen.good_till, "level_before": plan.deal.level}
+        return with_fields_of(plan.deal, OrderAmendment, **facts)
 
 
 ORDERS = AmendableOrders()

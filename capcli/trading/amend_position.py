@@ -11,6 +11,7 @@ from capcli.context import Context
 from capcli.domain.account import Position
 from capcli.domain.attempt import Protection
 from capcli.domain.bracket import Bracket, Change, Target
+from capcli.domain.fields import with_fields_of
 from capcli.domain.market import Side
 from capcli.domain.money import ceil_to, floor_to, plain, short
 from capcli.domain.order import ExitForm, ExitOrder
@@ -108,7 +109,7 @@ class AmendablePositions(Amendable[Position, Amendment]):
         )
 
     def result(self, plan: Plan[Position], seen: Target, facts: dict[str, Any]) -> Amendment:  # noqa: ARG002
-        return Amendment(**facts)
+        return with_fields_of(plan.deal, Amendment, **facts)
 
 
 POSITIONS = AmendablePositions()

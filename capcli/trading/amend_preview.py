@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
-from hashlib import sha256
 
 import msgspec
 from msgspec import Struct
@@ -12,7 +11,7 @@ from msgspec.structs import replace
 from capcli import ids as typed
 from capcli.context import Context, active_on, returning
 from capcli.domain.account import WorkingOrder
-from capcli.domain.attempt import AttemptRecord, AttemptState, PreviewRecord, PreviewState, Protection
+from capcli.domain.attempt import AttemptRecord, AttemptState, PreviewRecord, Protection
 from capcli.domain.bracket import Change, exits_of, target_of
 from capcli.domain.money import floor_to, plain
 from capcli.domain.order import ExitForm, ExitOrder, Kind
@@ -34,7 +33,7 @@ from capcli.safety.approval_text import order_told
 from capcli.safety.trading_gate import require_confirmation, require_trading
 from capcli.trading.amend_order import ORDERS, OrderAmendment, order_amendments
 from capcli.trading.amend_plan import Plan
-from capcli.trading.sending import clock_fault, expired, life_fault
+from capcli.trading.sending import clock_fault, expired, life_fault, ready_preview
 from capcli.trading.snapshot import order_rules
 
 
@@ -240,25 +239,10 @@ class OrderUpdates:
         return requests.amend(plan.deal_id, plan.after, endless=plan.change.no_expiry)
 
     def _store(self, plan: Plan[WorkingOrder]) -> PreviewRecord:
-        now = self._context.clock()
-        method, path, body = self._request(plan)
-        record = PreviewRecord(
-            preview_id=self._context.ids("p_"),
-            kind=Kind.WORKING_UPDATE,
-            env=self._context.env,
-            host=self._context.broker.host,
-            account_id=plan.account_id,
-            method=method,
-            path=path,
-            body=body,
-            body_sha256=sha256(body).hexdigest(),
-            document=msgspec.json.encode(_Document(plan.deal, plan.change)),
-            quote=b"",
-            state=PreviewState.READY,
-            created_at=now,
-            broker_time=self._context.broker.broker_time(),
-            expires_at=now + timedelta(seconds=self._context.preview_ttl_s),
-        )
+        context = self._context
+        document = msgspec.json.encode(_Document(plan.deal, plan.change))
+        life, request = timedelta(seconds=context.preview_ttl_s), self._request(plan)
+        record = ready_preview(context, Kind.WORKING_UPDATE, plan.account_id, request, document, life)
         self._context.journal.save_preview(record)
         return record
 

@@ -9,6 +9,7 @@ from capcli.context import Context, active_account_id
 from capcli.domain.account import OrderType, Position, WorkingOrder
 from capcli.domain.approval import Asked
 from capcli.domain.attempt import Answer, AttemptRecord, AttemptState, Evidence, Protection
+from capcli.domain.fields import with_fields_of
 from capcli.domain.identity import CLOCKS, misfit
 from capcli.domain.market import Side
 from capcli.domain.money import plain, short
@@ -195,16 +196,14 @@ class Cancellations:
         sentence: str,
         problem: Problem | None = None,
     ) -> Reply[Cancellation]:
-        row = target.order
-        cancellation = Cancellation(
+        unread = {} if target.order else dict.fromkeys(("epic", "side", "type", "size", "level"))
+        cancellation = with_fields_of(
+            target.order,
+            Cancellation,
+            **unread,
             deal_id=target.deal_id,
             attempt_id=attempt.attempt_id,
             state=state,
-            epic=row.epic if row else None,
-            side=row.side if row else None,
-            type=row.type if row else None,
-            size=row.size if row else None,
-            level=row.level if row else None,
             retry_safe=True,
             sentence=sentence,
             next=problem.next if problem else "capcli orders",

@@ -13,6 +13,7 @@ from capcli.domain.account import Confirm, Position
 from capcli.domain.approval import Asked
 from capcli.domain.attempt import Answer, AttemptRecord, AttemptState, Evidence, Protection
 from capcli.domain.effect import gain
+from capcli.domain.fields import with_fields_of
 from capcli.domain.market import Side
 from capcli.domain.money import EXACT, FINE, cents, percent_of, plain, short
 from capcli.domain.numbers import gained, result
@@ -207,7 +208,16 @@ class Closings:
         """
         never_seen = target.position is None and answer.status != _DONE
         if read_back is ReadBack.GONE and never_seen and answer.status == _GONE:
-            raise self._not_here(target, attempt, answer)
+            self._changer.record(attempt, AttemptState.REFUSED, answer)
+            unknown = DealUnknown(
+                f"No open position has the deal id {target.deal_id}: it was closed before, or it is on "
+                "another account of this login.",
+                next="capcli positions",
+                deal_id=target.deal_id,
+                attempt_id=attempt.attempt_id,
+            )
+            name_account(unknown, self._context, target.deal_id, f"capcli close {target.deal_id}")
+            raise unknown
         if read_back is ReadBack.GONE and not never_seen:
             confirm = self._confirm(attempt, target, answer, accepted=True)
             # A process that slept through the quiet period may find its attempt settled by another.
@@ -232,18 +242,6 @@ class Closings:
             raise refusal(self._change(target), said)
         self._changer.record(attempt, AttemptState.UNKNOWN, answer)
         return self._unknown(target, attempt, answer.detail or "no clear answer")
-
-    def _not_here(self, target: _Target, attempt: AttemptRecord, answer: Answer) -> BrokerRefused:
-        self._changer.record(attempt, AttemptState.REFUSED, answer)
-        unknown = DealUnknown(
-            f"No open position has the deal id {target.deal_id}: it was closed before, or it is on another "
-            "account of this login.",
-            next="capcli positions",
-            deal_id=target.deal_id,
-            attempt_id=attempt.attempt_id,
-        )
-        name_account(unknown, self._context, target.deal_id, f"capcli close {target.deal_id}")
-        return unknown
 
     def _confirm(
         self, attempt: AttemptRecord, target: _Target, answer: Answer, *, accepted: bool
@@ -278,17 +276,16 @@ class Closings:
         level = confirm.level if confirm else None
         pl, booked = target.profit(level), brokers_figure(confirm, currency)
         own = cents(pl) if pl is not None and row and currency == row.currency else None
-        closing = Closing(
+        closing = with_fields_of(
+            row,
+            Closing,
+            **({} if row else dict.fromkeys(("epic", "side", "size", "currency"))),
             deal_id=target.deal_id,
             attempt_id=attempt.attempt_id,
             state=AttemptState.UNKNOWN if problem else AttemptState.LANDED,
-            epic=row.epic if row else None,
-            side=row.side if row else None,
-            size=row.size if row else None,
             open_level=row.level if row else None,
             level=level,
             pl=pl,
-            currency=row.currency if row else None,
             pl_account=own if booked is None else booked,
             account_currency=currency,
             pl_pct=percent_of(pl, row.value_at_open, FINE) if pl is not None and row else None,

@@ -7,12 +7,15 @@ from msgspec.structs import replace
 
 from capcli.context import Context
 from capcli.domain.account import Position
+from capcli.domain.fields import with_fields_of
 from capcli.domain.market import Side
 from capcli.reply import Reply
 from capcli.safety.approval_text import request_text
 from capcli.trading.close import Closing, Closings, deal_told, total_of
 from capcli.trading.exit_text import all_closes_lines
 from capcli.trading.sweep import Run, Sweep, Swept
+
+_OF_ITS_CLOSE = ("level", "pl", "pl_account", "account_currency", "pl_pct")
 
 
 class CloseResult(Struct, frozen=True):
@@ -112,20 +115,18 @@ def _result(one: Swept[Position, Closing]) -> CloseResult:
         sentence = f"{one.row.words} had been closed already."
     else:
         sentence = problem.message if problem else closing.sentence if closing else ""
-    return CloseResult(
+    unknown = {} if closing else dict.fromkeys(_OF_ITS_CLOSE) | {"pl_estimated": False}
+    return with_fields_of(
+        closing,
+        CloseResult,
+        **unknown,
         deal_id=one.row.deal_id,
         epic=known.epic if known else None,
         side=known.side if known else None,
         size=known.size if known else None,
+        currency=known.currency if known else None,
         closed=problem is None,
         attempt_id=one.attempt_id,
-        level=closing.level if closing else None,
-        pl=closing.pl if closing else None,
-        currency=known.currency if known else None,
-        pl_account=closing.pl_account if closing else None,
-        account_currency=closing.account_currency if closing else None,
-        pl_pct=closing.pl_pct if closing else None,
-        pl_estimated=closing.pl_estimated if closing else False,
         code=problem.code if problem else None,
         exit_code=one.exit_code,
         sentence=sentence,
@@ -143,7 +144,10 @@ def _reply(run: Run[Position, Closing], context: Context, command: str) -> Reply
         f"Not confirmed closed: {names}. Run the same command again to continue with the rest."
     )
     problem = run.problem("CLOSE_INCOMPLETE", left, command)
-    where = context.where(run.account_id)
+    where, count = context.where(run.account_id), f"all {len(results)} positions"
+    sentence = f"Closed {'1 position' if len(results) == 1 else count}{gained} ({where})."
+    if not results:
+        sentence = f"No position is open ({where}): there was nothing to close."
     everything = AllClosings(
         closings=results,
         closed=len(results) - len(failed),
@@ -151,15 +155,8 @@ def _reply(run: Run[Position, Closing], context: Context, command: str) -> Reply
         pl_account=total.amount,
         account_currency=total.currency,
         pl_estimated=total.estimated,
-        sentence=problem.message if problem else _sentence(results, gained, where),
+        sentence=problem.message if problem else sentence,
         next=problem.next if problem else "capcli accounts",
         warnings=run.told,
     )
     return Reply(everything, run.account_id, problem)
-
-
-def _sentence(results: tuple[CloseResult, ...], gained: str, where: str) -> str:
-    if not results:
-        return f"No position is open ({where}): there was nothing to close."
-    count = "1 position" if len(results) == 1 else f"all {len(results)} positions"
-    return f"Closed {count}{gained} ({where})."

@@ -11,6 +11,7 @@ from capcli.context import AccountSnapshot, Context, active_on, returning
 from capcli.domain.approval import Asked
 from capcli.domain.attempt import AttemptRecord, AttemptState, PreviewRecord, PreviewState
 from capcli.domain.check_input import CheckInput
+from capcli.domain.fields import with_fields_of
 from capcli.domain.mandate import Spend
 from capcli.domain.numbers import counted
 from capcli.domain.order import Kind
@@ -264,18 +265,12 @@ class Executions:
     def _asked(self, preview: PreviewRecord, case: CheckInput) -> Asked:
         """Return what a person is asked about a preview, with the figures of the fresh look."""
         now = self._context.broker.broker_time() or self._context.clock()
-        return Asked(
+        return with_fields_of(
+            preview,
+            Asked,
             kind=preview.kind.value,
             subject=preview.preview_id,
-            env=preview.env,
-            host=preview.host,
-            account_id=preview.account_id,
-            method=preview.method,
-            path=preview.path,
-            body=preview.body,
             text=order_text(case, preview.account_id, env=preview.env, now=now),
-            expires_at=preview.expires_at,
-            preview_id=preview.preview_id,
         )
 
     def _require_account(self, preview: PreviewRecord, account_id: str | None) -> None:

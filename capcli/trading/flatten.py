@@ -295,6 +295,16 @@ class Flattenings:
         )
         return run.not_flat(sentence, int(code), unread.next or _AGAIN, account_id)
 
+    def _have_priced(self, run: _Run, account_id: str | None) -> None:
+        """Tell what was closed in account currency, and the sum: the rates are read when all are closed."""
+        closings = [row for row in run.closings.values() if row is not None]
+        for closing in self._closings.in_account_currency(closings, account_id):
+            run.closings[closing.deal_id] = closing
+        for place, row in enumerate(run.done):
+            if row.done and (done := run.closings.get(row.deal_id)) is not None:
+                run.done[place] = replace(row, sentence=done.sentence, pl_account=done.pl_account)
+        run.total = total_of(tuple(run.closings.values()), self._context.broker.account_currency)
+
     def _undo(self, run: _Run, deal_id: str | None, deal: str, act: Callable[..., Reply[Any]]) -> None:
         if deal_id is None or deal_id in run.tried:
             return
@@ -317,17 +327,6 @@ class Flattenings:
             if isinstance(data, Closing):
                 run.closings[deal_id] = data
         run.done.append(row)
-
-    def _have_priced(self, run: _Run, account_id: str | None) -> None:
-        """Tell what was closed in account currency, and the sum: the rates are read when all are closed."""
-        closings = [row for row in run.closings.values() if row is not None]
-        for closing in self._closings.in_account_currency(closings, account_id):
-            run.closings[closing.deal_id] = closing
-        for place, row in enumerate(run.done):
-            done = run.closings.get(row.deal_id) if row.done else None
-            if done is not None:
-                run.done[place] = replace(row, sentence=done.sentence, pl_account=done.pl_account)
-        run.total = total_of(tuple(run.closings.values()), self._context.broker.account_currency)
 
     def _look(self, account_id: str | None = None) -> _Account:
         """Read the account; that nothing is there takes two looks and the broker's word on whose it was."""

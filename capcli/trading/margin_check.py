@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from capcli.context import AccountSnapshot, Context
 from capcli.domain.account import Account
-from capcli.domain.attempt import AttemptRecord, AttemptState, Ending
+from capcli.domain.attempt import AttemptState, Ending
 from capcli.domain.check_input import CheckInput
 from capcli.domain.money import percent_of
 from capcli.domain.numbers import percent
@@ -27,12 +27,22 @@ def compare_margin(
 
     Only a market order that opens and closes nothing can tell, beside deals that set little aside.
     """
+    figures, before = case.figures, _in_use(snapshot.account)
+    closes = case.effect is not None and bool(case.effect.closes)
+    expected, margin = figures.margin_pct, figures.margin
+    if case.request.kind is not Kind.MARKET or closes or margin is None or expected is None:
+        return None
+    if margin < _LEAST or before > margin * _MOST_BESIDE:
+        # The account's figures cannot tell it.
+        return None
     with suppress(CapcliError):
         attempt = context.journal.attempt(attempt_id)
-        expected = _expected(snapshot, case)
-        if attempt is None or expected is None or not _is_open(attempt):
+        if attempt is None or attempt.state is not AttemptState.LANDED or attempt.ending is not Ending.OPEN:
             return None
-        seen = _seen(context, snapshot, case, attempt)
+        after = _in_use(active_account(context.broker.accounts(), snapshot.account_id))
+        value = (attempt.level or figures.entry) * (attempt.size or case.request.size)
+        # What was set aside since the look before the send, in percent of the fill's value.
+        seen = percent_of(after - before, value * figures.conversion_rate)
         if not _SANE[0] <= seen <= _SANE[1] or abs(seen - expected) <= expected * _OFF:
             return None
         context.broker.observe_margin(snapshot.account_id, snapshot.preferences, case.request.epic, seen)
@@ -41,27 +51,6 @@ def compare_margin(
             f" Previews of {case.request.epic} use {percent(seen)} from now on."
         )
     return None
-
-
-def _expected(snapshot: AccountSnapshot, case: CheckInput) -> Decimal | None:
-    """Return the margin that was expected, in percent; None where the account's figures cannot tell it."""
-    figures, beside = case.figures, _in_use(snapshot.account)
-    closes = case.effect is not None and bool(case.effect.closes)
-    if case.request.kind is not Kind.MARKET or closes or figures.margin is None:
-        return None
-    told = figures.margin >= _LEAST and beside <= figures.margin * _MOST_BESIDE
-    return figures.margin_pct if told else None
-
-
-def _is_open(attempt: AttemptRecord) -> bool:
-    return attempt.state is AttemptState.LANDED and attempt.ending is Ending.OPEN
-
-
-def _seen(context: Context, snapshot: AccountSnapshot, case: CheckInput, attempt: AttemptRecord) -> Decimal:
-    """Return what was set aside since the look before the send, in percent of the fill's value."""
-    after = active_account(context.broker.accounts(), snapshot.account_id)
-    value = (attempt.level or case.figures.entry) * (attempt.size or case.request.size)
-    return percent_of(_in_use(after) - _in_use(snapshot.account), value * case.figures.conversion_rate)
 
 
 def _in_use(account: Account) -> Decimal:

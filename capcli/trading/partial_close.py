@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from decimal import Decimal
-from hashlib import sha256
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -13,9 +12,10 @@ from capcli import ids as typed
 from capcli.context import AccountSnapshot, Context, active_on
 from capcli.domain.account import Position
 from capcli.domain.approval import Asked
-from capcli.domain.attempt import AttemptState, Evidence, PreviewRecord, PreviewState
+from capcli.domain.attempt import AttemptState, Evidence, PreviewRecord
 from capcli.domain.check_input import CheckInput
 from capcli.domain.effect import gain
+from capcli.domain.fields import with_fields_of
 from capcli.domain.market import Side
 from capcli.domain.money import EXACT, FINE, floor_to, percent_of, plain, short
 from capcli.domain.numbers import gained
@@ -44,7 +44,7 @@ from capcli.safety.trading_gate import require_confirmation, require_trading
 from capcli.trading.close import brokers_figure
 from capcli.trading.exit_orders import require
 from capcli.trading.exit_text import part_lines
-from capcli.trading.sending import SendOnce
+from capcli.trading.sending import SendOnce, ready_preview
 from capcli.trading.snapshot import check_input, order_rules, take_snapshot
 
 # Nobody else is told its id, and it is claimed at once: whatever ends in between leaves nothing to execute.
@@ -223,7 +223,10 @@ class Reductions:
         case = check_input(self._context, snapshot, request, None)
         require(case, *_RULES)
         order = StoredOrder(request, None, case.figures.entry, None, None)
-        preview = self._preview(order, account_id)
+        sent = self._context.broker.requests.open_order(request, None)
+        preview = ready_preview(
+            self._context, Kind.MARKET, account_id, sent, write_order(order), _PREVIEW_LIFE
+        )
         command = _command(target.deal_id, size)
         self._sender.refuse_twin(preview, command, again=again, from_end=True)
         self._sender.require_room(command)
@@ -254,38 +257,15 @@ class Reductions:
     def _asked_part(self, part: _Part) -> Asked:
         preview, target = part.preview, part.target
         what = f"Close {short(part.order.request.size)} of {opened_told(target)}"
-        return Asked(
+        return with_fields_of(
+            preview,
+            Asked,
             kind="PARTIAL_CLOSE",
             # The preview is not shown to anybody: the deal is what an approval is bound to.
             subject=target.deal_id,
-            env=preview.env,
-            host=preview.host,
-            account_id=preview.account_id,
-            method=preview.method,
-            path=preview.path,
-            body=preview.body,
+            preview_id=None,
             text=request_text(what, part_lines(part.case), preview.env, preview.account_id),
             expires_at=preview.created_at + LIFE,
-        )
-
-    def _preview(self, order: StoredOrder, account_id: str) -> PreviewRecord:
-        method, path, body = self._context.broker.requests.open_order(order.request, None)
-        now = self._context.clock()
-        return PreviewRecord(
-            preview_id=self._context.ids("p_"),
-            kind=Kind.MARKET,
-            env=self._context.env,
-            host=self._context.broker.host,
-            account_id=account_id,
-            method=method,
-            path=path,
-            body=body,
-            body_sha256=sha256(body).hexdigest(),
-            document=write_order(order),
-            quote=plain(order.entry).encode(),
-            state=PreviewState.READY,
-            created_at=now,
-            expires_at=now + _PREVIEW_LIFE,
         )
 
     def _told(self, reply: Reply[Execution], target: Position, size: Decimal) -> Reply[Reduction]:
@@ -396,24 +376,20 @@ def _reduction(  # noqa: PLR0917  what was asked, what was seen, what is wrong
     problem: Problem | None,
 ) -> Reduction:
     """Put together what is told of a partial close; the order's side is the opposite of the position's."""
-    told = Reduction(
+    told = with_fields_of(
+        done,
+        Reduction,
         deal_id=deal_id,
-        preview_id=done.preview_id,
-        attempt_id=done.attempt_id,
-        state=done.state,
-        epic=done.epic,
         side=done.side.opposite,
         size=size,
         size_before=before,
         remaining=left,
-        level=done.level,
         pl=None,
         currency=None,
         pl_account=None,
         account_currency=None,
         pl_pct=None,
         pl_estimated=False,
-        evidence=done.evidence,
         opened_deal_id=opened.deal_id if opened else None,
         retry_safe=problem.retry_safe if problem else False,
         sentence=problem.message if problem else "",

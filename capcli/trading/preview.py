@@ -16,6 +16,7 @@ from capcli.domain.attempt import PreviewRecord, PreviewState
 from capcli.domain.check_input import CheckInput
 from capcli.domain.commands import SOME_TIME, preview_command
 from capcli.domain.effect import Effect
+from capcli.domain.fields import with_fields_of
 from capcli.domain.market import MarketStatus, Quote, Resolution, Side
 from capcli.domain.money import Money, plain, short
 from capcli.domain.opened import opened_figures
@@ -225,9 +226,9 @@ class Previews:
             harmless(self._context.client()),
         )
         self._context.journal.save_preview(
-            PreviewRecord(
-                preview_id=preview.preview_id,
-                kind=preview.kind,
+            with_fields_of(
+                preview,
+                PreviewRecord,
                 env=self._context.env,
                 host=self._context.broker.host,
                 account_id=account_id,
@@ -238,8 +239,6 @@ class Previews:
                 document=write_order(order),
                 quote=f"{preview.bid} {preview.offer} {preview.price_at.isoformat()}".encode(),
                 state=PreviewState.READY if preview.executable else PreviewState.DRAFT,
-                created_at=preview.created_at,
-                expires_at=preview.expires_at,
                 broker_time=self._context.broker.broker_time(),
             )
         )

@@ -3,6 +3,7 @@
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from hashlib import sha256
 from typing import Any
 
 from msgspec.structs import replace
@@ -19,7 +20,9 @@ from capcli.domain.attempt import (
     is_from_the_future,
 )
 from capcli.domain.commands import preview_command
+from capcli.domain.fields import with_fields_of
 from capcli.domain.mandate import Permit
+from capcli.domain.order import Kind
 from capcli.domain.stored_order import StoredOrder, read_order
 from capcli.errors import (
     CapcliError,
@@ -31,7 +34,7 @@ from capcli.errors import (
     RateLimited,
     Refused,
 )
-from capcli.ports import AttemptBook, DealTaken
+from capcli.ports import AttemptBook, DealTaken, Request
 from capcli.reconcile.outcomes import Execution, execution_reply
 from capcli.reconcile.reconciler import Reconciler
 from capcli.reply import Reply
@@ -164,17 +167,11 @@ class SendOnce:
         Raises PreviewExpired, and Interrupted when it was called back before the send.
         """
         context, journal, now = self._context, self._context.journal, self._context.clock()
-        attempt = AttemptRecord(
+        attempt = with_fields_of(
+            preview,
+            AttemptRecord,
             attempt_id=context.ids("a_"),
-            kind=preview.kind,
-            env=preview.env,
-            host=preview.host,
-            account_id=preview.account_id,
-            method=preview.method,
-            path=preview.path,
-            preview_id=preview.preview_id,
             state=AttemptState.CLAIMED,
-            body_sha256=preview.body_sha256,
             baseline=baseline,
             created_at=now,
         )
@@ -239,6 +236,30 @@ class SendOnce:
         if not moved:
             journal.note(attempt.attempt_id, "late_answer", at=self._context.clock(), detail=facts)
         return journal.attempt(attempt.attempt_id) or attempt
+
+
+def ready_preview(  # noqa: PLR0917  what a preview is made of
+    context: Context, kind: Kind, account_id: str, request: Request, document: bytes, life: timedelta
+) -> PreviewRecord:
+    """Return a preview that can be sent for as long as it lives."""
+    now = context.clock()
+    return PreviewRecord(
+        preview_id=context.ids("p_"),
+        kind=kind,
+        env=context.env,
+        host=context.broker.host,
+        account_id=account_id,
+        method=request.method,
+        path=request.path,
+        body=request.body,
+        body_sha256=sha256(request.body).hexdigest(),
+        document=document,
+        quote=b"",
+        state=PreviewState.READY,
+        created_at=now,
+        expires_at=now + life,
+        broker_time=context.broker.broker_time(),
+    )
 
 
 def answer_facts(answer: Answer) -> dict[str, Any]:
