@@ -40,30 +40,23 @@ def read(epic: str, path: Path, markets: Markets) -> Bars:
         raise BadReplay(f"There is no paper market {epic[:60]!a}.")
     if market.suspended:
         raise BadReplay(f"{epic} is the suspended market; replay another one.")
+    forms = {".parquet": _parquet, ".jsonl": _jsonl, ".ndjson": _jsonl, ".json": _jsonl}
     try:
-        return _Reader(market, path.name).read(_rows(path))
+        return _Reader(market, path.name).read(forms.get(path.suffix.lower(), _csv)(path))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise BadReplay(f"{path} cannot be read: {reason or error}.") from None
-
-
-def _rows(path: Path) -> Iterator[_Row]:
-    if path.suffix.lower() == ".parquet":
-        return _parquet(path)
-    return _jsonl(path) if path.suffix.lower() in {".jsonl", ".ndjson", ".json"} else _csv(path)
 
 
 def _csv(path: Path) -> Iterator[_Row]:
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.reader(file, strict=True)
         names = [name.strip().lower() for name in next(reader, [])]
-        for values in reader:
-            if len(values) == len(names):
-                yield _Row(reader.line_num, dict(zip(names, values, strict=True)))
-            elif values:
-                raise BadReplay(
-                    f"{path.name}, line {reader.line_num}: {len(values)} values under {len(names)} columns."
-                )
+        for values in filter(None, reader):
+            if len(values) != len(names):
+                found = f"{len(values)} values under {len(names)} columns"
+                raise BadReplay(f"{path.name}, line {reader.line_num}: {found}.")
+            yield _Row(reader.line_num, dict(zip(names, values, strict=True)))
 
 
 def _jsonl(path: Path) -> Iterator[_Row]:
@@ -111,54 +104,43 @@ class _Reader:
             for column, value in zip(columns, self._bar(row), strict=True):
                 column.append(value)
             lines.append(row.line)
-            self._follows(columns[0], row)
+            if len(lines) > 1 and columns[0][-1] <= columns[0][-2]:
+                before, start = map(_when, columns[0][-2:])
+                raise self._bad(row.line, f"{start} is not after the bar before it, {before}")
+            if len(lines) > _MOST_BARS:
+                raise self._bad(row.line, f"more than {_MOST_BARS} bars")
         if len(lines) < 2:  # noqa: PLR2004  (two bars tell how long one is)
             raise BadReplay(f"{self._name}: a replay needs two bars or more, there are {len(lines)}.")
         level = self._level(columns[0], lines)
         return Bars(self._market.epic, level, self._name, self._rounded, columns)
 
-    def _follows(self, starts: "array[int]", row: _Row) -> None:
-        if len(starts) > 1 and starts[-1] <= starts[-2]:
-            raise self._bad(
-                row.line, f"{_when(starts[-1])} is not after the bar before it, {_when(starts[-2])}"
-            )
-        if len(starts) > _MOST_BARS:
-            raise self._bad(row.line, f"more than {_MOST_BARS} bars")
-
     def _level(self, starts: "array[int]", lines: "array[int]") -> int:
         """The file's resolution: its smallest distance, which every bar must be aligned to."""
         span, row = min((starts[i] - starts[i - 1], i) for i in range(1, len(starts)))
-        levels = {SPANS[level]: (level, name) for name, level in RESOLUTIONS.items()}
-        if span not in levels:
-            raise self._bad(
-                lines[row],
-                f"{span} seconds after the bar before it: no resolution ({', '.join(RESOLUTIONS)})",
-            )
-        level, name = levels[span]
+        name = next((name for name, level in RESOLUTIONS.items() if SPANS[level] == span), None)
+        if name is None:
+            known = ", ".join(RESOLUTIONS)
+            raise self._bad(lines[row], f"{span} seconds after the bar before it: no resolution ({known})")
         for start, line in zip(starts, lines, strict=True):
             if (start - MONDAY) % span:
                 raise self._bad(line, f"{_when(start)} is not where a bar of {name} begins (UTC)")
-        return level
+        return RESOLUTIONS[name]
 
     def _bar(self, row: _Row) -> tuple[int, ...]:
-        both = "bid_open" in row.fields
-        bids = [self._steps(row, f"bid_{name}" if both else name) for name in _PRICES]
+        side = "bid_" if "bid_open" in row.fields else ""
+        bids = [self._steps(row, f"{side}{name}") for name in _PRICES]
         offers = [bid + self._market.spread for bid in bids]
         if any(f"ask_{name}" in row.fields for name in _PRICES):
             offers = [self._steps(row, f"ask_{name}") for name in _PRICES]
-        self._check(row, bids, "bid_" if both else "")
-        self._check(row, offers, "ask_")
+        for prefix, (first, high, low, last) in ((side, bids), ("ask_", offers)):
+            if high < max(first, last, low):
+                raise self._bad(row.line, f"{prefix}high is below another price of the bar")
+            if low > min(first, last):
+                raise self._bad(row.line, f"{prefix}low is above another price of the bar")
         for name, bid, offer in zip(_PRICES, bids, offers, strict=True):
             if offer < bid:
                 raise self._bad(row.line, f"ask_{name} is below bid_{name}")
         return (self._time(row), *bids, *offers, self._volume(row))
-
-    def _check(self, row: _Row, prices: list[int], side: str) -> None:
-        first, high, low, last = prices
-        if high < max(first, last, low):
-            raise self._bad(row.line, f"{side}high is below another price of the bar")
-        if low > min(first, last):
-            raise self._bad(row.line, f"{side}low is above another price of the bar")
 
     def _time(self, row: _Row) -> int:
         name = next((name for name in _TIMES if name in row.fields), None)
@@ -167,17 +149,15 @@ class _Reader:
         value = row.fields[name]
         ms = to_ms(_utc(value)) if isinstance(value, datetime) else _ms(str(value).strip())
         if ms is None or ms % SECOND_MS:
-            raise self._bad(
-                row.line, f"{name} {str(value)[:40]!a} is not an instant such as 2026-11-20T14:30:00Z"
-            )
+            given = f"{name} {str(value)[:40]!a}"
+            raise self._bad(row.line, f"{given} is not an instant such as 2026-11-20T14:30:00Z")
         return ms // SECOND_MS
 
     def _steps(self, row: _Row, name: str) -> int:
         price = self._number(row, name)
         if not 0 < price < _MOST:
             raise self._bad(row.line, f"{name} {price} is not a price above 0")
-        steps = price / self._market.step
-        return self._whole(steps)
+        return self._whole(price / self._market.step)
 
     def _volume(self, row: _Row) -> int:
         if row.fields.get("volume") in {None, ""}:

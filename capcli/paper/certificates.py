@@ -1,6 +1,7 @@
 """A certificate for this computer alone, signed by an authority whose own key is thrown away at once."""
 
 import os
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -30,12 +31,12 @@ def certificate(folder: Path, now: datetime, name: str | None = None) -> Certifi
     Raises OSError.
     """
     files = Certificate(*(folder / f"paper-{part}.pem" for part in ("ca", "cert", "key")))
-    if not _lasts(files, now, name):
+    if not _is_valid(files, now, name):
         _make(files, now, name)
     return files
 
 
-def _lasts(files: Certificate, now: datetime, name: str | None) -> bool:
+def _is_valid(files: Certificate, now: datetime, name: str | None) -> bool:
     from cryptography import x509
 
     if not all(file.exists() for file in files):
@@ -50,52 +51,24 @@ def _lasts(files: Certificate, now: datetime, name: str | None) -> bool:
 
 
 def _make(files: Certificate, now: datetime, name: str | None) -> None:
+    from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric import ec
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-
-    root_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
-    root = _authority(root_key, now)
-    server = _server(key, root, root_key, now, name)
-    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    _write(files.key, secret)
-    _write(files.chain, server.public_bytes(Encoding.PEM))
-    _write(files.authority, root.public_bytes(Encoding.PEM))
-
-
-def _authority(key: "EllipticCurvePrivateKey", now: datetime) -> "x509.Certificate":
-    from cryptography import x509
-    from cryptography.hazmat.primitives.hashes import SHA256
-
-    signs = dict.fromkeys(_USES, False) | {"key_cert_sign": True, "crl_sign": True}
-    builder = _builder(key, f"{_NAME} authority", f"{_NAME} authority", now)
-    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-    builder = builder.add_extension(x509.KeyUsage(**signs), critical=True)
-    return builder.sign(key, SHA256())
-
-
-def _server(
-    key: "EllipticCurvePrivateKey",
-    root: "x509.Certificate",
-    root_key: "EllipticCurvePrivateKey",
-    now: datetime,
-    name: str | None,
-) -> "x509.Certificate":
-    from cryptography import x509
-    from cryptography.hazmat.primitives.hashes import SHA256
     from cryptography.x509.oid import ExtendedKeyUsageOID
 
+    root_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     hosts = ("localhost", *([name] if name else []))
     addresses = (x509.IPAddress(ip_address(one)) for one in ("127.0.0.1", "::1"))
-    names = [*map(x509.DNSName, hosts), *addresses]
-    signs = dict.fromkeys(_USES, False) | {"digital_signature": True}
-    issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(root_key.public_key())
-    builder = _builder(key, _NAME, root.subject.rfc4514_string().removeprefix("CN="), now)
-    builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
-    builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-    builder = builder.add_extension(x509.KeyUsage(**signs), critical=True)
-    server = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
-    builder = builder.add_extension(server, critical=False).add_extension(issuer, critical=False)
-    return builder.sign(root_key, SHA256())
+    root = _signed(root_key, root_key, now, ("key_cert_sign", "crl_sign"))
+    extensions = (
+        x509.SubjectAlternativeName([*map(x509.DNSName, hosts), *addresses]),
+        x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]),
+        x509.AuthorityKeyIdentifier.from_issuer_public_key(root_key.public_key()),
+    )
+    server = _signed(key, root_key, now, ("digital_signature",), extensions)
+    _write(files.key, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    _write(files.chain, server.public_bytes(Encoding.PEM))
+    _write(files.authority, root.public_bytes(Encoding.PEM))
 
 
 _USES = (
@@ -111,25 +84,38 @@ _USES = (
 )
 
 
-def _builder(
-    key: "EllipticCurvePrivateKey", subject: str, issuer: str, now: datetime
-) -> "x509.CertificateBuilder":
+def _signed(
+    key: "EllipticCurvePrivateKey",
+    root_key: "EllipticCurvePrivateKey",
+    now: datetime,
+    uses: Collection[str],
+    extensions: Iterable["x509.ExtensionType"] = (),
+) -> "x509.Certificate":
     from cryptography import x509
+    from cryptography.hazmat.primitives.hashes import SHA256
     from cryptography.x509.oid import NameOID
 
-    def named(text: str) -> x509.Name:
-        return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
-
-    return (
+    is_authority = key is root_key
+    issuer, subject = (
+        x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"{_NAME}{' authority' if is_root else ''}")])
+        for is_root in (True, is_authority)
+    )
+    usage = x509.KeyUsage(**{use: use in uses for use in _USES})
+    builder = (
         x509.CertificateBuilder()
-        .subject_name(named(subject))
-        .issuer_name(named(issuer))
+        .subject_name(subject)
+        .issuer_name(issuer)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - _AHEAD)
         .not_valid_after(now + _LASTS)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.BasicConstraints(is_authority, 0 if is_authority else None), critical=True)
+        .add_extension(usage, critical=True)
     )
+    for extension in extensions:
+        builder = builder.add_extension(extension, critical=False)
+    return builder.sign(root_key, SHA256())
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from capcli.paper.catalogue import CURRENCIES, DOLLAR, FOREX, HOURS, KINDS, MARKETS, Kind, Market, is_rate
+from capcli.paper.catalogue import CURRENCIES, DOLLAR, FOREX, HOURS, KINDS, MARKETS, Market, is_rate
 
 D = Decimal
 _EPIC = re.compile(r"[A-Za-z0-9._-]{1,30}")
@@ -54,7 +54,7 @@ def read(path: Path) -> str:
         raise BadMarkets(f"{path.name} holds {len(tables)} markets; 1 to {_MOST_MARKETS} are allowed.")
     try:
         markets = [_market(epic, table) for epic, table in tables.items()]
-        _convertible(markets)
+        _check_rates(markets)
     except BadMarkets as error:
         raise BadMarkets(f"{path.name}, {error}") from None
     return msgspec.json.encode(tables).decode()
@@ -92,9 +92,11 @@ class _Fields:
     def market(self) -> Market:
         kind_name = self._word("kind", KINDS)
         around, move, spread, low, high = _USUAL[kind_name]
-        kind = KINDS[kind_name]
-        price = self._number("price")
-        step = self._number("step", self._usual_step(price))
+        kind, price = KINDS[kind_name], self._number("price")
+        # About five digits of the price, and never coarser than the price is written.
+        written = -int(price.normalize().as_tuple().exponent)
+        digits = min(_FINEST, max(_DIGITS - 1 - price.adjusted(), written, 0))
+        step = self._number("step", D(10) ** -digits)
         if price % step or price / step < _FEWEST_STEPS:
             raise self._bad(
                 "price", f"must be a multiple of the step {step:f}, and at least {_FEWEST_STEPS} steps"
@@ -103,16 +105,21 @@ class _Fields:
         smallest = self._number("min_size", D(low) if D(low) % size_step == 0 else size_step)
         largest = self._number("max_size", D(high) // size_step * size_step, least=smallest)
         usual_spread = max(price * D(spread) / 100 // step, D(1)) * step
+        name, currency = self._text("name", self._epic), self._text("currency", DOLLAR)
+        if not _CODE.fullmatch(currency) or (kind is FOREX and currency == self._epic[:3]):
+            raise self._bad(
+                "currency", f"is {currency[:20]!a}: three capital letters, the quote currency of a pair"
+            )
         return Market(
             epic=self._epic,
-            name=self._text("name", self._epic),
-            symbol=self._text("name", self._epic),
+            name=name,
+            symbol=name,
             kind=kind,
-            currency=self._currency(kind),
+            currency=currency,
             step=step,
             middle=price,
             move_bp=int(self._number("daily_move", D(move), least=D("0.01"), most=D(20)) * 100),
-            spread=self._steps("spread", usual_spread, step),
+            spread=int(self._multiple("spread", self._number("spread", usual_spread), step) / step),
             min_size=self._multiple("min_size", smallest, size_step),
             max_size=self._multiple("max_size", largest, size_step),
             size_step=size_step,
@@ -126,8 +133,8 @@ class _Fields:
         word = self._table.get(key, usual)
         if word in set(known):
             return str(word)
-        said = "is missing" if word is None else f"is {str(word)[:40]!a}"
-        raise self._bad(key, f"{said}: one of {', '.join(known)}")
+        found = "is missing" if word is None else f"is {str(word)[:40]!a}"
+        raise self._bad(key, f"{found}: one of {', '.join(known)}")
 
     def _text(self, key: str, usual: str) -> str:
         text = self._table.get(key, usual)
@@ -156,26 +163,10 @@ class _Fields:
             raise self._bad(key, f"is {number}: {bottom}, at most {most:f}, with up to {_FINEST} decimals")
         return number
 
-    def _usual_step(self, price: Decimal) -> Decimal:
-        """About five digits of the price, and never coarser than the price is written."""
-        written = -int(price.normalize().as_tuple().exponent)
-        return D(10) ** -min(_FINEST, max(_DIGITS - 1 - price.adjusted(), written, 0))
-
-    def _steps(self, key: str, usual: Decimal, step: Decimal) -> int:
-        return int(self._multiple(key, self._number(key, usual), step) / step)
-
     def _multiple(self, key: str, number: Decimal, step: Decimal) -> Decimal:
         if number % step:
             raise self._bad(key, f"is {number:f}: a multiple of {step:f} is needed")
         return number
-
-    def _currency(self, kind: Kind) -> str:
-        code = self._text("currency", DOLLAR)
-        if not _CODE.fullmatch(code) or (kind is FOREX and code == self._epic[:3]):
-            raise self._bad(
-                "currency", f"is {code[:20]!a}: three capital letters, the quote currency of a pair"
-            )
-        return code
 
 
 _KEYS = (
@@ -184,12 +175,12 @@ _KEYS = (
 )  # fmt: skip
 
 
-def _convertible(markets: Iterable[Market]) -> None:
+def _check_rates(markets: Iterable[Market]) -> None:
     """Profit in any currency needs its rate against the dollar: ours, or a pair in the same file."""
-    rates = {m.currency for m in markets if m.kind is FOREX and m.epic == f"{DOLLAR}{m.currency}"}
+    pairs = {m.currency for m in markets if m.kind is FOREX and m.epic == f"{DOLLAR}{m.currency}"}
     for market in markets:
-        if market.currency not in CURRENCIES | rates:
-            known = ", ".join(sorted(CURRENCIES | rates))
+        if market.currency not in CURRENCIES | pairs:
+            known = ", ".join(sorted(CURRENCIES | pairs))
             raise BadMarkets(
                 f"[{market.epic}] currency is {market.currency!a}: one of {known}, or add a market "
                 f"{DOLLAR}{market.currency} of kind currency."

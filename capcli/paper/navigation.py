@@ -6,6 +6,7 @@ belongs where are this module's.
 
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
+from heapq import nlargest
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -19,7 +20,8 @@ from capcli.paper.wire import whole
 ROOT = "hierarchy_v1"
 LONGEST = 500
 _SHOWN = 10  # of the lists that rank markets
-_LOOKED_AT = 1_000  # rows of activity
+_ABOVE_NOTHING = Decimal(1).scaleb(-9)
+_MOST_ROWS = 1_000  # of activity
 _METALS = ("GOLD", "SILVER", "PLATINUM", "PALLADIUM", "COPPER")
 _OILS = ("OIL_CRUDE", "OIL_BRENT")
 _MAJORS = ("EURUSD", "GBPUSD", "USDJPY", "USDCHF", "AUDUSD", "USDCAD", "NZDUSD")
@@ -41,38 +43,27 @@ def _where(test: Callable[[Market], bool]) -> Pick:
     return lambda call: filter(test, call.context.markets.values())
 
 
-def _most_traded(call: Call) -> Iterable[Market]:
-    return sorted(call.context.markets.values(), key=lambda market: -market.kind.ticks_a_minute)[:_SHOWN]
-
-
 def _recently_traded(call: Call) -> Iterable[Market]:
     """By the active account within a day, the latest first."""
     query = (
         "SELECT epic FROM activity WHERE account_id = ? AND at_ms > ?"
         " AND type IN ('POSITION', 'WORKING_ORDER') ORDER BY at_ms DESC, id DESC LIMIT ?"
     )
-    rows = call.context.db.execute(query, (call.account_id, call.context.now - DAY_MS, _LOOKED_AT)).fetchall()
+    rows = call.context.db.execute(query, (call.account_id, call.context.now - DAY_MS, _MOST_ROWS)).fetchall()
     return [call.context.markets[epic] for epic in dict.fromkeys(row["epic"] for row in rows)][:_SHOWN]
 
 
-def _movers(sign: int) -> Pick:
-    """Markets whose day points one way, the strongest first."""
+def _by_day(figure: Callable[[Decimal, Decimal], Decimal], least: Decimal = _ABOVE_NOTHING) -> Pick:
+    """Markets with the largest figures of their day's change and range."""
 
     def pick(call: Call) -> Iterable[Market]:
-        moves = {epic: sign * day[0] for epic, day in markets.days(call.context).items() if sign * day[0] > 0}
-        return _first(call, moves)
+        figures = {epic: figure(*day) for epic, day in markets.days(call.context).items()}
+        found = sorted(
+            (epic for epic in figures if figures[epic] >= least), key=figures.__getitem__, reverse=True
+        )
+        return [call.context.markets[epic] for epic in found[:_SHOWN]]
 
     return pick
-
-
-def _most_volatile(call: Call) -> Iterable[Market]:
-    ranges = {epic: day[1] for epic, day in markets.days(call.context).items()}
-    return _first(call, ranges)
-
-
-def _first(call: Call, figures: Mapping[str, Decimal]) -> list[Market]:
-    epics = sorted(figures, key=figures.__getitem__, reverse=True)
-    return [call.context.markets[epic] for epic in epics[:_SHOWN]]
 
 
 def _trades_on_saturdays(market: Market) -> bool:
@@ -91,12 +82,17 @@ def _shares(currency: str) -> Pick:
 _TREE: Mapping[str, Mapping[str, Leaf]] = MappingProxyType(
     {
         "commons": {
-            "most_traded": Leaf("Most Traded", _most_traded),
+            "most_traded": Leaf(
+                "Most Traded",
+                lambda call: nlargest(
+                    _SHOWN, call.context.markets.values(), key=lambda market: market.kind.ticks_a_minute
+                ),
+            ),
             "recently_traded": Leaf("Recently Traded", _recently_traded),
             "new": Leaf("New", _epics(*_NEW)),
-            "top_gainers": Leaf("Top Risers", _movers(1)),
-            "top_losers": Leaf("Top Fallers", _movers(-1)),
-            "most_volatile": Leaf("Most Volatile", _most_volatile),
+            "top_gainers": Leaf("Top Risers", _by_day(lambda change, _: change)),
+            "top_losers": Leaf("Top Fallers", _by_day(lambda change, _: -change)),
+            "most_volatile": Leaf("Most Volatile", _by_day(lambda _, extent: extent, Decimal(0))),
             "weekend_trading": Leaf("Weekend Trading", _where(_trades_on_saturdays)),
         },
         "commodities": {
@@ -140,18 +136,12 @@ def roots(_call: Call) -> Reply:
 
 def node(call: Call) -> Reply:
     """A group's nodes or a leaf's markets; an unknown node is an empty one (assumption, API page 6.7)."""
-    node_id, limit = call.args[0], _limit(call)
+    node_id, limit = call.args[0], whole(call.query.get("limit", str(LONGEST)), most=LONGEST)
+    if limit is None:  # the published refusal carries no tokens (API page 2.2)
+        raise Refusal(400, "error.invalid.limit", tokens=False)
     if leaf := _LEAVES.get(node_id):
         rows = [markets.row(call.context, market) for market in list(leaf.pick(call))[:limit]]
         return Reply({"nodes": [], "markets": rows})
     group = node_id.removeprefix(f"{ROOT}.").removesuffix(_GROUP)
     leaves = _TREE.get(group, {}) if node_id == _id(f"{group}{_GROUP}") else {}
     return Reply({"nodes": [{"id": _id(group, name), "name": leaf.name} for name, leaf in leaves.items()]})
-
-
-def _limit(call: Call) -> int:
-    """Counts markets; the published refusal carries no tokens (API page 2.2)."""
-    limit = whole(call.query.get("limit", str(LONGEST)), most=LONGEST)
-    if limit is None:
-        raise Refusal(400, "error.invalid.limit", tokens=False)
-    return limit
