@@ -6,11 +6,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from enum import Enum, auto
 from math import ceil
+from typing import Generic, TypeVar
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from capcli.ports import Allowance, Clock, Lane, OpeningsBook, PaceBook, Ticket
+
+T = TypeVar("T")
 
 REQUESTS = 10
 # The broker counts in milliseconds of its own clock.
@@ -39,30 +42,17 @@ _LONGEST_WAIT_S = 60.0
 _NOTICEABLE_S = 1.0
 
 
-class OwnBook:
-    """The allowance of this process alone, for where it cannot be shared."""
+class OwnValue(Generic[T]):
+    """What this process alone has used, for where it cannot be shared."""
 
-    def __init__(self) -> None:
-        self._allowance = Allowance()
+    def __init__(self, empty: T) -> None:
+        self._value = empty
         self._lock = threading.Lock()
 
-    def update(self, change: Callable[[Allowance], Allowance]) -> Allowance:
+    def update(self, change: Callable[[T], T]) -> T:
         with self._lock:
-            self._allowance = change(self._allowance)
-            return self._allowance
-
-
-class OwnOpenings:
-    """The openings of this process alone."""
-
-    def __init__(self) -> None:
-        self._times: tuple[float, ...] = ()
-        self._lock = threading.Lock()
-
-    def update(self, change: Callable[[tuple[float, ...]], tuple[float, ...]]) -> tuple[float, ...]:
-        with self._lock:
-            self._times = change(self._times)
-            return self._times
+            self._value = change(self._value)
+            return self._value
 
 
 class RequestKind(Enum):
@@ -71,6 +61,13 @@ class RequestKind(Enum):
     PLAIN = auto()
     LOGIN = auto()
     ORDER = auto()
+
+
+_GAPS = {
+    RequestKind.LOGIN: ("login_after", TRANSIT_S, LOGIN_GAP_S),
+    RequestKind.ORDER: ("order_after", ORDER_TRANSIT_S, ORDER_GAP_S),
+}
+"""Where it stands when the next one may begin, and how that is reckoned."""
 
 
 class _Ask(Struct):
@@ -92,13 +89,10 @@ class _Ask(Struct):
         return (self.until or 0.0) - TRANSIT_S - WINDOW_S
 
     def not_before(self, allowance: Allowance) -> float:
-        if self.kind is RequestKind.LOGIN:
-            return max(allowance.paused_until, allowance.login_after)
-        if self.kind is RequestKind.ORDER:
-            return max(allowance.paused_until, allowance.order_after)
-        if self.lane is Lane.BULK:
-            return max(allowance.paused_until, allowance.bulk_after)
-        return allowance.paused_until
+        after = allowance.bulk_after if self.lane is Lane.BULK else allowance.paused_until
+        if self.kind in _GAPS:
+            after = getattr(allowance, _GAPS[self.kind][0])
+        return max(allowance.paused_until, after)
 
 
 class Pace:
@@ -117,7 +111,7 @@ class Pace:
         told: Callable[[float], None] = lambda _seconds: None,
     ) -> None:
         self._clock = clock
-        self._book = book or OwnBook()
+        self._book = book or OwnValue(Allowance())
         self._told = told
         # Of the pages that a process asks for side by side one stands in the queue: it is woken in time then.
         self._bulk_door = threading.Lock()
@@ -170,12 +164,16 @@ class Pace:
         Run inside the book's lock, perhaps twice when the shared book fails.
         """
         now = self._clock()
-        allowance = _swept(allowance, ask, now)
+        # What is over is left out: requests that count no more, the given up, and this one's last ticket.
+        taken = tuple(until for until in allowance.taken if until > now)[-REQUESTS:]
+        waiting = tuple(one for one in allowance.waiting if one.number != ask.number and one.expires > now)
+        allowance = replace(allowance, taken=taken, waiting=waiting)
         ready = ask.not_before(allowance)
         soonest = max(now, ready)
         # One slot is left free for each of those who go first and could start as soon as this one.
-        first = sum(_place(one) < ask.place and one.ready <= soonest for one in allowance.waiting)
-        ask.at = max(ready, _free_at(allowance, first, now))
+        first = sum((one.lane, one.asked, one.number) < ask.place and one.ready <= soonest for one in waiting)
+        slots = (*(now,) * (REQUESTS - len(taken)), *taken)
+        ask.at = max(ready, slots[first % REQUESTS] + first // REQUESTS * WINDOW_S)
         ask.until = None
         if forced or ask.at <= now:
             return _started(allowance, ask, now)
@@ -185,32 +183,12 @@ class Pace:
         return replace(allowance, waiting=(*allowance.waiting, ticket))
 
 
-def _place(ticket: Ticket) -> tuple[int, float, int]:
-    return (ticket.lane, ticket.asked, ticket.number)
-
-
-def _swept(allowance: Allowance, ask: _Ask, now: float) -> Allowance:
-    """Leave out what is over: requests that count no more, the given up, and this one's last ticket."""
-    return replace(
-        allowance,
-        taken=tuple(until for until in allowance.taken if until > now)[-REQUESTS:],
-        waiting=tuple(one for one in allowance.waiting if one.number != ask.number and one.expires > now),
-    )
-
-
-def _free_at(allowance: Allowance, place: int, now: float) -> float:
-    """Return when the slot at a place in the queue becomes free, as far as that is known."""
-    slots = (*(now,) * (REQUESTS - len(allowance.taken)), *allowance.taken)
-    return slots[place % REQUESTS] + place // REQUESTS * WINDOW_S
-
-
 def _started(allowance: Allowance, ask: _Ask, now: float) -> Allowance:
     ask.until = now + TRANSIT_S + WINDOW_S
     started = replace(allowance, taken=tuple(sorted((*allowance.taken, ask.until))[-REQUESTS:]))
-    if ask.kind is RequestKind.LOGIN:
-        return replace(started, login_after=now + TRANSIT_S + LOGIN_GAP_S)
-    if ask.kind is RequestKind.ORDER:
-        return replace(started, order_after=now + ORDER_TRANSIT_S + ORDER_GAP_S)
+    if ask.kind in _GAPS:
+        after, transit_s, gap_s = _GAPS[ask.kind]
+        return replace(started, **{after: now + transit_s + gap_s})
     if ask.lane is Lane.BULK:
         # By the plan, not by the clock: a step that came a little late is made up for.
         planned = max(started.bulk_after, now - BULK_CREDIT_S)
@@ -227,19 +205,13 @@ def _left(allowance: Allowance, ask: _Ask, counted: float) -> Allowance:
     taken = list(allowance.taken)
     taken[taken.index(ask.until)] = counted + WINDOW_S
     over = replace(allowance, taken=tuple(sorted(taken)))
-    if ask.kind is RequestKind.LOGIN:
-        assumed = ask.start + TRANSIT_S
-        return replace(over, login_after=_sooner(over.login_after, assumed, counted, LOGIN_GAP_S))
-    if ask.kind is RequestKind.ORDER:
-        assumed = ask.start + ORDER_TRANSIT_S
-        return replace(over, order_after=_sooner(over.order_after, assumed, counted, ORDER_GAP_S))
-    return over
-
-
-def _sooner(after: float, assumed: float, counted: float, gap_s: float) -> float:
-    """Return when the next may begin: counted from the answer, unless somebody else set it meanwhile."""
-    mine = abs(after - (assumed + gap_s)) < _MARGIN_S
-    return counted + gap_s if mine else after
+    if ask.kind not in _GAPS:
+        return over
+    after, transit_s, gap_s = _GAPS[ask.kind]
+    assumed = ask.start + transit_s + gap_s
+    # Somebody else may have set it meanwhile.
+    mine = abs(getattr(over, after) - assumed) < _MARGIN_S
+    return replace(over, **{after: counted + gap_s}) if mine else over
 
 
 class Openings:
@@ -247,7 +219,7 @@ class Openings:
 
     def __init__(self, clock: Clock, book: OpeningsBook | None = None, most: int | None = None) -> None:
         self._clock = clock
-        self._book = book or OwnOpenings()
+        self._book: OpeningsBook = book or OwnValue(())
         self._most = most
 
     def wait_s(self) -> int:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capcli.broker.limits import HOUR_S, Openings, OwnBook, Pace, RequestKind
+from capcli.broker.limits import HOUR_S, Openings, OwnValue, Pace, RequestKind
 from capcli.ports import Allowance, Lane, Ticket
 from tests.support.clock import Time as SharedTime
 
@@ -91,7 +91,7 @@ def test_a_download_counts_its_slow_pages_as_everybody_else_does() -> None:
 
 def test_an_order_goes_before_whoever_waits_already() -> None:
     """A read and a download asked first, in other processes; the slot that becomes free is the order's."""
-    time, book, gone = Time(), OwnBook(), list[str]()
+    time, book, gone = Time(), OwnValue(Allowance()), list[str]()
     waiting = tuple(Ticket(lane, lane, 0.0, 0.0, 5.0) for lane in (Lane.READS, Lane.BULK))
     book.update(lambda _: Allowance(taken=tuple(0.1 * place for place in range(1, 11)), waiting=waiting))
     pace = Pace(time.monotonic, time.sleep, book)
@@ -108,7 +108,7 @@ def test_an_order_goes_before_whoever_waits_already() -> None:
 
 def test_parallel_reads_of_an_order_wait_a_few_tenths_beside_a_download() -> None:
     """The window is full with a download's even steps: each of four parallel reads gets the next step."""
-    time, book = SharedTime(), OwnBook()
+    time, book = SharedTime(), OwnValue(Allowance())
     book.update(lambda _: Allowance(taken=tuple(0.1 * place for place in range(1, 11))))
     pace, waits = Pace(time.monotonic, time.sleep, book), list[float]()
 
@@ -120,7 +120,7 @@ def test_parallel_reads_of_an_order_wait_a_few_tenths_beside_a_download() -> Non
 
 
 def test_a_ticket_of_a_killed_process_holds_nobody_up() -> None:
-    time, book = Time(), OwnBook()
+    time, book = Time(), OwnValue(Allowance())
     dead = tuple(Ticket(number, Lane.ORDERS, 0.0, 0.0, 1.0) for number in range(20))
     book.update(lambda _: Allowance(waiting=dead))
 
@@ -129,7 +129,7 @@ def test_a_ticket_of_a_killed_process_holds_nobody_up() -> None:
 
 
 def test_ten_requests_of_a_killed_process_count_for_three_seconds() -> None:
-    time, book = Time(), OwnBook()
+    time, book = Time(), OwnValue(Allowance())
     pace = Pace(time.monotonic, time.sleep, book)
     under_way = [pace.turn(Lane.READS) for _ in range(10)]
     for turn in under_way:
@@ -140,7 +140,7 @@ def test_ten_requests_of_a_killed_process_count_for_three_seconds() -> None:
 
 
 def test_an_order_waits_half_a_second_at_most_for_the_answer_of_another() -> None:
-    time, book = Time(), OwnBook()
+    time, book = Time(), OwnValue(Allowance())
     other = Pace(time.monotonic, time.sleep, book).turn(Lane.ORDERS, RequestKind.ORDER)
     other.__enter__()
 
@@ -149,7 +149,7 @@ def test_an_order_waits_half_a_second_at_most_for_the_answer_of_another() -> Non
 
 
 def test_whoever_is_interrupted_while_waiting_leaves_the_queue() -> None:
-    time, book = Time(), OwnBook()
+    time, book = Time(), OwnValue(Allowance())
     book.update(lambda _: Allowance(taken=(5.0,) * 10))
 
     def interrupted(_seconds: float) -> None:
@@ -163,7 +163,7 @@ def test_whoever_is_interrupted_while_waiting_leaves_the_queue() -> None:
 
 def test_a_clock_that_stands_still_ends_the_waiting_after_a_minute() -> None:
     slept: list[float] = []
-    book = OwnBook()
+    book = OwnValue(Allowance())
     book.update(lambda _: Allowance(paused_until=9e9))
 
     with Pace(lambda: 0.0, slept.append, book).turn(Lane.ORDERS):
@@ -173,7 +173,7 @@ def test_a_clock_that_stands_still_ends_the_waiting_after_a_minute() -> None:
 
 
 def test_a_429_holds_back_every_process_that_shares_the_book() -> None:
-    time, book = Time(), OwnBook()
+    time, book = Time(), OwnValue(Allowance())
     Pace(time.monotonic, time.sleep, book).back_off(2.0)
 
     with Pace(time.monotonic, time.sleep, book).turn(Lane.READS):
@@ -268,7 +268,7 @@ def test_without_an_hourly_limit_nothing_is_counted() -> None:
 
 
 def test_of_pages_asked_for_side_by_side_one_stands_in_the_queue() -> None:
-    book, most = OwnBook(), []
+    book, most = OwnValue(Allowance()), []
 
     class Watched:
         def update(self, change: Callable[[Allowance], Allowance]) -> Allowance:
