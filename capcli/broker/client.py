@@ -136,7 +136,8 @@ class CapitalBroker:
 
     @property
     def account_currency(self) -> str | None:
-        return self._sessions.account_currency
+        held = self._sessions.held
+        return held.currency if held else None
 
     @property
     def requests(self) -> Requests:

@@ -109,8 +109,9 @@ def refused(endpoint: str, status: int, body: bytes) -> CapcliError:
     if meaning is not None:
         return meaning.error(meaning.says, next=meaning.next, **facts)
     if status == _UNAUTHORIZED:
+        named = f" ({clean(code)})" if code else ""
         return LoginRefused(
-            f"401 Unauthorized: the broker refused {endpoint}{_named(code)}, after a new login too.",
+            f"401 Unauthorized: the broker refused {endpoint}{named}, after a new login too.",
             next=LOGIN,
             **facts,
         )
@@ -195,7 +196,19 @@ def network_failure(
 ) -> CapcliError:
     """Return the error for a read without an answer. httpx's own text is left out: it can quote a header."""
     if isinstance(error, NOT_SENT):
-        kind, fix = _cause_of(error)
+        kind, fix = (
+            Unreachable,
+            "check the network, HTTPS_PROXY and ALL_PROXY, and CAP_API_URL where it is set",
+        )
+        for cause in _causes(error):
+            if isinstance(cause, socket.gaierror):
+                kind, fix = (
+                    NameUnknown,
+                    "check this computer's network and its resolver (DNS), a VPN included",
+                )
+            elif isinstance(cause, ssl.SSLError):
+                kind = TlsFailed
+                fix = "name the authority of this network in SSL_CERT_FILE, or use another network"
         return kind(
             f"Server not responding: {host} cannot be reached ({connect_reason(error)}). Nothing was sent.",
             next=HEALTH,
@@ -213,16 +226,6 @@ def network_failure(
         next=HEALTH,
         host=host,
     )
-
-
-def _cause_of(error: BaseException) -> tuple[type[Unreachable], str]:
-    """Return the kind of failure beneath httpx's, and what mends it."""
-    for cause in _causes(error):
-        if isinstance(cause, socket.gaierror):
-            return NameUnknown, "check this computer's network and its resolver (DNS), a VPN included"
-        if isinstance(cause, ssl.SSLError):
-            return TlsFailed, "name the authority of this network in SSL_CERT_FILE, or use another network"
-    return Unreachable, "check the network, HTTPS_PROXY and ALL_PROXY, and CAP_API_URL where it is set"
 
 
 def connect_reason(error: BaseException) -> str:
@@ -256,7 +259,3 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 def _why(status: int, code: str | None) -> str:
     return clean(code) if code else f"status {status}, no reason given"
-
-
-def _named(code: str | None) -> str:
-    return f" ({clean(code)})" if code else ""

@@ -45,13 +45,11 @@ def proxy_for(url: str) -> Proxy | None:
     if found is None:
         return None
     text = known[found]
-    return _usable(text if "://" in text else f"http://{text}", _variable(found))
-
-
-def _variable(kind: str) -> str:
-    """Return the variable that names a kind of proxy, as it is written there; lower case goes first."""
-    names = [name for name in (f"{kind}_proxy", f"{kind.upper()}_PROXY") if os.environ.get(name)]
-    return names[0] if names else "the system's proxy setting"
+    # As it is written there; lower case goes first.
+    names = [name for name in (f"{found}_proxy", f"{found.upper()}_PROXY") if os.environ.get(name)]
+    return _usable(
+        text if "://" in text else f"http://{text}", next(iter(names), "the system's proxy setting")
+    )
 
 
 def _usable(url: str, variable: str) -> Proxy:

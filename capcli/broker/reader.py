@@ -36,7 +36,7 @@ class Reader:
 
     def read(self, ask: Ask) -> Reply:
         """Return the answer, whatever its status."""
-        return self._sessions.read(replace(ask, lane=self.lane))
+        return self._sessions.read(replace(ask, lane=self.lane))[1]
 
     def get(self, ask: Ask, shape: type[_Shape]) -> _Shape:
         return decoded(self.read(ask), shape, ask)

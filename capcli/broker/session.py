@@ -80,16 +80,8 @@ class Sessions:
     @property
     def account_id(self) -> str | None:
         """Return the account last seen, from the cache if need be; no request."""
-        with self._lock:
-            live = self._loaded()
-            return live.stored.account_id if live else self._last_account
-
-    @property
-    def account_currency(self) -> str | None:
-        """Return that account's currency, without a request; None before the first login."""
-        with self._lock:
-            live = self._loaded()
-            return live.stored.currency if live else None
+        held = self.held
+        return held.account_id if held else self._last_account
 
     @property
     def held(self) -> StoredSession | None:
@@ -146,9 +138,19 @@ class Sessions:
                     stored = self._login().stored
             return Session(stored.client_id, stored.account_id, stored.currency, stored.timezone_offset)
 
-    def read(self, ask: Ask) -> Reply:
-        """Send a read with the session. A lost one is renewed and the read repeated once."""
-        return self._read(ask)[1]
+    def read(self, ask: Ask) -> tuple[Live, Reply]:
+        """Send a read with the session, which is renewed where it was lost; return the one that was used."""
+        live, renewals = self.live(), 0
+        while True:
+            reply = self._calls.patient(ask, live.tokens.headers)
+            if not is_session_lost(reply.status, reply.code):
+                self.adopt(live, reply)
+                return live, reply
+            if renewals == MOST_RENEWALS:
+                self._forget(live)
+                raise refused(ask.endpoint, reply.status, reply.body)
+            live, newest = self._renew(live)
+            renewals = MOST_RENEWALS if newest else renewals + 1
 
     def adopt(self, used: Live, reply: Reply) -> None:
         """Take over tokens that an answer rotated, unless a newer login happened meanwhile (API page 2.2)."""
@@ -160,7 +162,7 @@ class Sessions:
 
     def details(self) -> Session:
         """Return GET /session, and remember the account that it names."""
-        used, reply = self._read(requests.SESSION)
+        used, reply = self.read(requests.SESSION)
         found = _details(reply)
         with self._lock:
             if self._live is not None and self._live.generation == used.generation:
@@ -199,17 +201,14 @@ class Sessions:
             held = [] if self._live is None else [self._live.tokens]
             held += [Tokens(each.cst, each.security_token) for each in stored]
             self._live, self._last_account, self._cache_read = None, None, True
-            return self._end(held)
-
-    def _end(self, held: list[Tokens]) -> bool:
-        ended, untold = False, None
-        for tokens in dict.fromkeys(held):
-            try:
-                ended |= self._calls.patient(requests.LOGOUT, tokens.headers).status == _OK
-            except CapcliError as error:
-                untold = untold or error
-        if untold is not None:
-            raise untold
+            ended, failed = False, None
+            for tokens in dict.fromkeys(held):
+                try:
+                    ended |= self._calls.patient(requests.LOGOUT, tokens.headers).status == _OK
+                except CapcliError as error:
+                    failed = failed or error
+        if failed is not None:
+            raise failed
         return ended
 
     def account_of(self, used: Live, reply: Reply | None) -> str | None:
@@ -220,19 +219,6 @@ class Sessions:
             return None if found is None else _details(found).account_id
         except CapcliError:
             return None
-
-    def _read(self, ask: Ask) -> tuple[Live, Reply]:
-        live, renewals = self.live(), 0
-        while True:
-            reply = self._calls.patient(ask, live.tokens.headers)
-            if not is_session_lost(reply.status, reply.code):
-                self.adopt(live, reply)
-                return live, reply
-            if renewals == MOST_RENEWALS:
-                self._forget(live)
-                raise refused(ask.endpoint, reply.status, reply.body)
-            live, newest = self._renew(live)
-            renewals = MOST_RENEWALS if newest else renewals + 1
 
     def _loaded(self) -> Live | None:
         if self._live is None and not self._cache_read and self._cache is not None:
@@ -318,7 +304,8 @@ class Sessions:
                 return self._login(), True
             if instead_of is None and self._is_astray(other):
                 return self._login(), True
-            if instead_of is not None and _was_moved(other, instead_of.stored):
+            mine = instead_of and instead_of.stored
+            if mine and other.created_at == mine.created_at and other.account_id != mine.account_id:
                 # A visit ends by itself; a choice of the user stands in the cache.
                 self._apart = other.chosen in {"", other.account_id}
                 return self._login(), True
@@ -339,22 +326,19 @@ class Sessions:
         stored = replace(stored, chosen=self._chosen or target or stored.account_id)
         if target in {None, stored.account_id}:
             return self._keep(stored, self._generation)
-        return self._leave(Live(stored, self._generation), target or "", known)
+        # Switch away from where the login landed; nothing is kept until that is done.
+        self._live = None
+        if known and target not in known:
+            raise account_unknown(target or "", known)
+        moved = self._put_account(Live(stored, self._generation), target or "")[0]
+        if self._cache is not None and target == self._configured:
+            # Later logins land on the account of this switch (API page 2.6): those that ask for none go back.
+            self._cache.save_default(replace(moved.stored, chosen=stored.account_id))
+        return moved
 
     def encryption_key(self) -> Reply:
         """GET /session/encryptionKey, for which the API key is enough. Raises as a login."""
         return encryption_key(self._calls, self._credentials())
-
-    def _leave(self, live: Live, target: str, known: tuple[str, ...]) -> Live:
-        """Switch away from the account where a login landed; nothing is kept until that is done."""
-        self._live = None
-        if known and target not in known:
-            raise account_unknown(target, known)
-        moved = self._put_account(live, target)[0]
-        if self._cache is not None and target == self._configured:
-            # Later logins land on the account of this switch (API page 2.6): those that ask for none go back.
-            self._cache.save_default(replace(moved.stored, chosen=live.stored.account_id))
-        return moved
 
     def _move(self, live: Live, target: str) -> Live:
         """Put a session that came from the cache on the wanted account; it may be there already."""
@@ -409,10 +393,6 @@ def _is_newer(other: StoredSession, lost: Live | None) -> bool:
         return True
     mine = lost.stored
     return other.created_at >= mine.created_at and Tokens(other.cst, other.security_token) != lost.tokens
-
-
-def _was_moved(other: StoredSession, mine: StoredSession) -> bool:
-    return other.created_at == mine.created_at and other.account_id != mine.account_id
 
 
 def _details(reply: Reply) -> Session:

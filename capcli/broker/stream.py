@@ -331,18 +331,15 @@ class LiveStream:
             self._refused(wait, base_code(code) or "ERROR")
         elif wait is not None and wait.destination in _SUBSCRIBES:
             self._pulse.renewals = 0
-            self._check(payload.subscriptions or {})
-
-    def _check(self, subscriptions: dict[str, str]) -> None:
-        """Look at the answer for each market: the broker refuses them one by one. Raises EpicUnknown."""
-        for key, word in subscriptions.items():
-            if word != "PROCESSED":
-                epic = key.partition(":")[0]
-                self._line.details(epic)
-                raise BrokerRefused(
-                    f"The broker does not stream {clean(epic, 64)}: {clean(word, 80)}.",
-                    next=f"capcli quote {clean(epic, 64)}",
-                )
+            # The broker refuses markets one by one.
+            for key, word in (payload.subscriptions or {}).items():
+                if word != "PROCESSED":
+                    epic = key.partition(":")[0]
+                    self._line.details(epic)
+                    raise BrokerRefused(
+                        f"The broker does not stream {clean(epic, 64)}: {clean(word, 80)}.",
+                        next=f"capcli quote {clean(epic, 64)}",
+                    )
 
     def _refused(self, wait: _Wait | None, code: str) -> None:
         if code in SESSION_LOST:
@@ -370,16 +367,13 @@ class LiveStream:
 
     def _fall(self, reason: str) -> list[Told]:
         self._drop()
-        self._wait_longer()
+        step = _BACKOFF_S[min(self._pulse.failures, len(_BACKOFF_S) - 1)]
+        self._pulse.failures += 1
+        self._pulse.retry_at = self._now() + step * (0.5 + self._setting.chance() / 2)
         if self._pulse.told == reason:
             return []
         self._pulse.told = reason
         return [Lost(self._ms(), reason)]
-
-    def _wait_longer(self) -> None:
-        step = _BACKOFF_S[min(self._pulse.failures, len(_BACKOFF_S) - 1)]
-        self._pulse.failures += 1
-        self._pulse.retry_at = self._now() + step * (0.5 + self._setting.chance() / 2)
 
     def _again(self, timeout_s: float) -> list[Told]:
         wait_s = self._pulse.retry_at - self._now()

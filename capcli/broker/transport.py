@@ -26,7 +26,6 @@ CONNECT_S = 5.0
 MUTATION_READ_S = 30.0
 # httpcore's trace says so after the last write of a request (httpcore/_sync/http11.py).
 _LAST_BYTE = ".send_request_body.complete"
-_Trace = Callable[[str, Mapping[str, Any]], None]
 _JSON = MappingProxyType({"content-type": "application/json"})
 
 
@@ -101,35 +100,32 @@ class Wire:
         A mutation has its own read timeout of 30 s, which no setting shortens. `left` is called once the last
         byte of the request has left; on a transport that does not tell, when the exchange is over.
         """
-        told = False
+        has_left = False
 
         def trace(event: str, _info: Mapping[str, Any]) -> None:
-            nonlocal told
+            nonlocal has_left
             if event.endswith(_LAST_BYTE):
-                told = True
+                has_left = True
                 left()
 
-        try:
-            return self._exchange(ask, headers, trace, mutation=mutation)
-        finally:
-            if not told:
-                left()
-
-    def _exchange(self, ask: Ask, headers: Headers, trace: _Trace, *, mutation: bool) -> Reply:
         read_s = MUTATION_READ_S if mutation else self.read_timeout_s
-        response = self.open().request(
-            ask.method,
-            self._root + ask.path,
-            params=ask.params or None,
-            content=ask.body,
-            headers=Headers({**headers, **_JSON}) if ask.body is not None else headers,
-            timeout=httpx.Timeout(read_s, connect=CONNECT_S, pool=CONNECT_S),
-            extensions={"trace": trace},
-        )
-        broker_time = date_of(response.headers.get("date"))
-        if broker_time is not None:
-            self._seen = (broker_time, self._clock())
-        return Reply(response.status_code, response.content, tokens_of(response.headers), broker_time)
+        try:
+            response = self.open().request(
+                ask.method,
+                self._root + ask.path,
+                params=ask.params or None,
+                content=ask.body,
+                headers=Headers({**headers, **_JSON}) if ask.body is not None else headers,
+                timeout=httpx.Timeout(read_s, connect=CONNECT_S, pool=CONNECT_S),
+                extensions={"trace": trace},
+            )
+            broker_time = date_of(response.headers.get("date"))
+            if broker_time is not None:
+                self._seen = (broker_time, self._clock())
+            return Reply(response.status_code, response.content, tokens_of(response.headers), broker_time)
+        finally:
+            if not has_left:
+                left()
 
     def broker_time(self) -> datetime | None:
         """Return the broker's clock: its last Date header, moved on by ours."""
@@ -169,9 +165,11 @@ class Wire:
                 headers={"user-agent": f"capcli/{__version__}", "accept": "application/json"},
             )
         except (OSError, ValueError, ImportError, httpx.InvalidURL) as error:
+            cause = f" ({reason})" if (reason := getattr(error, "strerror", None)) else ""
             failure = ConfigError(
-                f"The certificates for HTTPS cannot be loaded{_reason(error)}. Nothing was sent."
-                f" SSL_CERT_FILE and SSL_CERT_DIR name them where they are set{_via(proxy)}.",
+                f"The certificates for HTTPS cannot be loaded{cause}. Nothing was sent."
+                " SSL_CERT_FILE and SSL_CERT_DIR name them where they are set"
+                f"{f'; {proxy.shown} names a proxy' if proxy else ''}.",
                 next="capcli health",
             )
         raise failure
@@ -192,15 +190,6 @@ class Wire:
         """Return the one TLS context of this process, loaded at the first use."""
         self._trust = self._trust or httpx.create_ssl_context()
         return self._trust
-
-
-def _reason(error: Exception) -> str:
-    said = getattr(error, "strerror", None)
-    return f" ({said})" if said else ""
-
-
-def _via(proxy: Proxy | None) -> str:
-    return "" if proxy is None else f"; {proxy.shown} names a proxy"
 
 
 def tokens_of(headers: httpx.Headers) -> Tokens | None:
