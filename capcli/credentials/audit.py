@@ -93,7 +93,7 @@ class ChainSeal:
         """Return the chain's key, made at the first use; None while the keychain cannot be asked."""
         with self._guard:
             if self._key is None and not self._left_alone():
-                self._key = self._tried(self._found)
+                self._key = self._tried(self._made)
             return self._key
 
     def anchor(self, head: tuple[int, str] | None) -> None:
@@ -104,7 +104,7 @@ class ChainSeal:
             self._tried(lambda: self._moved_on(*head))
             self.anchored = head
 
-    def _found(self) -> bytes:
+    def _made(self) -> bytes:
         found = self.item.load()
         if found is None:
             with file_lock(self.lock, wait_s=_LOCK_WAIT_S):

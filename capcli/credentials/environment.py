@@ -53,7 +53,16 @@ def read(environ: Mapping[str, str], *, deadline_s: float = COMMAND_DEADLINE_S) 
     origins = _origins(environ)
     if not origins:
         return None
-    values = [checked(each.name, _value(each, environ, deadline_s), each.variable) for each in origins]
+    values = []
+    for each in origins:
+        match each.kind:
+            case _Kind.PLAIN:
+                text = each.text
+            case _Kind.COMMAND:
+                text = _run(each, environ, deadline_s)
+            case _Kind.FILE | _Kind.SYSTEMD:
+                text = _read_file(each)
+        values.append(checked(each.name, text, each.variable))
     return Credentials(*values)
 
 
@@ -84,21 +93,18 @@ def _origins(environ: Mapping[str, str]) -> tuple[_Origin, ...]:
     missing = [name for name in _NAMES if name not in found]
     if found and missing:
         there = " and ".join(origin.variable for origin in found.values())
+        zsh = (
+            " If the shell said `event not found`, the password has an exclamation mark: put it in single"
+            " quotes."
+        )
         raise CredentialsMissing(
             f"The environment has {there}, but not {' and '.join(missing)}. The keychain is not used for"
-            f" the rest. Nothing was sent. Set what is missing, or unset the others.{_zsh(missing)}",
+            " the rest. Nothing was sent. Set what is missing, or unset the others."
+            f"{zsh if 'CAP_API_PASSWORD' in missing else ''}",
             next="capcli help environment",
             missing=missing,
         )
     return tuple(found.values())
-
-
-def _zsh(missing: list[str]) -> str:
-    if "CAP_API_PASSWORD" not in missing:
-        return ""
-    return (
-        " If the shell said `event not found`, the password has an exclamation mark: put it in single quotes."
-    )
 
 
 def _origin(name: str, environ: Mapping[str, str]) -> _Origin | None:
@@ -115,26 +121,14 @@ def _origin(name: str, environ: Mapping[str, str]) -> _Origin | None:
             next=f"unset {found[-1].variable}",
             variable=name,
         )
-    return found[0] if found else _systemd(name, environ)
-
-
-def _systemd(name: str, environ: Mapping[str, str]) -> _Origin | None:
+    if found:
+        return found[0]
     folder = environ.get("CREDENTIALS_DIRECTORY")
     for form in (name.lower(), name) if folder else ():
         path = Path(folder or "") / form
         if os.path.lexists(path):
             return _Origin(name, f"CREDENTIALS_DIRECTORY/{form}", _Kind.SYSTEMD, str(path))
     return None
-
-
-def _value(origin: _Origin, environ: Mapping[str, str], deadline_s: float) -> str:
-    match origin.kind:
-        case _Kind.PLAIN:
-            return origin.text
-        case _Kind.COMMAND:
-            return _run(origin, environ, deadline_s)
-        case _Kind.FILE | _Kind.SYSTEMD:
-            return _read_file(origin)
 
 
 def _refused(origin: _Origin, why: str, *, next: str = "capcli help environment") -> ConfigError:  # noqa: A002
@@ -225,7 +219,8 @@ def _run(origin: _Origin, environ: Mapping[str, str], deadline_s: float) -> str:
     except subprocess.TimeoutExpired:
         outcome = f"names a command that did not end within {deadline_s:g} s; it was stopped"
     except (OSError, ValueError) as error:
-        outcome = f"names a command that cannot be started ({_start_problem(error)})"
+        cause = (error.strerror or "not found") if isinstance(error, OSError) else "not a command line"
+        outcome = f"names a command that cannot be started ({cause})"
     # Raised outside the handlers: their errors hold the command line.
     if isinstance(outcome, str):
         raise _refused(origin, outcome)
@@ -238,10 +233,6 @@ def _run(origin: _Origin, environ: Mapping[str, str], deadline_s: float) -> str:
     except UnicodeDecodeError:
         pass
     raise _refused(origin, "names a command whose output is not UTF-8 text")
-
-
-def _start_problem(error: OSError | ValueError) -> str:
-    return (error.strerror or "not found") if isinstance(error, OSError) else "not a command line"
 
 
 def _argv(origin: _Origin) -> list[str]:

@@ -3,7 +3,6 @@
 import json
 import re
 from datetime import datetime
-from typing import Any
 
 from capcli.errors import ConfigError, CredentialsMissing, SettingInvalid
 from capcli.ports import Credentials
@@ -19,25 +18,20 @@ _SHOWN = 4
 
 def checked(name: str, text: str, place: str) -> str:
     """Return a credential without its trailing newline. Raises SettingInvalid that never repeats it."""
-    value = text.rstrip("\r\n")
-    problem = _problem(name, value)
-    if problem:
+    value, problem = text.rstrip("\r\n"), None
+    if not value.strip():
+        problem = "empty"
+    elif name == "CAP_API_KEY" and not _GRAPHIC.fullmatch(value.strip()):
+        problem = slip(value) or "not an API key: it has spaces or characters outside ASCII inside"
+    elif value != value.strip():
+        problem = "surrounded by spaces; remove them"
+    elif not value.isprintable():
+        problem = "more than one line, or has characters that cannot be typed"
+    if problem := problem or slip(value):
         raise SettingInvalid(
             f"{name} ({place}) is {problem}. Nothing was sent.", next="capcli help environment", variable=name
         )
     return value
-
-
-def _problem(name: str, value: str) -> str | None:
-    if not value.strip():
-        return "empty"
-    if name == "CAP_API_KEY" and not _GRAPHIC.fullmatch(value.strip()):
-        return slip(value) or "not an API key: it has spaces or characters outside ASCII inside"
-    if value != value.strip():
-        return "surrounded by spaces; remove them"
-    if not value.isprintable():
-        return "more than one line, or has characters that cannot be typed"
-    return slip(value)
 
 
 def to_json(credentials: Credentials, stored_at: datetime) -> str:
@@ -64,7 +58,16 @@ def from_json(text: str, place: str) -> Credentials:
 
     Raises CredentialsMissing for other JSON and SettingInvalid for a value that cannot be one.
     """
-    fields = _object(text, place)
+    try:
+        fields = json.loads(text)
+    except (ValueError, RecursionError):
+        fields = None
+    if not isinstance(fields, dict):
+        # Raised outside the handler: the parser's error holds the whole document.
+        raise CredentialsMissing(
+            f"{place} is not a JSON object with api_key, identifier and password. Nothing was sent.",
+            next="capcli login",
+        )
     if "api_password" in fields:
         fields.setdefault("password", fields.pop("api_password"))
     missing = [key for key in _FIELDS if not isinstance(fields.get(key), str)]
@@ -84,20 +87,6 @@ def stored_at(text: str) -> datetime | None:
     except (ValueError, TypeError, KeyError, RecursionError):
         return None
     return found if found.tzinfo else None
-
-
-def _object(text: str, place: str) -> dict[str, Any]:
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
-        # Raised outside the handler: the parser's error holds the whole document.
-        raise CredentialsMissing(
-            f"{place} is not a JSON object with api_key, identifier and password. Nothing was sent.",
-            next="capcli login",
-        )
-    return found
 
 
 def key_ending(api_key: str) -> str:

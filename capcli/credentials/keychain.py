@@ -41,6 +41,7 @@ _UNSAFE = ("keyring.backends.null", "keyring.backends.chainer", "keyrings.alt")
 _INSTEAD = "Without a keychain, set CAP_API_KEY, CAP_IDENTIFIER and CAP_API_PASSWORD (or _FILE, or _CMD)."
 
 
+_UNLOCK = {"darwin": "security unlock-keychain", "win32": "capcli login --status"}
 _KNOWN = {
     "keyring.backends.SecretService": "Secret Service",
     "keyring.backends.macOS": "macOS Keychain",
@@ -165,19 +166,15 @@ def load_backend() -> "KeyringBackend":
     """
     from keyring import core
 
-    _find_bus()
+    if sys.platform == "linux" and not os.environ.get(_BUS) and (bus := session_bus()) is not None:
+        # keyring's library reads the user's own session bus there, which a bare environment does not name.
+        os.environ[_BUS] = f"unix:path={bus}"
     embedding = getattr(core, "_keyring_backend", None)  # set by keyring.set_keyring, as tests do
     try:
         backend = embedding or core.load_env() or core.load_config() or core.load_keyring(_platform_store())
     except Exception as error:  # noqa: BLE001 - whatever the backend's import or start raises
         raise _not_loaded(error) from None
     return _protected(backend)
-
-
-def _find_bus() -> None:
-    """Name the user's own session bus where a bare environment does not; keyring's library reads it there."""
-    if sys.platform == "linux" and not os.environ.get(_BUS) and (bus := session_bus()) is not None:
-        os.environ[_BUS] = f"unix:path={bus}"
 
 
 def _platform_store() -> str:
@@ -227,7 +224,11 @@ def within(call: Callable[[], T], deadline_s: float) -> T:
     threading.Thread(target=run, name="capcli-keychain", daemon=True).start()
     answer = _awaited(answers, deadline_s)
     if answer is None:
-        raise _silent(deadline_s)
+        raise KeychainSilent(
+            f"The keychain did not answer within {deadline_s:g} s; it may be asking for its password in a"
+            " window. Answer there, then try again. Nothing was sent.",
+            next="capcli login --status",
+        )
     value, error = answer
     if error is not None:
         raise _explained(error)
@@ -249,14 +250,6 @@ def _awaited(answers: "queue.SimpleQueue[T]", deadline_s: float) -> T | None:
     return None
 
 
-def _silent(deadline_s: float) -> ConfigError:
-    return KeychainSilent(
-        f"The keychain did not answer within {deadline_s:g} s; it may be asking for its password in a window."
-        " Answer there, then try again. Nothing was sent.",
-        next="capcli login --status",
-    )
-
-
 def _explained(error: BaseException) -> BaseException:
     """Turn what a backend raises into our errors. Its text stays out: it may hold what was to be stored."""
     if isinstance(error, CapcliError) or not isinstance(error, Exception):
@@ -266,7 +259,7 @@ def _explained(error: BaseException) -> BaseException:
         return KeychainLocked(
             "The keychain is locked. Nothing was stored, read or sent. Unlock it (the next command takes its"
             " password; on a desktop its own window does), then try again.",
-            next=_unlock_command(),
+            next=_UNLOCK.get(sys.platform, "gnome-keyring-daemon --replace --unlock"),
         )
     if kind in {"NoKeyringError", "InitError"}:
         return KeychainMissing(
@@ -276,9 +269,3 @@ def _explained(error: BaseException) -> BaseException:
     return ConfigError(
         f"The keychain failed ({kind}). Nothing was sent. {_INSTEAD}", next="python -m keyring diagnose"
     )
-
-
-def _unlock_command() -> str:
-    if sys.platform == "darwin":
-        return "security unlock-keychain"
-    return "capcli login --status" if sys.platform == "win32" else "gnome-keyring-daemon --replace --unlock"

@@ -92,7 +92,13 @@ def session_of(fields: Any) -> StoredSession:
 def _read(file: Path) -> StoredSession | None:
     with suppress(*_FAILURES):
         if _is_ours(file.parent):
-            return session_of(json.loads(_read_private(file)))
+            handle = os.open(file, _OPEN_FLAGS)
+            try:
+                found = os.fstat(handle)
+                if stat.S_ISREG(found.st_mode) and found.st_size <= _LARGEST_FILE and _is_private(found):
+                    return session_of(json.loads(os.read(handle, _LARGEST_FILE)))
+            finally:
+                os.close(handle)
     return None
 
 
@@ -102,17 +108,6 @@ def _prepared(folder: Path) -> bool:
         return False
     private_folder(folder)
     return _is_ours(folder)
-
-
-def _read_private(file: Path) -> bytes:
-    handle = os.open(file, _OPEN_FLAGS)
-    try:
-        found = os.fstat(handle)
-        if not stat.S_ISREG(found.st_mode) or found.st_size > _LARGEST_FILE or not _is_private(found):
-            raise PermissionError
-        return os.read(handle, _LARGEST_FILE)
-    finally:
-        os.close(handle)
 
 
 if sys.platform == "win32":

@@ -101,32 +101,14 @@ class CredentialSource:
         """Say where the credentials come from, with the key's last four characters. Raises as `load` does."""
         if self.env is Env.PAPER:
             return CredentialStatus(self.env, self.profile, "none needed on paper", None, None)
-        found = environment.read(self.environ)
+        found, backend, since = environment.read(self.environ), None, None
         if found is not None:
-            names = ", ".join(environment.variables(self.environ))
-            return self._status(f"environment ({names})", found)
-        kept, backend = self._kept()
-        return self._status(
-            f"keychain item {self.keychain.item}", kept.credentials, backend, stored_at=kept.stored_at
-        )
-
-    def _status(
-        self,
-        source: str,
-        found: Credentials,
-        backend: str | None = None,
-        *,
-        stored_at: datetime | None = None,
-    ) -> CredentialStatus:
-        return CredentialStatus(
-            self.env,
-            self.profile,
-            source,
-            key_ending(found.api_key),
-            masked(found.identifier),
-            backend,
-            stored_at,
-        )
+            source = f"environment ({', '.join(environment.variables(self.environ))})"
+        else:
+            kept, backend = self._kept()
+            source, found, since = f"keychain item {self.keychain.item}", kept.credentials, kept.stored_at
+        key, user = key_ending(found.api_key), masked(found.identifier)
+        return CredentialStatus(self.env, self.profile, source, key, user, backend, since)
 
     def fingerprint_hint(self) -> str:
         """Tell one set of credentials from another without opening the keychain or running a command.

@@ -69,7 +69,9 @@ def ask(
             )
     for approval in approvals:
         connection.execute(_INSERT, row_of(approval))
-        append(_asked(approval))
+        shared = {"code_hash": approval.code_hash, "digest": approval.digest, "by": ""}
+        detail = {**shared, "text": broker_text(approval.text).encode()}
+        append(Event("approval", approval.created_at, to_state=approval.state, detail=detail))
     return True
 
 
@@ -98,7 +100,7 @@ def decide(
     values = (state.value, at, told.detail["by"], code_hash, before.value, at)
     decided = connection.execute(_DECIDE, values).fetchall()
     for row in decided:
-        append(_told(state, code_hash, row["digest"], told.at, told.detail["by"]))
+        append(_said(state, code_hash, row["digest"], told.at, told.detail["by"]))
     return bool(decided)
 
 
@@ -117,23 +119,23 @@ def use(connection: sqlite3.Connection, append: Append, permit: str | None, now:
     if (
         row is None
         or not _is_as_written(connection, row["code_hash"], permit)
-        or _has_run_out(connection, row["code_hash"], permit, row["expires_at"])
+        # A clock that was set back revives no approval whose end the journal has seen.
+        or _latest(connection, row["code_hash"], permit) >= row["expires_at"]
     ):
         raise ApprovalUnknown(
             "Its approval was used, withdrawn or has expired in the meantime. Nothing was sent.",
             next="capcli approve",
         )
     connection.execute(_USE, (row["code_hash"], permit))
-    append(_told(ApprovalState.USED, row["code_hash"], permit, now))
+    append(_said(ApprovalState.USED, row["code_hash"], permit, now))
     for other in connection.execute(_VOID, (permit,)).fetchall():
-        append(_told(ApprovalState.VOID, other["code_hash"], permit, now))
+        append(_said(ApprovalState.VOID, other["code_hash"], permit, now))
 
 
-def _has_run_out(connection: sqlite3.Connection, code_hash: str, digest: str, expires_at: str) -> bool:
-    """Say whether the journal has seen the end of an approval: a clock that was set back revives none."""
+def _latest(connection: sqlite3.Connection, code_hash: str, digest: str) -> str:
+    """Return the latest time in the journal since an approval was decided."""
     last = connection.execute(_LAST_STATE, (code_hash, digest)).fetchone()
-    (latest,) = connection.execute(_LATEST, (last["seq"],)).fetchone()
-    return bool(latest >= expires_at)
+    return str(connection.execute(_LATEST, (last["seq"],)).fetchone()["at"])
 
 
 def _is_as_written(connection: sqlite3.Connection, code_hash: str, digest: str) -> bool:
@@ -147,12 +149,6 @@ def _is_as_written(connection: sqlite3.Connection, code_hash: str, digest: str) 
     return any(one[:3] == key for one in json.loads(sealed["rows"]))
 
 
-def _asked(approval: ApprovalRecord) -> Event:
-    shared = {"code_hash": approval.code_hash, "digest": approval.digest, "by": ""}
-    detail = {**shared, "text": broker_text(approval.text).encode()}
-    return Event("approval", approval.created_at, to_state=approval.state, detail=detail)
-
-
-def _told(state: ApprovalState, code_hash: str, digest: str, at: datetime, by: str = "") -> Event:
+def _said(state: ApprovalState, code_hash: str, digest: str, at: datetime, by: str = "") -> Event:
     detail = {"code_hash": code_hash, "digest": digest, "by": by}
     return Event("approval", at, to_state=state, detail=detail)

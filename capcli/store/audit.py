@@ -32,9 +32,10 @@ def inspect(
     `marks` are what is remembered elsewhere of how far the chain came. `progress` is told how many entries
     are done, of how many. The connection must be its own, for another one may hold pages from before.
     """
-    damage = list(_damage(connection))
-    if damage:
+    checked = [row[0] for row in connection.execute("PRAGMA main.integrity_check(10)")]
+    if checked != ["ok"]:
         # Walking on would only say the same in other words, or fail in the middle.
+        damage = (JournalBreak("file", "", f"it is damaged: {found[:200]}") for found in checked)
         return Inspection(0, 0, "", tuple(damage))
     walk = _Walk(connection, key, {mark.count: mark for mark in marks if mark.count}, progress)
     found = [*walk.events(), *walk.rows()]
@@ -47,12 +48,6 @@ def inspect(
         unread=walk.keyed if key is None else 0,
         altered=tuple(walk.altered),
     )
-
-
-def _damage(connection: sqlite3.Connection) -> Iterator[JournalBreak]:
-    for (found,) in connection.execute("PRAGMA main.integrity_check(10)"):
-        if found != "ok":
-            yield JournalBreak("file", "", f"it is damaged: {found[:200]}")
 
 
 def _schema(connection: sqlite3.Connection, migrations: Migrations) -> Iterator[JournalBreak]:
@@ -166,10 +161,6 @@ class _Walk:
 
     def _altered(self, table: str, key: tuple[Any, ...], fault: str) -> JournalBreak:
         self.altered.append((table, key))
-        return JournalBreak(table, _shown(key), fault)
-
-
-def _shown(key: Iterable[object]) -> str:
-    """Name a row by the last column of its key; of a hash the beginning tells enough."""
-    text = str([*key][-1])
-    return text[:_SHOWN] if len(text) > 2 * _SHOWN else text
+        # The last column of a key names the row; of a hash the beginning tells enough.
+        name = str(key[-1])
+        return JournalBreak(table, name[:_SHOWN] if len(name) > 2 * _SHOWN else name, fault)

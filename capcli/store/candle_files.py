@@ -61,7 +61,12 @@ class FileTarget:
         if self._format == ".parquet":
             need_pyarrow()
         with self._writing("Nothing was fetched."):
-            self._enter_lock()
+            name = sha256(os.fsencode(self._path.absolute())).hexdigest()[:16]
+            try:
+                self._held.enter_context(file_lock(self._locks / f"download-{name}.lock", wait_s=0))
+            except Busy:
+                busy = f"Another capcli process is writing {self._path}. Nothing was fetched."
+                raise Busy(busy) from None
             if self._path.exists() and not self._force:
                 raise UsageError(
                     f"{self._path} exists already and was not changed. To replace it, add --force. Nothing"
@@ -72,13 +77,6 @@ class FileTarget:
             kept = self._earlier(command)
             self._file = self._open(kept)
         return kept[0] if kept else None
-
-    def _enter_lock(self) -> None:
-        name = sha256(os.fsencode(self._path.absolute())).hexdigest()[:16]
-        try:
-            self._held.enter_context(file_lock(self._locks / f"download-{name}.lock", wait_s=0))
-        except Busy:
-            raise Busy(f"Another capcli process is writing {self._path}. Nothing was fetched.") from None
 
     def _earlier(self, command: str) -> tuple[Kept, int] | None:
         """Return how far an earlier run came, and how many bytes of its rows hold."""

@@ -29,7 +29,6 @@ from capcli.system import file_lock, private_folder, put_in_place, read_guarded
 KEEPER = "the guard folder"
 _WAIT_S = 10.0
 _SECOND_NS = 1_000_000_000
-_ACCEPT = "capcli history accept"
 
 Ask = Callable[[str, tuple[Any, ...]], Any]
 """Runs a query on the journal and returns its first row, None without one."""
@@ -112,7 +111,12 @@ class Custody:
         try:
             lock.__enter__()
         except (CapcliError, OSError) as error:
-            yield Held(self, key, trouble=_unusable(error))
+            cause = error.message if isinstance(error, CapcliError) else str(error)
+            trouble = JournalUnreadable(
+                f"The record of the journal outside its folder cannot be used: {cause} No new risk is sent.",
+                next="capcli health",
+            )
+            yield Held(self, key, trouble=trouble)
             return
         try:
             yield self.look(key)
@@ -144,9 +148,16 @@ class Custody:
             row = ask("SELECT hash FROM events WHERE seq = ?", (one.count,))
             if row is None:
                 (there,) = ask("SELECT max(seq) FROM events", ())
-                return _older(one, there or 0)
+                return _behind(
+                    f"The journal is older than before: it has {there or 0} events and had {one.count}."
+                    " Orders that it does not know of may be live. No new risk is sent. Put the later one"
+                    " back, or accept this one."
+                )
             if row[0] != one.head:
-                return _forked(one)
+                return _behind(
+                    f"The journal is not the one that was here: its event {one.count} is another one. No new"
+                    " risk is sent. Put the right one back, or accept this one."
+                )
         return None
 
     def stamp(self, *, renew: bool = False) -> str:
@@ -160,15 +171,13 @@ class Custody:
         """Put a record in place, sealed with the chain's key where there is one."""
         facts = asdict(record)
         private_folder(self.guard)
+        content = json.dumps(facts | {"seal": _seal(facts, key)}).encode()
         try:
             # Not waited for: after a power cut the journal may be ahead of its record, never behind it.
-            put_in_place(
-                self.guard / f"{self.name}.json", json.dumps(facts | {"seal": _seal(facts, key)}).encode()
-            )
+            put_in_place(self.guard / f"{self.name}.json", content)
         except OSError as error:
-            raise StateFolderUnusable(
-                f"{self.guard} cannot be written: {error.strerror or error}."
-            ) from error
+            cause = error.strerror or error
+            raise StateFolderUnusable(f"{self.guard} cannot be written: {cause}.") from error
 
     def _read(self, file: Path, key: bytes | None) -> tuple[Record | None, bool]:
         """Return a record, and whether its stamp is to be trusted: one without the key may be anybody's."""
@@ -216,43 +225,21 @@ def _seal(facts: dict[str, Any], key: bytes | None) -> str:
     return sha256(text).hexdigest() if key is None else KEYED + hmac.new(key, text, sha256).hexdigest()
 
 
-def _unusable(error: CapcliError | OSError) -> ConfigError:
-    cause = error.message if isinstance(error, CapcliError) else str(error)
-    return JournalUnreadable(
-        f"The record of the journal outside its folder cannot be used: {cause} No new risk is sent.",
-        next="capcli health",
-    )
+def _behind(message: str) -> ConfigError:
+    return JournalBehind(message, next="capcli history accept")
 
 
 def _forgotten(why: str) -> ConfigError:
-    return JournalBehind(
+    return _behind(
         f"capcli keeps a note of how far this journal has got, and cannot use it: {why} So the journal "
         "may be an older copy, and orders that it does not list may be live. No new order is sent; closing "
         "and cancelling work. Compare 'capcli history executions' with the broker's own history; if"
-        " nothing is missing, accept the journal.",
-        next=_ACCEPT,
+        " nothing is missing, accept the journal."
     )
 
 
 def _replaced(record: Record) -> ConfigError:
-    return JournalBehind(
+    return _behind(
         f"{record.path} is not the journal that was there: that one had {record.count} events, and orders in "
-        "it may be live. No new risk is sent. Put it back, or accept this one.",
-        next=_ACCEPT,
-    )
-
-
-def _older(record: Record, count: int) -> ConfigError:
-    return JournalBehind(
-        f"The journal is older than before: it has {count} events and had {record.count}. Orders that it "
-        "does not know of may be live. No new risk is sent. Put the later one back, or accept this one.",
-        next=_ACCEPT,
-    )
-
-
-def _forked(record: Record) -> ConfigError:
-    return JournalBehind(
-        f"The journal is not the one that was here: its event {record.count} is another one. No new risk is "
-        "sent. Put the right one back, or accept this one.",
-        next=_ACCEPT,
+        "it may be live. No new risk is sent. Put it back, or accept this one."
     )

@@ -156,7 +156,11 @@ def open_database(path: Path, *, wait_s: float, migrations: Migrations) -> sqlit
             _create(path, wait_s, migrations)
         connection = _connect(path, wait_s)
         try:
-            _keep_private(path)
+            # By name, never by opening: closing a second handle would drop this process's locks on the file.
+            for file in _files(path):
+                with suppress(FileNotFoundError):
+                    if file.stat().st_mode & 0o077:
+                        make_private(file)
             _prepare(connection, path, migrations)
             seals.watch(connection)
         except BaseException:
@@ -191,7 +195,15 @@ def _create(path: Path, wait_s: float, migrations: Migrations) -> None:
     with file_lock(path.parent / "locks" / f"{path.stem}.lock", wait_s=wait_s):
         if os.path.lexists(path):
             return
-        _refuse_orphan(path)
+        orphan = path.with_name(f"{path.name}-wal")
+        if orphan.exists() and orphan.stat().st_size:
+            # SQLite would play it into the new file, or throw it away.
+            raise JournalUnreadable(
+                f"{path} is gone but {orphan.name} holds entries that belong to it. Nothing was recorded. "
+                "Restore the file from a backup, or move the rest away to begin a new journal.",
+                next="capcli config path",
+                path=str(path),
+            )
         draft = path.with_name(f"{path.name}.new")
         for leftover in _files(draft):
             leftover.unlink(missing_ok=True)
@@ -204,18 +216,6 @@ def _create(path: Path, wait_s: float, migrations: Migrations) -> None:
             connection.close()
         draft.replace(path)
         sync_folder(path.parent)
-
-
-def _refuse_orphan(path: Path) -> None:
-    # SQLite would play an old -wal into the new file, or throw it away.
-    orphan = path.with_name(f"{path.name}-wal")
-    if orphan.exists() and orphan.stat().st_size:
-        raise JournalUnreadable(
-            f"{path} is gone but {orphan.name} holds entries that belong to it. Nothing was recorded. "
-            "Restore the file from a backup, or move the rest away to begin a new journal.",
-            next="capcli config path",
-            path=str(path),
-        )
 
 
 def _prepare(connection: sqlite3.Connection, path: Path, migrations: Migrations) -> None:
@@ -275,11 +275,3 @@ def _identity(path: Path) -> tuple[int, int] | None:
     except FileNotFoundError:
         return None
     return found.st_dev, found.st_ino
-
-
-def _keep_private(path: Path) -> None:
-    # By name, never by opening: closing a second handle would drop this process's locks on the file.
-    for file in _files(path):
-        with suppress(FileNotFoundError):
-            if file.stat().st_mode & 0o077:
-                make_private(file)

@@ -44,6 +44,9 @@ _FIXED = frozenset(
     }
     | {"created_at", "deal_id"}
 )
+_SHARED = ("kind", "env", "host", "account_id", "method", "path", "body_sha256")
+"""What an attempt has from the preview that it claims."""
+
 _FACTS = frozenset(AttemptRecord.__struct_fields__) - _FIXED
 """What a move may change of an attempt."""
 
@@ -187,16 +190,19 @@ class SqliteJournal:
             won = connection.execute(_CLAIM, (preview_id, stamp(now))).fetchall()
             if not won:
                 if connection.execute(_EXPIRE, (preview_id, stamp(now))).rowcount:
-                    append(_expired(preview_id, now))
+                    named = {"preview_id": preview_id}
+                    append(Event("expired", now, None, PreviewState.READY, PreviewState.EXPIRED, named))
                 return None
             preview = self._db.read(partial(record_of, PreviewRecord), won[0])
-            _refuse_other_order(preview, attempt)
+            if wrong := [name for name in _SHARED if getattr(preview, name) != getattr(attempt, name)]:
+                raise ValueError(f"{attempt.attempt_id} is not for {preview_id}: {', '.join(wrong)} differ")
             # A preview that has an attempt was claimed before, whatever its state says: leave it CLAIMED.
             if connection.execute(_INSERT_ATTEMPT, row_of(attempt)).rowcount == 0:
                 append(Event("claimed_before", now, detail=_named(preview)))
                 return None
             _use(connection, append, permit, attempt.attempt_id, now)
-            append(_claimed(preview, attempt, now))
+            states = (PreviewState.READY, AttemptState.CLAIMED)
+            append(Event("claim", now, attempt.attempt_id, *states, _named(preview)))
             return preview
 
     def open_attempt(self, attempt: AttemptRecord, *, permit: Permit | None = None) -> None:
@@ -259,17 +265,14 @@ class SqliteJournal:
 
     @property
     def mandates(self) -> Mandates:
-        """What clients may send without a person."""
         return Mandates(self._db, self._writing)
 
     @property
     def account_events(self) -> AccountEvents:
-        """What happened on the accounts."""
         return AccountEvents(self._db, self._writing)
 
     @property
     def alerts(self) -> Alerts:
-        """Levels that are waited for."""
         return Alerts(self._db, self._writing)
 
     @property
@@ -292,7 +295,10 @@ class SqliteJournal:
 
     def notes(self, kind: str) -> tuple[tuple[datetime, Mapping[str, Any]], ...]:
         rows = self._db.rows("SELECT seq, at, detail FROM events WHERE kind = ? ORDER BY seq", (kind,))
-        return tuple(self._db.read(_note_of, row) for row in rows)
+        return tuple(
+            self._db.read(lambda row: (datetime.fromisoformat(row["at"]), json.loads(row["detail"])), row)
+            for row in rows
+        )
 
     def ask_approval(self, requests: Sequence[ApprovalRecord], *, at_most: int | None = None) -> bool:
         with self._writing() as (connection, append):
@@ -338,10 +344,6 @@ def _own(connection: sqlite3.Connection, attempt: AttemptRecord) -> None:
         connection.execute("INSERT INTO owned_deals VALUES (?, ?, ?, ?)", (*place, attempt.attempt_id))
 
 
-def _note_of(row: sqlite3.Row) -> tuple[datetime, Mapping[str, Any]]:
-    return datetime.fromisoformat(row["at"]), dict(json.loads(row["detail"]))
-
-
 def _use(
     connection: sqlite3.Connection,
     append: Append,
@@ -353,29 +355,12 @@ def _use(
 
     Raises ApprovalUnknown, MandateEnded.
     """
-    if permit is None:
-        return
-    if isinstance(permit, Spend):
-        if attempt_id is None:
-            raise ValueError("A mandate covers attempts only")
+    if not isinstance(permit, Spend):
+        approvals.use(connection, append, permit, now)
+    elif attempt_id is None:
+        raise ValueError("A mandate covers attempts only")
+    else:
         spend(connection, append, permit, attempt_id, now)
-        return
-    approvals.use(connection, append, permit, now)
-
-
-def _refuse_other_order(preview: PreviewRecord, attempt: AttemptRecord) -> None:
-    shared = ("kind", "env", "host", "account_id", "method", "path", "body_sha256")
-    wrong = [name for name in shared if getattr(preview, name) != getattr(attempt, name)]
-    if wrong:
-        raise ValueError(f"{attempt.attempt_id} is not for {preview.preview_id}: {', '.join(wrong)} differ")
-
-
-def _claimed(preview: PreviewRecord, attempt: AttemptRecord, now: datetime) -> Event:
-    return Event("claim", now, attempt.attempt_id, PreviewState.READY, AttemptState.CLAIMED, _named(preview))
-
-
-def _expired(preview_id: str, now: datetime) -> Event:
-    return Event("expired", now, None, PreviewState.READY, PreviewState.EXPIRED, {"preview_id": preview_id})
 
 
 def _named(preview: PreviewRecord) -> dict[str, str]:

@@ -33,7 +33,12 @@ class LastEnv:
         for folder in self.folders:
             if (env := self._read(folder)) is not None:
                 return env
-        return (None if journal is None else _newest(journal)) or next(iter(kept), None)
+        with suppress(CapcliError, ValueError):
+            book = journal and journal()
+            latest = [row for env in _ENVS for row in book.attempts(env, limit=1)] if book else []
+            if latest:
+                return max(latest, key=lambda row: row.created_at).env
+        return next(iter(kept), None)
 
     def _read(self, folder: Path) -> str | None:
         try:
@@ -41,12 +46,3 @@ class LastEnv:
         except StateFolderUnusable:
             return None
         return env if env in _ENVS else None
-
-
-def _newest(journal: Callable[[], Journal]) -> str | None:
-    """Return the environment of the newest attempt."""
-    with suppress(CapcliError, ValueError):
-        book = journal()
-        latest = [row for env in _ENVS for row in book.attempts(env, limit=1)]
-        return max(latest, key=lambda row: row.created_at).env if latest else None
-    return None

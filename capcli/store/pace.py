@@ -1,6 +1,7 @@
 """What is used of the rate limits, in small files: all processes of a user keep them together."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from time import monotonic, sleep
@@ -56,8 +57,10 @@ class SharedValue(Generic[T]):
     def _shared(self, change: Callable[[T], T]) -> T:
         with file_lock(self._file, wait_s=_WAIT_S, sleep=lambda _s: sleep(_LOOK_AGAIN_S)) as handle:
             handle.seek(0)
-            before = handle.read()
-            after = change(self._read(before))
+            before, value = handle.read(), self._empty
+            with suppress(MsgspecError, UnicodeDecodeError):
+                value = json.decode(before.partition(b"\n")[0], type=self._kind)
+            after = change(value)
             content = json.encode(after) + b"\n"
             if content != before:
                 # Never emptied first: file systems hurry to the disk what is written after that. What is
@@ -66,12 +69,6 @@ class SharedValue(Generic[T]):
                 handle.write(content)
                 handle.truncate()
         return after
-
-    def _read(self, content: bytes) -> T:
-        try:
-            return json.decode(content.partition(b"\n")[0], type=self._kind)
-        except (MsgspecError, UnicodeDecodeError):
-            return self._empty
 
 
 class FilePaceBook:
@@ -82,7 +79,11 @@ class FilePaceBook:
         self._clock = clock
 
     def update(self, change: Callable[[Allowance], Allowance]) -> Allowance:
-        return self._shared.update(lambda kept: _bounded(change(self._present(kept))))
+        def bounded(kept: Allowance) -> Allowance:
+            after = change(self._present(kept))
+            return replace(after, waiting=after.waiting[:_MOST_WAITING])
+
+        return self._shared.update(bounded)
 
     def _present(self, kept: Allowance) -> Allowance:
         """Return what belongs to this run of the machine."""
@@ -92,10 +93,6 @@ class FilePaceBook:
             return Allowance()
         waiting = (one for one in kept.waiting if max(one.asked, one.ready, one.expires) <= farthest)
         return replace(kept, taken=tuple(sorted(kept.taken)), waiting=tuple(waiting))
-
-
-def _bounded(allowance: Allowance) -> Allowance:
-    return replace(allowance, waiting=allowance.waiting[:_MOST_WAITING])
 
 
 class FileOpenings:

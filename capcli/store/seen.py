@@ -69,18 +69,15 @@ class SeenValues:
             for values in after.values():
                 values.pop(value, None)
         if _lines(after) != _lines(before):
-            self._write(_lines(after))
+            with suppress(OSError, CapcliError):
+                # On Windows it cannot be put in place while somebody reads it.
+                private_folder(self._file.parent)
+                put_in_place(self._file, _lines(after).encode())
 
     def forget(self) -> None:
         """Remove the cache."""
         with suppress(OSError):
             self._file.unlink(missing_ok=True)
-
-    def _write(self, text: str) -> None:
-        with suppress(OSError, CapcliError):
-            # On Windows it cannot be put in place while somebody reads it.
-            private_folder(self._file.parent)
-            put_in_place(self._file, text.encode())
 
 
 def _about(text: str) -> str:
