@@ -277,3 +277,13 @@ def not_sent(code: str | None, message: str, again: str, retry_after_s: int | No
     limited = kind.exit_code is Exit.RATE_LIMITED
     wait = {"retry_after_s": retry_after_s or _AFTER_LOGINS_S} if limited else {}
     return kind(message, next=_FIXES.get(kind.exit_code, again), **wait)
+
+
+def name_env(error: CapcliError, command: str, last: str | None) -> CapcliError:
+    """Say which environment to name, and that nothing was sent to a guessed one."""
+    used = f" ({last} was used last)" if last and last not in error.message else ""
+    names = " or ".join(f"--env {env}" for env in ((last, "paper") if last else ("paper", "demo", "live")))
+    error.message = f"{error.message} Name it{used}: {names}. Nothing was sent."
+    # Which one is for a person to say: a command to copy could act on the wrong account.
+    error.next = f"capcli --env ENV{command.removeprefix('capcli')}"
+    return error

@@ -59,6 +59,10 @@ class Folders(Struct, frozen=True):
         return self.state / "paper.db"
 
     @property
+    def mandates(self) -> Path:
+        return self.state / "mandates"
+
+    @property
     def locks(self) -> Path:
         return self.state / "locks"
 

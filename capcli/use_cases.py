@@ -2,10 +2,13 @@
 
 from functools import cached_property
 from importlib import import_module
+from operator import attrgetter
 from threading import RLock
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from capcli.account.accounts import Accounts
     from capcli.account.events import Events
     from capcli.account.executions import ExecutionsLog
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
     from capcli.account.status import Status
     from capcli.account.stored_alerts import StoredAlerts
     from capcli.domain.account import Position, WorkingOrder
+    from capcli.domain.check_input import Policy
+    from capcli.health.service import Health
     from capcli.marketdata.browse import Browsing
     from capcli.marketdata.downloads import Downloads
     from capcli.marketdata.live_book import LivePortfolio
@@ -27,7 +32,14 @@ if TYPE_CHECKING:
     from capcli.reconcile.confirms import Confirms
     from capcli.reconcile.reconcile import Reconciliations
     from capcli.reconcile.resolve import Resolutions
+    from capcli.safety.announcements import Announcer
+    from capcli.safety.approval import Approvals
     from capcli.safety.audit import Verification
+    from capcli.safety.going_live import GoingLive
+    from capcli.safety.halt import Halting, Waiting
+    from capcli.safety.live_lock import LiveLock
+    from capcli.safety.mandate import MandateRow, Mandates
+    from capcli.safety.pin import Pin
     from capcli.trading.amend import Amendments
     from capcli.trading.amend_order import OrderAmendment
     from capcli.trading.amend_position import Amendment
@@ -42,6 +54,7 @@ if TYPE_CHECKING:
     from capcli.trading.preview import Previews
     from capcli.trading.propose import Proposals
     from capcli.trading.protect import ProtectedExecutions
+    from capcli.trading.send_gate import SendGate
 
 T = TypeVar("T")
 
@@ -58,10 +71,14 @@ class once(cached_property[T]):  # noqa: N801  a decorator
 
 
 def use(module: str, name: str, *needs: str) -> Any:
-    """Return a property that makes a use case of what it needs of the app. Its module loads on first use."""
+    """Return a property that is made of what it needs of the app, or of the app where nothing is named.
+
+    Its module loads on first use.
+    """
 
     def make(app: object) -> Any:
-        return getattr(import_module(f"capcli.{module}"), name)(*(getattr(app, need) for need in needs))
+        parts = [attrgetter(need)(app) for need in needs] or [app]
+        return getattr(import_module(f"capcli.{module}"), name)(*parts)
 
     return once(make)
 
@@ -113,6 +130,20 @@ class UseCases:
         "trading.protect", "ProtectedExecutions", "orders", "exits"
     )
     reductions: "Reductions" = use("trading.partial_close", "Reductions", "orders")
+
+    announcer: "Announcer" = use("safeguards", "announcer")
+    approvals: "Approvals" = use("safeguards", "approvals")
+    going_live: "GoingLive" = use("safeguards", "going_live")
+    halting: "Halting" = use("safeguards", "halting")
+    list_mandates: "Callable[[], Sequence[MandateRow]]" = use("safeguards", "list_mandates")
+    live: "LiveLock" = use("safeguards", "live")
+    mandates: "Mandates" = use("safeguards", "mandates")
+    pin: "Pin" = use("safeguards", "pin")
+    policy: "Policy" = use("safeguards", "policy")
+    preview_ttl_s: int = use("safeguards", "preview_ttl_s")
+    send_gate: "SendGate" = use("safeguards", "send_gate")
+    waiting_orders: "Waiting" = use("safeguards", "waiting_orders")
+    health: "Health" = use("health.probes", "health")
 
     def __init__(self) -> None:
         self.building = RLock()

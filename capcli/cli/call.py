@@ -22,16 +22,18 @@ from capcli.trading.send_gate import SendGate
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from capcli.app import App, Options, Runtime
+    from capcli.app import App
     from capcli.domain.market import MarketRow
     from capcli.log import Redaction
     from capcli.reply import Reply
+    from capcli.runtime import Options, Runtime
 
 _ENVS = frozenset({"paper", "demo", "live"})
 # Where credentials come from the environment.
 _HEADLESS = ("CAP_API_KEY", "CAP_API_KEY_FILE", "CAP_API_KEY_CMD", "CREDENTIALS_DIRECTORY")
 _PAGES = frozenset({"Topic", "SupportReport"})
 _BY_DEFAULT = "Paper trading, since no environment was chosen (--env, CAP_ENV or capcli login).\n"
+_NO_LIMIT_OF_RISK = {"CAP_ALLOWED_EPICS", "CAP_ENSURE_STOP"}
 _NO_LIMITS = (
     "No limit is set. The defaults of the broker's own MCP server (sizes 1.0 and 1.0, 3 positions, 20 orders"
     " a day) do not apply here: set CAP_MAX_POSITION_SIZE, CAP_MAX_WORKING_ORDER_SIZE, CAP_MAX_OPEN_POSITIONS"
@@ -79,7 +81,7 @@ class Call:
     @property
     def clock(self) -> "Callable[[], datetime]":
         """Return the clock of this command (UTC)."""
-        from capcli.app import utc_now
+        from capcli.runtime import utc_now
 
         return self.runtime.clock if self.runtime else utc_now
 
@@ -120,8 +122,9 @@ class Call:
         **settings: Any,
     ) -> "App":
         """Read the settings and return the app. Raises UsageError and ConfigError."""
-        from capcli.app import App, Caller
+        from capcli.app import App
         from capcli.log import listen, louder
+        from capcli.runtime import Caller
 
         if self.lent is not None:
             self._apps, self.env = [self.lent], self.lent.env
@@ -162,7 +165,7 @@ class Call:
             self._deaf = None
 
     def app_options(self) -> "Options":
-        from capcli.app import Options
+        from capcli.runtime import Options
 
         given = self.options
         return Options(env=given.env, profile=given.profile, account=given.account, timeout=given.timeout)
@@ -186,8 +189,10 @@ class Call:
             return
         if app.settings.env_source == "default":
             self.talk(_BY_DEFAULT)
-        elif app.env != "paper" and "CAP_API_KEY" in self.streams.environ and app.is_first_without_limits():
-            self.talk(_NO_LIMITS)
+        elif app.env != "paper" and "CAP_API_KEY" in self.streams.environ:
+            limited = set(app.settings.limits_set) - _NO_LIMIT_OF_RISK
+            if not limited and app.seen.is_first("no-limits"):
+                self.talk(_NO_LIMITS)
 
     def talk(self, text: str) -> None:
         """Say something beside the result, unless it was asked to be quiet."""

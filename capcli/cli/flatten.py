@@ -29,8 +29,8 @@ def flatten(
     not stop the rest; run it again for what is left. The halt stays in force until `capcli resume`. Exit
     code 0: the account is flat. 8: something may still be live.
     """
-    from capcli.app import halt_all_the_same
-    from capcli.trading.flatten import STAYS
+    from capcli.app import halting_alone
+    from capcli.trading.flatten import STAYS, halt_all_the_same
 
     done: list[Flattened] = []
 
@@ -58,6 +58,7 @@ def flatten(
     except ConfigError as error:
         # Where the settings stop the flattening it halts all the same, as it would have first.
         if (confirm or call.person) and not dry_run:
-            halt_all_the_same(error, call.streams.environ, by=_BY)
+            with halting_alone(call.streams.environ) as halting:
+                halt_all_the_same(error, halting, by=_BY)
         raise
     run(call, use, app=app)

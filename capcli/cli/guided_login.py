@@ -182,7 +182,7 @@ class Login:
         profile, env = settings.profile, settings.env
         trial, found = self._tried(credentials)
         item = store_credentials(profile, env, credentials, at=app.clock(), interactive=streams.interactive)
-        app.take_session(trial)
+        app.logins.take_over(trial.logins, trial.broker.held_session)
         try:
             write_profile(app.folders, profile, env)
         except CapcliError as error:
@@ -201,7 +201,7 @@ class Login:
 
     def _tried(self, credentials: "Credentials") -> "tuple[App, Reply[Any]]":
         """Log in with these credentials and nothing of what is stored; return the app and its accounts."""
-        from capcli.app import Options
+        from capcli.runtime import Options
 
         values = (credentials.api_key, credentials.identifier, credentials.password)
         self.call.redaction.learn(*values)
@@ -217,7 +217,7 @@ class Login:
         except KeyboardInterrupt:
             raise Interrupted("Interrupted. Nothing was stored.") from None
         except LoginRefused as error:
-            trial.forget_session()
+            trial.logins.cache.forget()
             if not _is_elsewhere(error):
                 raise
             other = "live" if here == "demo" else "demo"

@@ -84,7 +84,7 @@ def checklist(
 def _require_keychain(application: "App") -> None:
     """Ask nothing that the keychain could not store. Raises the Keychain errors, with what helps here."""
     try:
-        application.check_keychain()
+        application.logins.check_keychain()
     except (KeychainMissing, KeychainLocked, KeychainSilent, KeychainUnsafe) as error:
         why = error.message.partition(" Without a keychain")[0]
         error.message = (
@@ -101,7 +101,7 @@ def _walk(call: Call, application: "App", wanted: "Approval | None") -> None:
     from capcli.domain.going_live import Step
 
     live = application.going_live
-    held = application.live_gate
+    held = application.live.gate
     if held.unlocked and wanted in {None, held.approval}:
         return
     _require_keychain(application)
@@ -122,7 +122,7 @@ def _walk(call: Call, application: "App", wanted: "Approval | None") -> None:
         choose_pin(call, application)
     if set(live.open_steps()) <= {Step.PHRASE}:
         _complete(call, live, wanted or held.approval)
-        application.look_again_at_live()
+        application.live.look_again()
 
 
 def _fields(call: Call, live: "GoingLive") -> None:

@@ -67,7 +67,7 @@ def _status(app: "App", *, check: bool) -> Reply[Any]:
         profile=found.profile,
         source=found.source,
         backend=found.backend,
-        session=app.session_place,
+        session=app.logins.cache.describe(),
         api_key=found.api_key,
         identifier=found.identifier,
         key_stored_at=found.key_stored_at,

@@ -47,7 +47,10 @@ def _forgotten(app: "App", *, interactive: bool) -> bool:
     from capcli.credentials.source import forget
 
     try:
-        app.lock_live()
+        if app.env == "live":
+            # With the login its PIN and the completed checklist.
+            app.live_items.drop()
+            app.live_place.drop()
         return forget(app.settings.profile, app.settings.env, interactive=interactive)
     except KeychainMissing:
         if app.credentials.in_environment:
@@ -59,9 +62,9 @@ def _ended(app: "App") -> tuple[bool, str]:
     """End the session as far as that works: credentials are forgotten whether the broker hears it or not."""
     try:
         ended = app.accounts.logout().data.ended
-        app.forget_session()
+        app.logins.cache.forget()
     except (Unreachable, RateLimited):
-        app.forget_session()
+        app.logins.cache.forget()
         return False, "The broker could not be reached; the session expires there within ten minutes."
     except (CredentialsMissing, SettingInvalid):
         # An incomplete set in the environment: no command comes to a session with that.

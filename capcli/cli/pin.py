@@ -64,7 +64,7 @@ def recognise(call: Call, app: "App", why: str, so: str) -> None:
 
     `why` and `so` say what needs it and what was not done. Raises PinNeeded, PinMissing, PinWrong.
     """
-    profiles = app.unlocked_profiles
+    profiles = app.live_place.unlocked_profiles
     if app.env != "live" and profiles:
         named = "" if app.settings.profile in profiles else f" --profile {profiles[0]}"
         raise PinNeeded(

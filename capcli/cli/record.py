@@ -22,7 +22,11 @@ def record(call: Call, file: Annotated[Path, argument("FILE", "A new file; only 
     you see the recording, and it is written only if you agree. `capcli paper check FILE` shows what is
     new in it. Demo only, on a terminal.
     """
+    from secrets import SystemRandom
+
+    from capcli.health import recording
     from capcli.health.recording import Recorded, RecordedRequest, document
+    from capcli.health.recording_check import mask_for
     from capcli.system import open_private
 
     again = f"capcli record {file}"
@@ -40,7 +44,7 @@ def record(call: Call, file: Annotated[Path, argument("FILE", "A new file; only 
         )
         if file.exists():
             raise UsageError(f"{file} exists already. Nothing was read. Name a new file.", next=_HELP)
-        found = app.record()
+        found = recording.record(app.broker, mask_for(SystemRandom()))
         text = document(found)
         call.streams.result(text, long=True)
         if not call.streams.agrees(f"This is all that is recorded. Write it to {file}?"):

@@ -18,8 +18,9 @@ from capcli.cli.io_streams import IOStreams
 from capcli.errors import CapcliError, Exit, Problem, UsageError, WouldSend
 
 if TYPE_CHECKING:
-    from capcli.app import App, Runtime
+    from capcli.app import App
     from capcli.reply import Reply
+    from capcli.runtime import Runtime
 
 # Codes of a word that was taken for a deal, a market or a code, and may have been meant as a word.
 _NAMELESS = frozenset({"DEAL_UNKNOWN", "APPROVAL_UNKNOWN", "EPIC_UNKNOWN"})

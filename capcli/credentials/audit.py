@@ -96,6 +96,12 @@ class ChainSeal:
                 self._key = self._tried(self._made)
             return self._key
 
+    def remembered(self) -> Anchor | None:
+        """Return what the keychain holds of the journal; None while it cannot be asked."""
+        with suppress(CapcliError):
+            return self.item.load()
+        return None
+
     def anchor(self, head: tuple[int, str] | None) -> None:
         """Have the keychain remember the chain's end, if it knows an earlier one. It never raises."""
         with self._guard:

@@ -10,6 +10,7 @@ from msgspec.structs import asdict
 
 from capcli.credentials.keychain import Item
 from capcli.domain.going_live import Unlock
+from capcli.domain.hosts import HostKind
 from capcli.errors import ConfigError, KeychainUnsafe
 from capcli.ports import PinHash
 
@@ -91,3 +92,20 @@ class UnlockItem:
 
     def save(self, unlock: Unlock) -> None:
         self.item.write(msgspec.json.encode(unlock).decode())
+
+
+class LiveItems:
+    """The items that guard live for one profile. What unlocks live on one kind of host unlocks no other."""
+
+    def __init__(self, profile: str, kind: HostKind, deadline_s: float) -> None:
+        self._unlocks = {
+            each: LiveItem(profile, "unlocked" if each is HostKind.BROKER else f"unlocked-{each}", deadline_s)
+            for each in HostKind
+        }
+        self.pin = PinItem(LiveItem(profile, "pin", deadline_s))
+        self.unlock = UnlockItem(self._unlocks[kind])
+
+    def drop(self) -> None:
+        """Forget the PIN and every completed checklist. Raises what the keychain does."""
+        for item in (*self._unlocks.values(), self.pin.item):
+            item.drop()

@@ -1,6 +1,7 @@
 """Which credentials an environment uses: paper's own, else the process environment, else the keychain."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING
@@ -9,9 +10,10 @@ from msgspec import Struct
 
 from capcli.credentials import environment
 from capcli.credentials.form import key_ending, masked
-from capcli.errors import CapcliError, CredentialsMissing, UsageError
+from capcli.errors import CapcliError, CredentialsMissing, SettingInvalid, UsageError
 from capcli.ports import Credentials
 from capcli.settings import Env, Settings
+from capcli.settings.config_file import DEFAULT_PROFILE
 
 if TYPE_CHECKING:
     from capcli.credentials.keychain import Kept, Keychain
@@ -110,6 +112,19 @@ class CredentialSource:
         key, user = key_ending(found.api_key), masked(found.identifier)
         return CredentialStatus(self.env, self.profile, source, key, user, backend, since)
 
+    def mandate_secret(self) -> str:
+        """Read the secret of this client's mandate. Raises SettingInvalid for a file that is not private."""
+        name = "CAP_MANDATE_FILE"
+        chosen = self.settings.chosen(name)
+        if chosen is not None and chosen.source != "environment":
+            raise SettingInvalid(
+                f"{name} comes from {chosen.source}, which every client reads. It counts from the "
+                "environment of one client alone",
+                next="capcli help environment",
+                variable=name,
+            )
+        return environment.read_private(name, self.settings.mandate_file or "")
+
     def fingerprint_hint(self) -> str:
         """Tell one set of credentials from another without opening the keychain or running a command.
 
@@ -120,6 +135,14 @@ class CredentialSource:
             return PAPER.fingerprint
         known = environment.identity(self.environ)
         return known or sha256(self.keychain.item.encode()).hexdigest()[:16]
+
+
+def envs_in_keychain(profile: str | None) -> Iterator[str]:
+    """Yield the environments whose credentials the keychain holds; one that cannot be asked holds none."""
+    for env in (Env.LIVE, Env.DEMO):
+        with suppress(CapcliError):
+            if _keychain(profile or DEFAULT_PROFILE, env, interactive=False).look()[0] is not None:
+                yield env.value
 
 
 def login_command(profile: str, env: Env) -> str:

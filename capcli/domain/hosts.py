@@ -1,6 +1,5 @@
-"""Whose computer a host is: what was done on one kind of host proves nothing for another."""
+"""The broker's hosts, and whose computer a host is: what is proved on one kind counts on no other."""
 
-from collections.abc import Collection
 from enum import StrEnum
 from ipaddress import ip_address
 from urllib.parse import urlsplit
@@ -14,9 +13,17 @@ class HostKind(StrEnum):
     OTHER = "other"
 
 
-def host_kind(host: str, brokers: Collection[str]) -> HostKind:
-    """Return the kind of a host, which may carry a port; `brokers` are the broker's own hosts."""
-    if host in brokers:
+HOSTS = {
+    "paper": "http://paper",
+    "demo": "https://demo-api-capital.backend-capital.com",
+    "live": "https://api-capital.backend-capital.com",
+}
+"""Where each environment is, unless CAP_API_URL names another address. Paper is embedded: it has none."""
+
+
+def host_kind(host: str) -> HostKind:
+    """Return the kind of a host, which may carry a port."""
+    if f"https://{host}" in HOSTS.values():
         return HostKind.BROKER
     try:
         name = urlsplit(f"//{host}").hostname or ""

@@ -8,6 +8,7 @@ from capcli.domain.mandate import secret_hash
 from capcli.errors import ConfigError, JournalAltered, StateFolderUnusable
 from capcli.health.service import Finding
 from capcli.notify import desktop_command, find_program
+from capcli.safeguards import mandate_secret
 from capcli.system import private_folder
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def keychain(app: "App") -> Finding:
         return Finding("not needed on paper")
     if not app.credentials.in_keychain:
         return Finding("not used: the environment has the credentials")
-    return Finding(app.check_keychain())
+    return Finding(app.logins.check_keychain())
 
 
 def credentials(app: "App") -> Finding:
@@ -99,13 +100,13 @@ def key_age(app: "App") -> Finding:
 
 
 def trading(app: "App") -> Finding:
-    if app.env == "live" and not app.live_gate.unlocked:
-        locked = f"live is locked until the go-live checklist is complete: {app.live_gate.reason}"
+    if app.env == "live" and not app.live.gate.unlocked:
+        locked = f"live is locked until the go-live checklist is complete: {app.live.gate.reason}"
         return Finding(locked, "capcli live checklist", warning=True)
     if not app.settings.allow_trading:
         return Finding("off: CAP_ALLOW_TRADING is not true, so nothing can be sent")
     if app.env == "live":
-        return Finding(f"on for live: unlocked ({app.live_gate.reason}), approval {app.live_approval}")
+        return Finding(f"on for live: unlocked ({app.live.gate.reason}), approval {app.live.on_live}")
     return Finding(f"on for {app.env}")
 
 
@@ -118,7 +119,7 @@ def halt(app: "App") -> Finding:
 
 def approval(app: "App") -> Finding:
     """Say who approves; on live a setting alone does not take the person out of it."""
-    if app.approval_mode != "human":
+    if app.live.approval != "human":
         return Finding("confirm: whoever confirms an order approves it (CAP_APPROVAL)")
     if app.settings.approval != "human":
         return Finding(
@@ -156,14 +157,14 @@ def mandates(app: "App") -> Finding:
         return Finding(said)
     if app.env == "live":
         return Finding(f"{said}; CAP_MANDATE_FILE has no effect on live", "unset it", warning=True)
-    if app.approval_mode != "human":
+    if app.live.approval != "human":
         return Finding(
             f"{said}; CAP_MANDATE_FILE has no effect while CAP_APPROVAL is confirm: nobody is asked",
             "capcli help environment",
             warning=True,
         )
     try:
-        found = app.journal.mandates.by_secret(secret_hash(app.mandate_secret()))
+        found = app.journal.mandates.by_secret(secret_hash(mandate_secret(app)))
     except ConfigError as error:
         return Finding(f"{said}; {error.message}", "capcli mandate list", warning=True)
     if found is None or found not in active:

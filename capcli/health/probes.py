@@ -1,13 +1,28 @@
 """The health checks, in the order in which they are run. None of them trades or prompts."""
 
+import time
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
+from capcli.errors import CapcliError
 from capcli.health import assistants, machine, venue
-from capcli.health.service import Probe
+from capcli.health.service import Health, Probe
 
 if TYPE_CHECKING:
     from capcli.app import App
+
+
+def health(app: "App") -> Health:
+    """Return the checks of an app, and what runs them."""
+
+    def account_id() -> str | None:
+        # Credentials that cannot be read are a finding of their own.
+        with suppress(CapcliError):
+            return app.broker.account_id
+        return None
+
+    return Health(probes(app), account_id, time.monotonic)
 
 
 def probes(app: "App") -> tuple[Probe, ...]:

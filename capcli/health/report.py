@@ -29,7 +29,7 @@ def markdown(
     if app is not None:
         origin, profile = app.settings.env_source, app.settings.profile
         place = [f"- env {app.env} ({origin}), profile {profile}, host {app.host}"]
-        place.append(f"- session: {app.session_place}")
+        place.append(f"- session: {app.logins.cache.describe()}")
     assistants = [
         f"- {config.assistant.title}, {config.file}: "
         + (config.broken or ", ".join(f"server {one.name}: `{_command(one)}`" for one in config.entries))

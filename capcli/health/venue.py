@@ -32,7 +32,7 @@ def login(app: "App") -> Finding:
         session = app.broker.login()
     except LoginRefused as refusal:
         raise _explained(app, refusal) from refusal
-    return Finding(f"logged in as client {session.client_id}; session: {app.session_place}")
+    return Finding(f"logged in as client {session.client_id}; session: {app.logins.cache.describe()}")
 
 
 def _explained(app: "App", refusal: LoginRefused) -> CapcliError:

@@ -18,7 +18,7 @@ def _risk_policy(app: App) -> dict[str, Any]:
     return {
         "trading_allowed": settings.allow_trading,
         "confirm_needed": settings.require_confirm,
-        "approval": app.approval_mode,
+        "approval": app.live.approval,
         **{name: getattr(settings, name) for name in Limits.__struct_fields__ if name not in unlike},
         "ensure_stop": settings.ensure_stop,
         "dry_run": settings.dry_run,

@@ -14,9 +14,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from capcli import __version__
-from capcli.app import App, Caller, Options
+from capcli.app import App
 from capcli.log import Redaction, listen, louder
 from capcli.mcp.next_step import MAY_BE_LIVE
+from capcli.runtime import Caller, Options
 from capcli.settings import filled_in
 
 if TYPE_CHECKING:

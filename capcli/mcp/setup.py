@@ -29,7 +29,7 @@ def setup_of(app: "App") -> dict[str, Any]:
         if app.env == "paper" or not app.credentials.in_keychain:
             keychain = None
         else:
-            app.check_keychain()
+            app.logins.check_keychain()
     except CapcliError as error:
         keychain = error.code
     return {"state_folder": str(app.folders.state), "settings": settings, "keychain": keychain}

@@ -8,7 +8,7 @@ from shlex import quote
 
 from fastmcp.tools import ToolResult
 
-from capcli.app import App, halt_all_the_same
+from capcli.app import App, halting_alone
 from capcli.errors import ConfigError, UsageError
 from capcli.mcp import arguments as args
 from capcli.mcp.tool_runner import ToolRunner, confirm_wait_s, under_way
@@ -17,7 +17,7 @@ from capcli.reply import Reply
 from capcli.trading.cancel import Cancellation
 from capcli.trading.cancel_all import AllCancellations
 from capcli.trading.close import Closing
-from capcli.trading.flatten import Flattened, Flattening
+from capcli.trading.flatten import Flattened, Flattening, halt_all_the_same
 from capcli.trading.partial_close import Reduction
 
 toolset = Toolset("trading-execute")
@@ -108,7 +108,8 @@ def cap_trade_flatten(runner: ToolRunner, confirm: args.Confirm = False) -> Tool
     def halt_alone(error: ConfigError) -> None:
         """Halt for a confirmed flattening that the settings stop, and say so."""
         if confirm:
-            halt_all_the_same(error, os.environ, by="cap_trade_flatten")
+            with halting_alone(os.environ) as halting:
+                halt_all_the_same(error, halting, by="cap_trade_flatten")
 
     return runner.send(
         lambda app: app.flattenings.flatten(confirmed=confirm, by="cap_trade_flatten", done=done),

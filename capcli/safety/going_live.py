@@ -9,7 +9,7 @@ from capcli.account.accounts import Accounts
 from capcli.context import Context
 from capcli.domain.attempt import AttemptState
 from capcli.domain.going_live import Approval, Gate, Step, Unlock
-from capcli.domain.hosts import HostKind
+from capcli.domain.hosts import HostKind, host_kind
 from capcli.domain.numbers import counted
 from capcli.errors import CapcliError, JournalAltered, LiveLocked, NotConfirmed
 from capcli.marketdata.markets import Markets
@@ -95,10 +95,9 @@ class GoingLive:
         verification: "Callable[[], Verification]",
         *,
         profile: str,
-        kind_of: Callable[[str], HostKind],
         on_purpose: Mapping[Step, str | None],
     ) -> None:
-        """`kind_of` tells the kind of a host; only what was done on the kind that this host is counts.
+        """Only what was done on the kind of host that this one is counts.
 
         `on_purpose` says where environment and profile want live and trading; None where they do not.
         """
@@ -108,8 +107,7 @@ class GoingLive:
         self._pin = pin
         self._verification = verification
         self._profile = profile
-        self._kind_of = kind_of
-        self._kind = kind_of(context.host)
+        self._kind = host_kind(context.host)
         self._on_purpose = on_purpose
         self._troubles: dict[Step, str] = {}
 
@@ -170,7 +168,7 @@ class GoingLive:
     def _demo_trade(self) -> str | None:
         for attempt in self._context.journal.attempts("demo", limit=_MANY):
             landed = attempt.state is AttemptState.LANDED and attempt.preview_id is not None
-            if landed and self._kind_of(attempt.host) is self._kind:
+            if landed and host_kind(attempt.host) is self._kind:
                 return f"journal: preview {attempt.preview_id} became {attempt.attempt_id}"
         return None
 
@@ -199,7 +197,7 @@ class GoingLive:
     def fields(self) -> tuple[tuple[str, str], ...]:
         """Return the fields of the latest demo preview with their meaning; empty without such a preview."""
         for record in self._context.journal.previews("demo", limit=_MANY):
-            if is_walkable(record) and self._kind_of(record.host) is self._kind:
+            if is_walkable(record) and host_kind(record.host) is self._kind:
                 return sentences(record)
         return ()
 

@@ -65,6 +65,12 @@ class Settings(Limits, frozen=True):
     faults: tuple[CapcliError, ...] = ()
     """What is wrong with settings that the way out does not use; for everything else the first is raised."""
 
+    def chosen(self, name: str) -> SettingRow | None:
+        """Return a setting where somebody set it."""
+        return next(
+            (row for row in self.rows if row.name == name and not row.source.startswith("default")), None
+        )
+
     @property
     def limits_set(self) -> tuple[str, ...]:
         """Name the limits that are set."""

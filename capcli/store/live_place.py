@@ -39,6 +39,12 @@ class FileLivePlace:
                 next="capcli config path",
             ) from error
 
+    @property
+    def unlocked_profiles(self) -> tuple[str, ...]:
+        """Return the profiles whose live was unlocked from this state folder."""
+        found = sorted(self._path.parent.glob(f"{_PREFIX}*{_SUFFIX}"))
+        return tuple(path.name.removeprefix(_PREFIX).removesuffix(_SUFFIX) for path in found)
+
     def drop(self) -> None:
         """Let this be no place of live any more."""
         with suppress(OSError):
@@ -47,9 +53,3 @@ class FileLivePlace:
     def _digest(self, name: str) -> str:
         place = str(self._path.absolute().resolve())
         return sha256(f"{name}\n{place}".encode("utf-8", "surrogateescape")).hexdigest()
-
-
-def unlocked_profiles(folder: Path) -> tuple[str, ...]:
-    """Return the profiles whose live was unlocked from a state folder."""
-    found = sorted(folder.glob(f"{_PREFIX}*{_SUFFIX}"))
-    return tuple(path.name.removeprefix(_PREFIX).removesuffix(_SUFFIX) for path in found)

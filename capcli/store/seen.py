@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from capcli.errors import CapcliError
-from capcli.system import private_folder, put_in_place
+from capcli.system import open_private, private_folder, put_in_place
 
 MOST = 200
 DEALS = ("positions", "orders")
@@ -44,6 +44,13 @@ class SeenValues:
 
     def __init__(self, cache: Path, env: str) -> None:
         self._file = seen_file(cache, env)
+
+    def is_first(self, what: str) -> bool:
+        """Say whether this user is told something for the first time; False where that cannot be kept."""
+        with suppress(OSError, CapcliError):
+            open_private(private_folder(self._file.parent) / f"told-{what}", "xb").close()
+            return True
+        return False
 
     def note(
         self,

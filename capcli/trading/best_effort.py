@@ -26,7 +26,7 @@ class BestEffortBook:
     An attempt that the journal could not take is known to this process alone, and so is how it ended.
     """
 
-    def __init__(self, journal: Callable[[], Journal], monotonic: Callable[[], float]) -> None:
+    def __init__(self, journal: Journal, monotonic: Callable[[], float]) -> None:
         self._journal = journal
         self._monotonic = monotonic
         self._lock = Lock()
@@ -45,7 +45,7 @@ class BestEffortBook:
         self, preview_id: str, attempt: AttemptRecord, *, now: datetime, permit: "Permit | None" = None
     ) -> PreviewRecord | None:
         """Claim a preview, which nothing but the journal can vouch for."""
-        return self._journal().claim(preview_id, attempt, now=now, permit=permit)
+        return self._journal.claim(preview_id, attempt, now=now, permit=permit)
 
     def move(
         self,
@@ -75,7 +75,7 @@ class BestEffortBook:
             if attempt_id in self._lost:
                 return known
         try:
-            return self._journal().attempt(attempt_id)
+            return self._journal.attempt(attempt_id)
         except _FAILURES as error:
             self._lose(attempt_id, error)
             return known
@@ -95,7 +95,7 @@ class BestEffortBook:
                 self._lost[attempt_id] = self._trouble
                 return None
         try:
-            return write(self._journal())
+            return write(self._journal)
         except _FAILURES as error:
             self._lose(attempt_id, error)
             return None

@@ -15,6 +15,7 @@ from capcli.domain.numbers import counted
 from capcli.errors import (
     Busy,
     CapcliError,
+    ConfigError,
     DealUnknown,
     Exit,
     Interrupted,
@@ -451,3 +452,9 @@ def _tried(read: Callable[[], T]) -> T | CapcliError:
         return read()
     except CapcliError as error:
         return error
+
+
+def halt_all_the_same(error: ConfigError, halting: Halting, *, by: str) -> None:
+    """Halt where settings stop a flattening that somebody asked for, and say so in what stops it."""
+    reply = halting.halt("flatten", by=by)
+    error.message = f"{error.message} {reply.problem.message if reply.problem else STAYS}"

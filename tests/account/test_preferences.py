@@ -8,9 +8,9 @@ import httpx
 import pytest
 
 from capcli.account.preferences import PreferencesSet, ToppedUp, Wanted, top_up_command
-from capcli.app import Options
 from capcli.errors import CapcliError, WouldSend
 from capcli.reply import Reply
+from capcli.runtime import Options
 from tests.support.fixtures import Seats
 from tests.support.seat import FIRST_ACCOUNT, Seat, refusal, stop_at
 from tests.support.tap import says

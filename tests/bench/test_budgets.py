@@ -176,10 +176,11 @@ def test_preview_over_a_slow_line(tmp_path: Path) -> None:
     """A warm preview with 100 ms on every request, against one such request."""
     import httpx
 
-    from capcli.app import App, Runtime, utc_now
+    from capcli.app import App
     from capcli.domain.market import Side
     from capcli.domain.order import ExitForm, ExitOrder, OrderRequest
     from capcli.paper.transport import PaperTransport
+    from capcli.runtime import Runtime, utc_now
 
     class Slow(httpx.BaseTransport):
         def __init__(self) -> None:

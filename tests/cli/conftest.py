@@ -13,10 +13,10 @@ import keyring
 import pytest
 from keyring.backend import KeyringBackend
 
-from capcli.app import Runtime
 from capcli.cli.io_streams import IOStreams
 from capcli.cli.run import main
 from capcli.paper.transport import PaperTransport
+from capcli.runtime import Runtime
 from tests.support.conforming import conform
 from tests.support.tap import Tap
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from capcli.app import Runtime
 from capcli.paper.transport import PaperTransport
+from capcli.runtime import Runtime
 from tests.support.leaves import shape
 from tests.support.tap import Tap
 

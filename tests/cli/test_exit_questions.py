@@ -6,8 +6,8 @@ import re
 import httpx
 import pytest
 
-from capcli.app import Runtime
 from capcli.paper.transport import PaperTransport
+from capcli.runtime import Runtime
 from tests.cli.conftest import Cli, Result
 from tests.support.seat import SECOND_ACCOUNT
 from tests.support.tap import Tap

@@ -1,6 +1,6 @@
 """`capcli flatten` as people and scripts call it: shown first, asked, interrupted, and run again."""
 
-from capcli.app import Runtime
+from capcli.runtime import Runtime
 from tests.cli.test_interrupts import Late
 
 

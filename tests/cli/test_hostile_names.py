@@ -5,8 +5,8 @@ import io
 
 import pytest
 
-from capcli.app import Runtime
 from capcli.paper.transport import PaperTransport
+from capcli.runtime import Runtime
 from tests.support.renaming import HOSTILE, Renaming
 
 

@@ -4,8 +4,8 @@ from threading import Event
 
 import pytest
 
-from capcli.app import Runtime
 from capcli.paper.transport import PaperTransport
+from capcli.runtime import Runtime
 from tests.support.pressing import FOR_EVER_S, press, senders_end, until
 
 

@@ -9,8 +9,8 @@ from contextlib import closing
 import pytest
 
 from capcli import system
-from capcli.app import Runtime
 from capcli.paper.transport import PaperTransport
+from capcli.runtime import Runtime
 from tests.cli.conftest import KEYS, Cli, Demo
 from tests.cli.test_typed_ahead import at_terminal, keyboard
 from tests.cli.test_verify import tampered

@@ -9,8 +9,8 @@ import keyring
 import keyring.errors
 import pytest
 
-from capcli.app import Runtime
 from capcli.paper.transport import PaperTransport
+from capcli.runtime import Runtime
 from tests.cli.conftest import KEYS
 from tests.credentials.stores import Store
 

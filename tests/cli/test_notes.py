@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from capcli.app import Runtime
 from capcli.paper.transport import PaperTransport
+from capcli.runtime import Runtime
 from tests.support.tap import Tap
 
 HOSTILE = (

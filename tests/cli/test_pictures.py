@@ -11,13 +11,13 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from capcli.app import Runtime
 from capcli.cli.call import Call
 from capcli.cli.desk import PRESENCE, desk_of
 from capcli.cli.io_streams import IOStreams
 from capcli.desk.frame import Frame
 from capcli.desk.seen import Chosen, Pane
 from capcli.render.blocks import Cell, Terminal, Tone
+from capcli.runtime import Runtime
 from tests.cli.conftest import Cli
 from tests.support.paths import ROOT
 from tests.support.picture import svg

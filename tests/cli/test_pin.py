@@ -6,7 +6,7 @@ import httpx
 import keyring
 import pytest
 
-from capcli.app import Runtime
+from capcli.runtime import Runtime
 from tests.cli.conftest import KEYS
 from tests.support.seat import _Open
 

@@ -15,8 +15,8 @@ import httpx
 import pytest
 
 import capcli.cli
-from capcli.app import Runtime
 from capcli.paper.transport import PaperTransport
+from capcli.runtime import Runtime
 from tests.cli.conftest import Cli
 from tests.cli.test_typed_ahead import Keyboard, at_terminal, keyboard
 from tests.cli.test_verify import tampered

@@ -7,8 +7,8 @@ from io import StringIO
 import httpx
 import pytest
 
-from capcli.app import Runtime
 from capcli.paper.transport import PaperTransport
+from capcli.runtime import Runtime
 from tests.support.tap import Tap
 
 STOP = ("--stop", "24.50")

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from capcli.app import Runtime
 from capcli.cli.io_streams import IOStreams
 from capcli.cli.run import main
+from capcli.runtime import Runtime
 from tests.cli.conftest import Cli, Terminal
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a pseudo-terminal is a Unix thing")

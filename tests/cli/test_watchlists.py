@@ -3,8 +3,8 @@
 import csv
 from io import StringIO
 
-from capcli.app import Runtime
 from capcli.paper.transport import PaperTransport
+from capcli.runtime import Runtime
 from tests.support.tap import Tap
 
 

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import httpx
 
-from capcli.app import HOSTS
 from capcli.broker.client import CapitalBroker
+from capcli.domain.hosts import HOSTS
 from capcli.paper.state import reset
 from capcli.ports import Credentials
 from capcli.settings import Env

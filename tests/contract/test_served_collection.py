@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from capcli.app import Runtime
+from capcli.runtime import Runtime
 from tests.cli.conftest import Cli
 from tests.cli.test_process import ROOT, start
 from tests.contract import examples

@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
-from capcli.app import App, Runtime
+from capcli.app import App
 from capcli.cli.call import Call
 from capcli.cli.desk import PRESENCE, desk_of
 from capcli.cli.io_streams import IOStreams
 from capcli.desk.dialogs import Dialog
 from capcli.desk.screen import DeskScreen
 from capcli.paper.transport import PaperTransport
+from capcli.runtime import Runtime
 from tests.support.clock import Time
 from tests.support.seat import Ids
 from tests.support.tap import Tap

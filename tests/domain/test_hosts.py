@@ -2,8 +2,6 @@ import pytest
 
 from capcli.domain.hosts import HostKind, host_kind
 
-BROKERS = {"demo-api-capital.backend-capital.com", "api-capital.backend-capital.com"}
-
 
 @pytest.mark.parametrize(
     ("host", "kind"),
@@ -20,4 +18,4 @@ BROKERS = {"demo-api-capital.backend-capital.com", "api-capital.backend-capital.
     ],
 )
 def test_a_host_is_the_broker_s_this_computer_or_another(host: str, kind: HostKind) -> None:
-    assert host_kind(host, BROKERS) is kind
+    assert host_kind(host) is kind

@@ -12,9 +12,10 @@ import httpx
 import pytest
 from fastmcp import Client
 
-from capcli.app import App, Runtime
+from capcli.app import App
 from capcli.mcp.server import build_server
 from capcli.mcp.tool_runner import ToolRunner
+from capcli.runtime import Runtime
 from tests.cli.conftest import Cli
 from tests.support.clock import Time
 

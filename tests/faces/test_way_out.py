@@ -10,10 +10,11 @@ from typing import Any
 import httpx
 import pytest
 
-from capcli.app import App, Runtime
+from capcli.app import App
 from capcli.mcp import trading_close
 from capcli.mcp.tool_runner import ToolRunner
 from capcli.paper.transport import PaperTransport
+from capcli.runtime import Runtime
 from tests.cli.conftest import Cli, Result
 from tests.support.clock import Time
 from tests.support.seat import Ids

@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from capcli.app import App, Options, Runtime
+from capcli.app import App
 from capcli.broker.client import CapitalBroker
 from capcli.domain.account import OrderType
 from capcli.domain.market import Side
@@ -15,6 +15,7 @@ from capcli.domain.order import ExitForm, ExitOrder, OrderRequest, Trigger
 from capcli.errors import CapcliError
 from capcli.paper.transport import PaperTransport
 from capcli.ports import Credentials
+from capcli.runtime import Options, Runtime
 from tests.faults.checker import Books, Evidence, Ledger, Told, counts, mismatches, violations
 from tests.faults.matrix import Case, Outcome
 from tests.faults.wire import FaultTransport

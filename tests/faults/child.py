@@ -20,10 +20,11 @@ from typing import Any
 
 import httpx
 
-from capcli.app import App, Runtime, utc_now
+from capcli.app import App
 from capcli.broker.client import CapitalBroker
 from capcli.cli.interrupts import shielded
 from capcli.paper.transport import PaperTransport
+from capcli.runtime import Runtime, utc_now
 from capcli.store import db
 from capcli.store.journal import SqliteJournal
 from capcli.store.lock import FileAccountLock

@@ -15,10 +15,11 @@ from decimal import Decimal
 from pathlib import Path
 from random import Random
 
-from capcli.app import App, Runtime, utc_now
+from capcli.app import App
 from capcli.domain.bracket import Change
 from capcli.errors import CapcliError
 from capcli.paper.transport import PaperTransport
+from capcli.runtime import Runtime, utc_now
 from tests.faults.bench import order
 from tests.support.seat import stop_at
 

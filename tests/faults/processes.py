@@ -10,10 +10,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from capcli.app import App, Runtime, utc_now
+from capcli.app import App
 from capcli.domain.order import OrderRequest
 from capcli.paper.state import reset, switches
 from capcli.paper.transport import PaperTransport
+from capcli.runtime import Runtime, utc_now
 from tests.faults.bench import order
 from tests.faults.checker import Books, Evidence, Ledger, Told, counts, mismatches, violations
 from tests.faults.child import Job

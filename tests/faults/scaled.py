@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from capcli.app import App, Options, Runtime, utc_now
+from capcli.app import App
+from capcli.runtime import Options, Runtime, utc_now
 
 _ORIGIN = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -16,9 +16,10 @@ import anyio.to_thread
 import keyring
 import pytest
 
-from capcli.app import App, Options
+from capcli.app import App
 from capcli.domain.approval import ApprovalState, Asked
 from capcli.errors import ApprovalRequired
+from capcli.runtime import Options
 from tests.credentials.stores import Shared
 from tests.faults.assistant import EXECUTE, assistant
 from tests.mcp.test_process import environment

@@ -17,10 +17,11 @@ from typing import Any
 
 import pytest
 
-from capcli.app import App, Runtime
+from capcli.app import App
 from capcli.errors import PaperFileUnusable
 from capcli.health.service import HealthStatus
 from capcli.paper.transport import PaperTransport
+from capcli.runtime import Runtime
 from tests.faults.bench import order, tell
 from tests.faults.checker import Books, Evidence, Ledger, Told, counts, mismatches, violations
 from tests.faults.matrix import Case, Outcome, cases

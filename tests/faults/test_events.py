@@ -19,10 +19,11 @@ from typing import Any
 
 import pytest
 
-from capcli.app import App, Runtime, utc_now
+from capcli.app import App
 from capcli.errors import CapcliError
 from capcli.paper.state import reset, set_fault
 from capcli.paper.transport import PaperTransport
+from capcli.runtime import Runtime, utc_now
 from tests.support.children import Child
 from tests.support.launched import as_own_user
 

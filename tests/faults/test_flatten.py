@@ -25,7 +25,8 @@ CHILD = """
 import os, signal, sys
 from contextlib import closing
 from pathlib import Path
-from capcli.app import App, Runtime, utc_now
+from capcli.app import App
+from capcli.runtime import Runtime, utc_now
 from capcli.paper.transport import PaperTransport
 
 home, fatal, late = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3] == "late"

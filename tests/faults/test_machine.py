@@ -160,7 +160,7 @@ class Desk(RuleBasedStateMachine):
     def the_next_login_is_on(self, account: str) -> None:
         """Previews of the other account stay where they were made."""
         self.hand.moves_to(account)
-        self.bench.app.forget_session()
+        self.bench.app.logins.cache.forget()
         self.bench.restart()
 
     @rule(preview_id=previews, at=st.sampled_from(["/session", "/positions", "/workingorders", "/markets"]))

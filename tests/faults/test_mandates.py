@@ -12,9 +12,10 @@ from random import Random
 
 import pytest
 
-from capcli.app import App, utc_now
+from capcli.app import App
 from capcli.domain.attempt import AttemptRecord
 from capcli.domain.stored_order import read_order
+from capcli.runtime import utc_now
 from tests.faults.bench import order
 from tests.faults.mandated import CLIENTS, Job, Told, used
 from tests.faults.processes import PATIENCE_S, Home

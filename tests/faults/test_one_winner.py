@@ -9,8 +9,8 @@ from random import Random
 
 import pytest
 
-from capcli.app import utc_now
 from capcli.paper.state import set_fault
+from capcli.runtime import utc_now
 from tests.faults.assistant import assistant, execute
 from tests.faults.checker import Told, violations
 from tests.faults.child import Job

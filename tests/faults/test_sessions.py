@@ -3,9 +3,9 @@
 import httpx
 import pytest
 
-from capcli.app import Options
 from capcli.errors import Busy
 from capcli.paper.state import set_fault
+from capcli.runtime import Options
 from tests.faults.bench import FIRST_ACCOUNT, SECOND_ACCOUNT, Bench, hours
 from tests.faults.matrix import Case, cases
 from tests.faults.wire import ALWAYS, Forward, after, instead, meanwhile, session_lost, too_many

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from capcli.app import App, utc_now
+from capcli.app import App
 from capcli.broker.limits import REQUESTS, WINDOW_S
 from capcli.paper.state import reset, switches
+from capcli.runtime import utc_now
 from tests.faults.bench import order
 from tests.faults.processes import MONDAY
 from tests.faults.served import Passed, passed_by, served, traffic

@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
-from capcli.app import App, utc_now
+from capcli.app import App
 from capcli.broker import transport
 from capcli.paper.state import reset
+from capcli.runtime import utc_now
 from tests.faults import proxy as wire
 from tests.faults.bench import WORKING, order, tell
 from tests.faults.checker import Books, Evidence, Ledger, Told, counts, mismatches, violations

@@ -18,11 +18,12 @@ from typing import Any
 import httpx
 import pytest
 
-from capcli.app import App, Runtime, utc_now
+from capcli.app import App
 from capcli.errors import kind_of
 from capcli.mcp import session, trading_close
 from capcli.mcp.tool_runner import ToolRunner
 from capcli.paper.state import reset, switches
+from capcli.runtime import Runtime, utc_now
 from capcli.store.db import Database
 from capcli.store.halt import FileHalt
 from capcli.system import file_lock, folders

@@ -5,10 +5,11 @@ from datetime import timedelta
 import keyring
 import pytest
 
-from capcli.app import App, Runtime
+from capcli.app import App
 from capcli.credentials.source import store_credentials
 from capcli.health.service import HealthCheck
 from capcli.ports import Credentials
+from capcli.runtime import Runtime
 from capcli.settings import Env
 from tests.credentials.stores import Store
 from tests.support.clock import START, Time

@@ -6,9 +6,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from capcli.app import App, Runtime
+from capcli.app import App
 from capcli.health.service import HealthCheck
 from capcli.paper.transport import PaperTransport
+from capcli.runtime import Runtime
 from tests.support.clock import Time
 from tests.support.fixtures import Owned
 

@@ -7,12 +7,12 @@ from itertools import pairwise
 import httpx
 import pytest
 
-from capcli.app import Options
 from capcli.domain.market import Resolution, Side
 from capcli.domain.money import cents
 from capcli.domain.order import Trigger
 from capcli.errors import AccountUnknown, DealUnknown, EpicUnknown, UsageError
 from capcli.marketdata.conversion import NoConversion, conversion_rate, known_rates, rates_of
+from capcli.runtime import Options
 from tests.support.clock import Time
 from tests.support.fixtures import Seats
 from tests.support.seat import FIRST_ACCOUNT, SECOND_ACCOUNT, Seat, refusal, stop_at

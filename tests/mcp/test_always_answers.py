@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 from fastmcp import Client
 
-from capcli.app import App, Runtime, utc_now
+from capcli.app import App
 from capcli.health.service import settings_failed
 from capcli.mcp.in_flight_calls import InFlightCalls
 from capcli.mcp.server import build_server
 from capcli.mcp.tool_runner import ToolRunner
 from capcli.paper.transport import PaperTransport
+from capcli.runtime import Runtime, utc_now
 from tests.mcp.conftest import Assistant, Said
 from tests.mcp.test_day import SILVER, orders
 from tests.support.seat import Seat

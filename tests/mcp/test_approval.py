@@ -12,11 +12,12 @@ from fastmcp import Client, FastMCP
 from fastmcp.client.elicitation import ElicitResult
 from fastmcp.tools import ToolResult
 
-from capcli.app import App, Options
+from capcli.app import App
 from capcli.domain.approval import Asked
 from capcli.mcp.in_flight_calls import InFlightCalls
 from capcli.mcp.server import build_server
 from capcli.mcp.tool_runner import ToolRunner
+from capcli.runtime import Options
 from tests.mcp.conftest import ERAS, Assistant, Said
 from tests.mcp.patience import Patience
 from tests.support.clock import Time

@@ -7,12 +7,13 @@ import httpx
 import pytest
 from fastmcp import Client
 
-from capcli.app import App, Runtime
+from capcli.app import App
 from capcli.errors import JournalUnreadable
 from capcli.mcp.in_flight_calls import InFlightCalls
 from capcli.mcp.server import build_server
 from capcli.mcp.tool_runner import ToolRunner
 from capcli.paper.state import set_fault
+from capcli.runtime import Runtime
 from tests.mcp.conftest import Assistant
 from tests.mcp.patience import FOR_EVER_S, Patience
 from tests.mcp.test_day import SILVER, orders

@@ -22,7 +22,10 @@ from tests.support.paths import IMPORT_PATH, tool_count
 pytestmark = pytest.mark.anyio
 
 ROOT = Path(__file__).parents[2]
-CODE = "from capcli.app import Options; from capcli.mcp.server import main; raise SystemExit(main(Options()))"
+CODE = (
+    "from capcli.runtime import Options; from capcli.mcp.server import main; "
+    "raise SystemExit(main(Options()))"
+)
 SERVE = ["-m", "capcli", "mcp", "serve"] if find_spec("capcli.cli.mcp") else ["-c", CODE]
 
 
@@ -117,7 +120,8 @@ def test_a_signal_ends_it_cleanly(own_home: Path, tmp_path: Path, number: signal
 
 SLOW_ORDERS = """
 import sys, time
-from capcli.app import App, Options, Runtime, utc_now
+from capcli.app import App
+from capcli.runtime import Options, Runtime, utc_now
 from capcli.mcp.server import main
 from capcli.paper.transport import PaperTransport
 
@@ -132,7 +136,7 @@ class Slow(PaperTransport):
 build = App.build
 def slow(options, **more):
     app = build(options, **more)
-    app._runtime = Runtime(transport=Slow(app.folders.paper, utc_now))
+    app.runtime = Runtime(transport=Slow(app.folders.paper, utc_now))
     return app
 App.build = slow
 raise SystemExit(main(Options()))

@@ -6,10 +6,10 @@ import httpx
 import pytest
 from fastmcp import Client
 
-from capcli.app import Caller, Options
 from capcli.mcp.server import build_server
 from capcli.mcp.tool_filter import EVERYTHING, ToolFilter
 from capcli.mcp.tool_runner import ToolRunner
+from capcli.runtime import Caller, Options
 from tests.mcp.conftest import Assistant
 from tests.support.fixtures import Seats
 from tests.support.seat import FIRST_ACCOUNT, SECOND_ACCOUNT, Seat, stop_at

@@ -13,9 +13,9 @@ from fastmcp import Client
 from fastmcp.exceptions import ToolError
 from mcp import MCPError
 
-from capcli.app import Options
 from capcli.mcp.server import build_server
 from capcli.mcp.tool_runner import ToolRunner
+from capcli.runtime import Options
 from tests.mcp.conftest import Assistant
 from tests.support.clock import Time
 from tests.support.fixtures import Seats

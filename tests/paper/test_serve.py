@@ -9,10 +9,10 @@ from contextlib import closing
 import httpx
 import pytest
 
-from capcli.app import utc_now
 from capcli.paper.broker import PaperBroker
 from capcli.paper.messages import Response
 from capcli.paper.serve import Manner, _App, reply
+from capcli.runtime import utc_now
 from tests.paper.test_crowd import client_of, served
 
 DELAYED_ACK_S = 0.04

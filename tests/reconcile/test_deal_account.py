@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from capcli.app import Options
 from capcli.domain.bracket import Change
 from capcli.domain.order import ExitForm, ExitOrder, Trigger
 from capcli.errors import DealUnknown
+from capcli.runtime import Options
 from tests.support.fixtures import Seats
 from tests.support.seat import FIRST_ACCOUNT, SECOND_ACCOUNT, Seat, refusal
 

@@ -10,13 +10,13 @@ import httpx
 import pytest
 from msgspec.structs import replace
 
-from capcli.app import Options
 from capcli.domain.account import OrderType
 from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence, Protection
 from capcli.domain.bracket import Change
 from capcli.domain.market import Side
 from capcli.domain.order import Trigger
 from capcli.reconcile.reconcile import Reconciliations, Settled
+from capcli.runtime import Options
 from tests.support.clock import Time
 from tests.support.fixtures import Seats
 from tests.support.seat import FIRST_ACCOUNT, SECOND_ACCOUNT, Seat, refusal, stop_at

@@ -18,11 +18,11 @@ import pytest
 from msgspec.structs import replace
 
 from capcli.account.preferences import Wanted
-from capcli.app import Options
 from capcli.domain.approval import ApprovalState, code_hash
 from capcli.domain.bracket import Change
 from capcli.domain.order import ExitForm
 from capcli.errors import ApprovalRequired, CapcliError
+from capcli.runtime import Options
 from tests.support.clock import Time
 from tests.support.seat import SECOND_ACCOUNT, ExitOrder, Seat, stop_at
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from capcli import system
-from capcli.app import App, Runtime
+from capcli.app import App
 from capcli.errors import Halted
 from capcli.paper.transport import PaperTransport
+from capcli.runtime import Runtime
 from tests.support.clock import Time
 from tests.support.seat import Ids, Seat, refusal
 

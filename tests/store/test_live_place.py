@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from capcli.errors import StateFolderUnusable
-from capcli.store.live_place import FileLivePlace, unlocked_profiles
+from capcli.store.live_place import FileLivePlace
 
 
 def test_a_place_is_the_same_every_time_and_for_nobody_else(tmp_path):
@@ -18,7 +18,7 @@ def test_a_place_is_the_same_every_time_and_for_nobody_else(tmp_path):
     assert FileLivePlace(tmp_path / "state", "main").read() == made
     assert FileLivePlace(tmp_path / "state", "main").make() == made
     assert FileLivePlace(tmp_path / "state", "other").make() != made
-    assert unlocked_profiles(tmp_path / "state") == ("main", "other")
+    assert FileLivePlace(tmp_path / "state", "main").unlocked_profiles == ("main", "other")
 
 
 def test_a_copy_and_a_new_folder_at_the_same_path_are_other_places(tmp_path):
@@ -37,7 +37,7 @@ def test_a_dropped_place_is_none(tmp_path):
     place.drop()
     place.drop()
 
-    assert (place.read(), unlocked_profiles(tmp_path)) == (None, ())
+    assert (place.read(), place.unlocked_profiles) == (None, ())
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no modes there")

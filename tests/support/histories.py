@@ -6,13 +6,13 @@ from decimal import Decimal
 from pathlib import Path
 from random import Random
 
-from capcli.app import Options
 from capcli.domain.account import OrderType
 from capcli.domain.bracket import Change
 from capcli.domain.market import Side
 from capcli.domain.order import ExitForm, ExitOrder, Trigger
 from capcli.errors import CapcliError
 from capcli.paper.state import reset, switches
+from capcli.runtime import Options
 from tests.support.clock import Time
 from tests.support.seat import SECOND_ACCOUNT, Seat
 

@@ -10,13 +10,14 @@ from typing import Any
 
 import httpx
 
-from capcli.app import App, Caller, Options, Runtime
+from capcli.app import App
 from capcli.domain.market import Side
 from capcli.domain.order import ExitForm, ExitOrder, OrderRequest
 from capcli.errors import CapcliError
 from capcli.paper.state import switches
 from capcli.paper.transport import PaperTransport
 from capcli.reconcile.outcomes import Execution
+from capcli.runtime import Caller, Options, Runtime
 from capcli.trading.preview import Preview
 from tests.support.clock import Time
 from tests.support.tap import Tap

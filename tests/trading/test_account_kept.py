@@ -3,8 +3,8 @@
 import httpx
 import pytest
 
-from capcli.app import Options
 from capcli.domain.attempt import AttemptState
+from capcli.runtime import Options
 from tests.support.fixtures import Seats
 from tests.support.seat import FIRST_ACCOUNT, SECOND_ACCOUNT, Seat
 

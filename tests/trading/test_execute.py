@@ -12,13 +12,13 @@ import httpx
 import pytest
 
 from capcli.account.history import Span
-from capcli.app import Options
 from capcli.broker.limits import RequestKind
 from capcli.domain.attempt import AttemptState, Evidence, PreviewState
 from capcli.domain.market import Side
 from capcli.domain.order import Kind, Trigger
 from capcli.errors import Busy, CapcliError, CredentialsMissing, LoginRefused, RateLimited
 from capcli.ports import Lane
+from capcli.runtime import Options
 from tests.support.clock import Time
 from tests.support.fixtures import Seats
 from tests.support.seat import FIRST_ACCOUNT, SECOND_ACCOUNT, Seat, refusal, refuse_logins, stop_at

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from capcli.app import Options
+from capcli.runtime import Options
 from tests.support.fixtures import Seats
 from tests.support.seat import SECOND_ACCOUNT, Seat, stop_at
 

@@ -8,7 +8,6 @@ import httpx
 import pytest
 
 from capcli.account.preferences import Wanted
-from capcli.app import Options
 from capcli.domain.account import OrderType
 from capcli.domain.atr import average_true_range
 from capcli.domain.market import Resolution, Side
@@ -16,6 +15,7 @@ from capcli.domain.money import on_grid
 from capcli.domain.order import ExitForm, ExitOrder, Trigger
 from capcli.domain.risk import ONE_UNIT, Risk
 from capcli.reply import Reply
+from capcli.runtime import Options
 from capcli.trading.propose import Proposal
 from tests.support.fixtures import Seats
 from tests.support.seat import SECOND_ACCOUNT, Seat, refusal, stop_at

@@ -6,9 +6,9 @@ from decimal import Decimal
 import httpx
 import pytest
 
-from capcli.app import Options
 from capcli.domain.money import cents
 from capcli.domain.numbers import change, result
+from capcli.runtime import Options
 from tests.support.clock import Time
 from tests.support.fixtures import Seats
 from tests.support.seat import SECOND_ACCOUNT, Seat

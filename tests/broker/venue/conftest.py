@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from capcli.app import Runtime
+from capcli.runtime import Runtime
 from tests.cli.conftest import Cli, Result, Time
 
 from .loopback import Script, served

@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
-from capcli.app import Runtime
+from capcli.runtime import Runtime
 from tests.cli.conftest import Cli, Result, Time
 
 from .answers import ORDER, POSITION, REFERENCE, SECOND, usual

@@ -153,8 +153,9 @@ def _live_faster(start: Start) -> None:
     import httpx
 
     from capcli import system
-    from capcli.app import App, Runtime
+    from capcli.app import App
     from capcli.broker import transport
+    from capcli.runtime import Runtime
     from capcli.store import db
 
     runtime = Runtime(
