@@ -347,7 +347,7 @@ class App(UseCases):
 
         settings, runtime, caller = self.settings, self.runtime, self.caller
 
-        def strict_policy() -> Policy:
+        def strict_policy() -> "Policy":
             self.live.refuse_confirm()
             return self.policy
 

@@ -231,4 +231,4 @@ def test_a_file_that_every_client_would_read_counts_for_nothing(seats: Seats, pe
 
 def test_on_live_none_is_even_looked_for(seats: Seats, person: Seat) -> None:
     live = seats(CAP_ENV="live", CAP_MANDATE_FILE=grant(person).file)
-    assert live.app._mandated(None, None, None) is None  # type: ignore[arg-type]
+    assert live.app.approvals._mandate(None, None, None) is None  # type: ignore[arg-type]
