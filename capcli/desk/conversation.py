@@ -49,19 +49,18 @@ class Page(Struct, frozen=True):
 
     @property
     def digest(self) -> str:
-        asked = "" if self.question is None else f"{self.question.kind}\0{self.question.text}"
-        return sha256(f"{self.text}\0{asked}".encode()).hexdigest()
+        question = "" if self.question is None else f"{self.question.kind}\0{self.question.text}"
+        return sha256(f"{self.text}\0{question}".encode()).hexdigest()
 
 
 class Conversation:
-    """Between one command and one screen. `monotonic` counts seconds; `on_change` is called from any thread.
+    """Between one command and one screen. `on_change` is called from any thread.
 
     `asks`: nothing is sent before a question. `word`: what is typed in place of y.
     """
 
     def __init__(
         self,
-        monotonic: Callable[[], float],
         on_change: Callable[[], None],
         *,
         width: int = 80,
@@ -69,7 +68,6 @@ class Conversation:
         word: str = "",
     ) -> None:
         self.width = width
-        self._monotonic = monotonic
         self._on_change = on_change
         self._word = word
         self._changed = Condition()

@@ -79,8 +79,8 @@ class Dialog(Front[None]):
         with Vertical(classes="box"):
             yield Static(Text(self._line, style="bold", no_wrap=True), classes="title")
             with VerticalScroll(can_focus=False):
-                yield Static(id="said", markup=False)
-            yield Static(id="asked", markup=False)
+                yield Static(id="text", markup=False)
+            yield Static(id="question", markup=False)
             yield Input(id="answer", classes="hidden")
             yield Static(id="hint", markup=False)
 
@@ -90,9 +90,9 @@ class Dialog(Front[None]):
     def on_dialog_changed(self) -> None:
         """Show the page as it is now; it counts as read two seconds after it is on the screen."""
         page = self._page = self._talk.page
-        self.query_one("#said", Static).update(Text.from_ansi(page.text))
+        self.query_one("#text", Static).update(Text.from_ansi(page.text))
         question = page.question
-        self.query_one("#asked", Static).update(Text.from_ansi(question.text.strip() if question else ""))
+        self.query_one("#question", Static).update(Text.from_ansi(question.text.strip() if question else ""))
         self.query_one("#hint", Static).update(Text(self.hint, style="bold" if page.code is not None else ""))
         answer = self.query_one("#answer", Input)
         takes_text = question is not None and question.kind in {Kind.WORD, Kind.HIDDEN}
@@ -305,7 +305,7 @@ class KeysPage(Front[None]):
         with Vertical(classes="box"):
             yield Static(Text("Keys", style="bold"), classes="title")
             with VerticalScroll():
-                yield Static(page, id="said", markup=False)
+                yield Static(page, id="text", markup=False)
             yield Static(Text("Any key closes this.", style="dim"))
 
     def on_key(self, event: events.Key) -> None:

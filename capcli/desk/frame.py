@@ -34,7 +34,7 @@ class Frame(Struct, frozen=True):
     """Draws one moment for one size of window."""
 
     seen: Seen
-    look: Terminal
+    terminal: Terminal
     width: int
     height: int
     chosen: Chosen | None = None
@@ -49,7 +49,7 @@ class Frame(Struct, frozen=True):
         return [_cut(line, self.width) for line in found[: self.height]]
 
     def _text(self, text: str, tone: Tone = Tone.PLAIN) -> Cell:
-        return Cell(shown(text, self.look), tone)
+        return Cell(shown(text, self.terminal), tone)
 
     def _account(self) -> Row:
         seen, account = self.seen, self.seen.account
@@ -201,7 +201,7 @@ class Frame(Struct, frozen=True):
         }
 
     def _number(self, deal_id: str) -> Cell:
-        number = self.look.numbers.get(deal_id)
+        number = self.terminal.numbers.get(deal_id)
         return NOTHING if number is None else Cell(str(number), Tone.DIM)
 
     def _prices(self, width: int, room: int) -> list[Row]:
@@ -243,7 +243,7 @@ class Frame(Struct, frozen=True):
         digits = places(*(one.bid_close for one in seen.candles))
         label = max(len(price(one.bid_high, digits)) for one in seen.candles)
         latest = seen.candles[-max(1, width - label - 2) :]
-        drawn = chart.lines(latest, replace(self.look, width=width), rows=room - 1, marks=marks)
+        drawn = chart.lines(latest, replace(self.terminal, width=width), rows=room - 1, marks=marks)
         return _filled([title, *drawn], room)
 
     def _events(self, width: int, room: int) -> list[Row]:
@@ -251,12 +251,12 @@ class Frame(Struct, frozen=True):
         if not self.seen.events:
             lines.append([Cell("Nothing in the last day.", Tone.DIM)])
         for row in self.seen.events[: room - 1]:
-            told = said(row)
-            lines.append([Cell(f"{row.at:%m-%d %H:%M:%S}Z ", Tone.DIM), self._text(told.text, told.tone)])
+            event = said(row)
+            lines.append([Cell(f"{row.at:%m-%d %H:%M:%S}Z ", Tone.DIM), self._text(event.text, event.tone)])
         return _filled([_cut(line, width) for line in lines], room)
 
     def _rule(self, title: Sequence[Cell], width: int) -> Row:
-        dash = "─" if self.look.unicode else "-"
+        dash = "─" if self.terminal.unicode else "-"
         rest = width - _length(title) - 3
         return _cut([Cell(f"{dash} ", Tone.DIM), *title, Cell(f" {dash * max(0, rest)}", Tone.DIM)], width)
 
@@ -281,7 +281,7 @@ class Frame(Struct, frozen=True):
         hidden = len(keys) - len(part)
         head = [*title, Cell(f"  {hidden} more", Tone.DIM)] if hidden else title
         heads, cells = _fitted([rows[key] for key in part], width - 2)
-        mark = "▸ " if self.look.unicode else "> "
+        mark = "▸ " if self.terminal.unicode else "> "
         return _filled(
             [
                 self._rule(head, width),

@@ -84,9 +84,9 @@ class Reader:
     def start(self) -> None:
         """Begin to read, in threads that end with `close`."""
         for name, step, every in (
-            ("prices", self.listen, 0.0),
-            ("account", self.ask, _LISTEN_S),
-            ("local", self.look, _LOCAL_EVERY_S),
+            ("prices", self.read_stream, 0.0),
+            ("account", self.read_broker, _LISTEN_S),
+            ("local", self.read_computer, _LOCAL_EVERY_S),
         ):
             thread = Thread(target=self._go_on, args=(step, every), name=f"capcli-desk-{name}", daemon=True)
             self._threads.append(thread)
@@ -102,7 +102,7 @@ class Reader:
 
     # Steps: one for each thread.
 
-    def listen(self) -> None:
+    def read_stream(self) -> None:
         """Take what the stream sends; open it again where it ended for good."""
         watch = self._watch or self._opened()
         if watch is None:
@@ -121,7 +121,7 @@ class Reader:
         if received:
             self._take(received, watch)
 
-    def ask(self) -> None:
+    def read_broker(self) -> None:
         """Read from the broker what is due."""
         if self._is_due("account"):
             self._read_account()
@@ -130,7 +130,7 @@ class Reader:
         if self._is_due("events"):
             self._read_events()
 
-    def look(self) -> None:
+    def read_computer(self) -> None:
         """Read what this computer keeps."""
         app = self._app
         try:

@@ -59,7 +59,7 @@ class Desk:
     app: "App"
     reader: Reader
     run: RunLine
-    look: Terminal
+    terminal: Terminal
     numbers: Callable[[Sequence[str]], dict[str, int]]
 
 
@@ -111,7 +111,7 @@ class DeskScreen(TextualApp[None]):
     .box VerticalScroll { height: 1fr; }
     .form { height: auto; }
     .title { height: 1; }
-    #asked { max-height: 50%; }
+    #question { max-height: 50%; }
     .hidden { display: none; }
     OptionList { height: 1fr; border: none; }
     """
@@ -138,10 +138,10 @@ class DeskScreen(TextualApp[None]):
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Leave colours out where they are not wanted."""
-        return [*super().get_line_filters(), *([] if self._desk.look.colour else [NoColor()])]
+        return [*super().get_line_filters(), *([] if self._desk.terminal.colour else [NoColor()])]
 
     def compose(self) -> ComposeResult:
-        yield Sheet(colour=self._desk.look.colour)
+        yield Sheet(colour=self._desk.terminal.colour)
 
     def on_mount(self) -> None:
         if sys.platform != "win32":
@@ -174,8 +174,8 @@ class DeskScreen(TextualApp[None]):
             self._choose(seen, None if pane is None else Chosen(pane, seen.rows(pane)[0]))
         width, height = size or self.size
         numbers = self._desk.numbers([*seen.rows(Pane.POSITIONS), *seen.rows(Pane.ORDERS)])
-        look = replace(self._desk.look, numbers=numbers)
-        frame = Frame(seen, look, width, height, self._chosen, self._message)
+        terminal = replace(self._desk.terminal, numbers=numbers)
+        frame = Frame(seen, terminal, width, height, self._chosen, self._message)
         self.sheet.show(frame.lines())
 
     @property
@@ -352,7 +352,7 @@ class DeskScreen(TextualApp[None]):
             """Say when something was typed: a busy screen takes it in later."""
             return desk.app.monotonic() - max(0.0, get_time() - event.time)
 
-        talk = Conversation(desk.app.monotonic, changed, width=max(width, 20), asks=asks, word=word)
+        talk = Conversation(changed, width=max(width, 20), asks=asks, word=word)
         dialog = Dialog(line, talk, typed_at)
 
         def work() -> None:

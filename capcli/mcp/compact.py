@@ -25,7 +25,7 @@ class Listing(Struct, frozen=True):
 
     `identity` are the fields that tell one row from another while the list changes; all of them if empty.
     `by` is the field of a row that is its cursor, where the use case itself begins behind one.
-    `fields`, `most` and `cursor` are what a call asked for.
+    `fields`, `most` and `cursor` are what a call requests.
     """
 
     kind: type
@@ -37,7 +37,7 @@ class Listing(Struct, frozen=True):
     most: int | None = None
     cursor: str | None = None
 
-    def asked(
+    def requested(
         self, fields: Sequence[str] = (), most: int | None = None, cursor: str | None = None
     ) -> "Listing":
         """Return the listing for one call."""

@@ -54,7 +54,7 @@ def cap_account_history_activity(  # noqa: PLR0917 - ours come after the officia
     span, report = Span(from_date, to_date), windows_reporter()
     return runner.answer(
         lambda app: app.history.telling(report).activity(span, most_days=_MOST_DAYS),
-        _ACTIVITIES.asked(fields, max, cursor),
+        _ACTIVITIES.requested(fields, max, cursor),
     )
 
 
@@ -79,7 +79,7 @@ def cap_account_history_transactions(  # noqa: PLR0917 - ours come after the off
     wanted = Wanted(types=(type,) if type else ())
     return runner.answer(
         lambda app: app.history.telling(report).transactions(span, wanted),
-        _BOOKINGS.asked(fields, max, cursor),
+        _BOOKINGS.requested(fields, max, cursor),
     )
 
 
@@ -97,7 +97,7 @@ def cap_events(
     fields: args.Fields = (),
     max: args.Max = None,  # noqa: A002 - as cap_market_prices names it
 ) -> ToolResult:
-    return runner.answer(lambda app: app.events.recent(since=cursor), _EVENTS.asked(fields, max, cursor))
+    return runner.answer(lambda app: app.events.recent(since=cursor), _EVENTS.requested(fields, max, cursor))
 
 
 @toolset.tool(
@@ -117,7 +117,7 @@ def cap_account_history_report(
 ) -> ToolResult:
     span, report = Span(from_date, to_date), windows_reporter()
     return runner.answer(
-        lambda app: app.history.telling(report).report(span, by=by), _LINES.asked(cursor=cursor)
+        lambda app: app.history.telling(report).report(span, by=by), _LINES.requested(cursor=cursor)
     )
 
 
@@ -141,5 +141,5 @@ def cap_history_stats(  # noqa: PLR0917 - as the tools above
     span, report = Span(from_date, to_date), windows_reporter()
     return runner.answer(
         lambda app: app.statistics.telling(report).of(span, by=by, most_days=_MOST_DAYS, short=True),
-        _STATS.asked(fields, max, cursor),
+        _STATS.requested(fields, max, cursor),
     )

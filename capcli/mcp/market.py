@@ -44,7 +44,7 @@ def cap_market_search(  # noqa: PLR0917 - ours come after the official ones
         lambda app: (
             app.markets.several(tuple(epics)) if epics else app.markets.search(search_term, limit=limit)
         ),
-        _MARKETS.asked(fields, None, cursor),
+        _MARKETS.requested(fields, None, cursor),
     )
 
 
@@ -72,7 +72,7 @@ def cap_market_prices(  # noqa: PLR0917 - ours come after the official ones
 ) -> ToolResult:
     return runner.answer(
         lambda app: app.markets.prices(epic, resolution, last=max, start=from_date, end=to_date),
-        _CANDLES.asked(fields, max),
+        _CANDLES.requested(fields, max),
     )
 
 
@@ -87,7 +87,7 @@ def cap_market_navigation_root(runner: ToolRunner) -> ToolResult:
 def cap_market_navigation_node(
     runner: ToolRunner, node_id: args.NodeId, cursor: args.Cursor = None
 ) -> ToolResult:
-    return runner.answer(lambda app: app.browsing.browse(node_id), _NODES.asked(cursor=cursor))
+    return runner.answer(lambda app: app.browsing.browse(node_id), _NODES.requested(cursor=cursor))
 
 
 @toolset.tool(

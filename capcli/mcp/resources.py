@@ -30,10 +30,10 @@ def _risk_policy(app: App) -> dict[str, Any]:
 def add_resources(server: FastMCP[Any], runner: ToolRunner) -> None:
     """Offer the resources of the broker's own server, and the set-up of this one."""
 
-    def read(look: Callable[[App], dict[str, Any]]) -> str:
+    def read(find: Callable[[App], dict[str, Any]]) -> str:
         try:
             app = runner.app()
-            document = {"env": app.env, **look(app)}
+            document = {"env": app.env, **find(app)}
         except CapcliError as error:
             document = {"env": None, "error": error_document(error.problem())}
         return encode(plain(document)).decode()

@@ -29,8 +29,8 @@ def cap_session_login(
     runner: ToolRunner, force: args.Force = False, account_id: args.MaybeAccountId = None
 ) -> ToolResult:
     def login(app: App) -> Reply[SessionShown]:
-        shown = app.accounts.login(force=force)
-        return shown if account_id is None else app.accounts.use(account_id)
+        session = app.accounts.login(force=force)
+        return session if account_id is None else app.accounts.use(account_id)
 
     return runner.answer(login, notes_paper=True)
 

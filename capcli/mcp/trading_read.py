@@ -65,7 +65,7 @@ def cap_trade_positions_list(
     max: args.Max = None,  # noqa: A002 - as cap_market_prices names it
     cursor: args.Cursor = None,
 ) -> ToolResult:
-    return runner.answer(lambda app: app.portfolio.positions(), _POSITIONS.asked(fields, max, cursor))
+    return runner.answer(lambda app: app.portfolio.positions(), _POSITIONS.requested(fields, max, cursor))
 
 
 @toolset.tool("Open position", "One open position.", PositionsFound, READS, "positions DEAL")
@@ -80,7 +80,7 @@ def cap_trade_orders_list(
     max: args.Max = None,  # noqa: A002 - as cap_market_prices names it
     cursor: args.Cursor = None,
 ) -> ToolResult:
-    return runner.answer(lambda app: app.portfolio.orders(), _ORDERS.asked(fields, max, cursor))
+    return runner.answer(lambda app: app.portfolio.orders(), _ORDERS.requested(fields, max, cursor))
 
 
 @toolset.tool(
@@ -101,7 +101,7 @@ def cap_trade_status(runner: ToolRunner) -> ToolResult:
 def cap_trade_exposure(
     runner: ToolRunner, fields: args.Fields = (), cursor: args.Cursor = None
 ) -> ToolResult:
-    return runner.answer(lambda app: app.exposures.show(), _EXPOSURE.asked(fields, None, cursor))
+    return runner.answer(lambda app: app.exposures.show(), _EXPOSURE.requested(fields, None, cursor))
 
 
 @toolset.tool("Deal confirmation", "The broker's confirmation of a request", ConfirmShown, READS)
@@ -131,5 +131,5 @@ def cap_trade_reconcile(runner: ToolRunner, attempt_id: args.AttemptId = None) -
 def cap_trade_executions(
     runner: ToolRunner, last: args.Last = 20, fields: args.Fields = (), cursor: args.Cursor = None
 ) -> ToolResult:
-    rows = _EXECUTIONS.asked(fields, None, cursor)
+    rows = _EXECUTIONS.requested(fields, None, cursor)
     return runner.answer(lambda app: app.executions_log.latest(last), rows)

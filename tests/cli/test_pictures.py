@@ -73,7 +73,7 @@ def desk(capcli: Cli) -> str:
     with closing(call):
         now = desk_of(call, call.build(caller=PRESENCE), ())
         with closing(now.reader):
-            for step in (now.reader.listen, now.reader.ask, now.reader.look):
+            for step in (now.reader.read_stream, now.reader.read_broker, now.reader.read_computer):
                 step()
             seen = now.reader.seen()
         account = seen.account

@@ -90,8 +90,8 @@ class Hand:
     def look(self) -> None:
         """Let everything be read that is due, and draw it."""
         self.place.time.sleep(4)
-        self.place.desk.reader.ask()
-        self.place.desk.reader.look()
+        self.place.desk.reader.read_broker()
+        self.place.desk.reader.read_computer()
         self.screen.draw()
 
 

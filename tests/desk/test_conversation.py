@@ -14,7 +14,7 @@ class Talk:
 
     def __init__(self, **options: object) -> None:
         self.time = Time()
-        self.of = Conversation(self.time.monotonic, lambda: None, **options)
+        self.of = Conversation(lambda: None, **options)
         self.answers: list[str | None] = []
         self._thread: Thread | None = None
 

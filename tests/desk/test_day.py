@@ -112,7 +112,7 @@ def test_what_an_assistant_asks_for_is_approved_by_a_key(places, own_home) -> No
 def test_a_desk_says_what_its_keys_do(place: Place) -> None:
     async def day(hand: Hand) -> None:
         await hand.press("?")
-        assert hand.screen.screen.query_one("#said")
+        assert hand.screen.screen.query_one("#text")
         await hand.press("x")
         assert isinstance(hand.screen, DeskScreen)
         await hand.press("q")

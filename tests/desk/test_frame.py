@@ -120,10 +120,15 @@ def seen(positions: int = 2, orders: int = 1, markets: int = 4, **changes: objec
 
 
 def drawn(
-    now: Seen, width: int = 80, height: int = 24, *, look: Terminal | None = None, message: Cell | None = None
+    now: Seen,
+    width: int = 80,
+    height: int = 24,
+    *,
+    terminal: Terminal | None = None,
+    message: Cell | None = None,
 ) -> str:
     chosen = Chosen(Pane.POSITIONS, "deal-0") if now.account and now.account.positions else None
-    frame = Frame(now, look or Terminal(terminal=True, unicode=True), width, height, chosen, message)
+    frame = Frame(now, terminal or Terminal(terminal=True, unicode=True), width, height, chosen, message)
     return "\n".join("".join(cell.text for cell in line) for line in frame.lines())
 
 
@@ -193,7 +198,7 @@ def test_a_halt_a_lost_order_and_what_waits_come_first() -> None:
 
 
 def test_an_ascii_window_gets_ascii() -> None:
-    assert drawn(seen(), look=Terminal(terminal=True, unicode=False)).isascii()
+    assert drawn(seen(), terminal=Terminal(terminal=True, unicode=False)).isascii()
 
 
 def test_hostile_text_stays_text() -> None:

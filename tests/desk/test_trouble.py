@@ -45,18 +45,18 @@ def test_a_stream_that_dies_is_told_and_comes_back(place: Place) -> None:
     reader = place.desk.reader
 
     async def day(hand: Hand) -> None:
-        reader.listen()
+        reader.read_stream()
         hand.screen.draw()
         assert "SILVER" in hand.text
         assert "GOLD" in hand.text
         reader._watch._stream._socket.abort()
         place.time.sleep(12)
-        await hand.until(lambda: (reader.listen(), reader.seen().stream)[1])
+        await hand.until(lambda: (reader.read_stream(), reader.seen().stream)[1])
         hand.screen.draw()
         assert "Prices stopped 1" in hand.text
         assert "reconnecting" in hand.text
         place.time.sleep(30)
-        await hand.until(lambda: (reader.listen(), not reader.seen().stream)[1])
+        await hand.until(lambda: (reader.read_stream(), not reader.seen().stream)[1])
         hand.screen.draw()
         assert "Prices stopped" not in hand.text
 
@@ -190,7 +190,7 @@ def test_a_market_is_found_and_shown(place: Place) -> None:
         await hand.until(lambda: hand.screen.screen._epics)
         await hand.press("enter")
         await hand.until(lambda: len(hand.screen.screen_stack) == 1)
-        place.desk.reader.listen()
+        place.desk.reader.read_stream()
         hand.look()
         assert "GOLD 1h" in hand.text
         await hand.press("t")

@@ -24,7 +24,7 @@ def found(count: int, **more: Any) -> dict[str, Any]:
 def test_a_long_list_goes_on_from_its_cursor_without_a_gap() -> None:
     told, cursor, answers = [], None, 0
     while answers == 0 or cursor:
-        answer = ORDERS.asked(cursor=cursor).cut(found(1000))
+        answer = ORDERS.requested(cursor=cursor).cut(found(1000))
         assert len(encode(answer)) <= BUDGET
         told += [row["deal_id"] for row in answer["orders"]]
         assert answer.get("left", 0) == 1000 - len(told)
@@ -34,34 +34,34 @@ def test_a_long_list_goes_on_from_its_cursor_without_a_gap() -> None:
 
 
 def test_more_than_the_budget_is_told_only_where_it_was_asked_for() -> None:
-    assert len(ORDERS.asked(most=900).cut(found(1000))["orders"]) == 900
+    assert len(ORDERS.requested(most=900).cut(found(1000))["orders"]) == 900
     assert set(ORDERS.cut(found(1))["orders"][0]) == {"deal_id", "epic"}
-    assert set(ORDERS.asked(["*"]).cut(found(1))["orders"][0]) == {"deal_id", "epic", "level"}
-    assert ORDERS.asked(["level"]).cut(found(2))["orders"] == [{"level": 0}, {"level": 1}]
+    assert set(ORDERS.requested(["*"]).cut(found(1))["orders"][0]) == {"deal_id", "epic", "level"}
+    assert ORDERS.requested(["level"]).cut(found(2))["orders"] == [{"level": 0}, {"level": 1}]
 
 
 def test_a_row_that_came_or_went_elsewhere_moves_no_cursor() -> None:
-    first = ORDERS.asked(most=3).cut(found(6))
+    first = ORDERS.requested(most=3).cut(found(6))
     later = found(6)
     later["orders"] = [{"deal_id": "D9999", "epic": "US100", "level": 1}, *later["orders"][2:]]
-    rest = ORDERS.asked(most=9, cursor=first["cursor"]).cut(later)
+    rest = ORDERS.requested(most=9, cursor=first["cursor"]).cut(later)
     assert [row["deal_id"] for row in rest["orders"]] == ["D0003", "D0004", "D0005"]
     later["orders"] = [row for row in later["orders"] if row["deal_id"] != "D0002"]
     with pytest.raises(UsageError, match="no longer in the list"):
-        ORDERS.asked(cursor=first["cursor"]).cut(later)
+        ORDERS.requested(cursor=first["cursor"]).cut(later)
 
 
 def test_rows_that_are_alike_are_each_told_once() -> None:
     alike = {"orders": [{"deal_id": "D", "epic": "GOLD"}] * 5, "unreadable": []}
-    first = Listing(OrdersFound).asked(most=2).cut(alike)
-    rest = Listing(OrdersFound).asked(most=9, cursor=first["cursor"]).cut(alike)
+    first = Listing(OrdersFound).requested(most=2).cut(alike)
+    rest = Listing(OrdersFound).requested(most=9, cursor=first["cursor"]).cut(alike)
     assert (first["left"], len(rest["orders"])) == (3, 3)
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "!!", "A" * 18, "\u2603"])
 def test_a_cursor_that_nobody_gave_is_refused(cursor: str) -> None:
     with pytest.raises(UsageError, match="cursor"):
-        ORDERS.asked(cursor=cursor).cut(found(3))
+        ORDERS.requested(cursor=cursor).cut(found(3))
 
 
 def test_what_is_absent_is_left_out_but_not_in_a_table() -> None:
