@@ -1,5 +1,6 @@
 """What stands in front of the desk: a running command with its questions, a form, a search, the keys."""
 
+from asyncio import to_thread
 from collections.abc import Callable, Sequence
 from shlex import join
 from typing import TypeVar
@@ -234,21 +235,11 @@ class Form(Front[list[str]]):
         self._draw()
 
 
-Rows = Sequence[tuple[str, str]]
-
-
 class Search(Front[str]):
     """Finds a market: a term, then a row of what the broker's search finds."""
 
-    class Found(Message):
-        """What was found for a term, or why nothing was."""
-
-        def __init__(self, rows: Rows, problem: str) -> None:
-            super().__init__()
-            self.rows = rows
-            self.problem = problem
-
-    def __init__(self, find: Callable[[str], tuple[Rows, str]]) -> None:
+    def __init__(self, find: Callable[[str], tuple[Sequence[tuple[str, str]], str]]) -> None:
+        """`find` returns the epics for a term, each with its line, or why there are none."""
         super().__init__()
         self._find = find
         self._epics: list[str] = []
@@ -260,25 +251,21 @@ class Search(Front[str]):
             yield OptionList(id="rows", markup=False, compact=True)
             yield Static(Text(_FOUND, style="dim"), id="hint", markup=False)
 
-    def on_mount(self) -> None:
-        self.query_one("#term", Input).focus()
-
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
         term = event.value.strip()
         if term:
             self.query_one("#hint", Static).update(Text("Searching ...", style="dim"))
-            search = lambda: self.post_message(self.Found(*self._find(term)))  # noqa: E731
-            self.run_worker(search, thread=True, exclusive=True)
+            self.run_worker(self._search(term), exclusive=True)
 
-    def on_search_found(self, message: Found) -> None:
+    async def _search(self, term: str) -> None:
+        rows, problem = await to_thread(self._find, term)
         options = self.query_one("#rows", OptionList)
         options.clear_options()
-        self._epics = [epic for epic, _ in message.rows]
-        options.add_options([words for _, words in message.rows])
-        hint = message.problem or (_FOUND if message.rows else "Nothing found.")
-        self.query_one("#hint", Static).update(Text(hint))
-        if message.rows:
+        self._epics = [epic for epic, _ in rows]
+        options.add_options([line for _, line in rows])
+        self.query_one("#hint", Static).update(Text(problem or (_FOUND if rows else "Nothing found.")))
+        if rows:
             options.highlighted = 0
             options.focus()
 

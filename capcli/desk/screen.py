@@ -261,12 +261,9 @@ class DeskScreen(TextualApp[None]):
             self.left_behind = True
             self.exit()
 
-    def _say(self, text: str) -> None:
-        self._message = Cell(text, Tone.WARN)
-
     def _run_on(self, pane: Pane, line: list[str], choose: str) -> None:
         if self._chosen is None or self._chosen.pane is not pane:
-            self._say(f"Choose {choose}")
+            self._message = Cell(f"Choose {choose}", Tone.WARN)
         else:
             self.run_line([*line, self._chosen.key])
 
@@ -293,7 +290,7 @@ class DeskScreen(TextualApp[None]):
     def _ask_amendment(self) -> None:
         row = self._desk.reader.seen().deal(self._chosen)
         if row is None:
-            self._say("Choose a position or an order first: e changes it.")
+            self._message = Cell("Choose a position or an order first: e changes it.", Tone.WARN)
             return
         stop = "none" if row.stop_level is None else plain(row.stop_level)
         limit = "none" if row.limit_level is None else plain(row.limit_level)

@@ -68,18 +68,15 @@ def read_positive(value: Any, most: Decimal = _MOST) -> Decimal:
     return number
 
 
-def _signed(value: Any) -> Decimal:
+def _within(value: Any, least: Decimal, must: str) -> Decimal:
     number = read_number(value)
-    if abs(number) > _MOST:
-        raise ValueError(f"must be from -{_MOST:f} to {_MOST:f}")
+    if not least <= number <= _MOST:
+        raise ValueError(f"must be {must}")
     return number
 
 
 def _seconds(value: Any) -> float:
-    number = read_number(value)
-    if not 0 <= number <= _MOST:
-        raise ValueError("must be a number of seconds, 0 or more")
-    return float(number)
+    return float(_within(value, Decimal(0), "a number of seconds, 0 or more"))
 
 
 def read_whole(value: Any, least: int, most: int) -> int:
@@ -196,12 +193,6 @@ def read_choice(value: Any, kind: type[K]) -> K:
         raise ValueError(f"must be {_or(one.value for one in kind)}") from None
 
 
-def _word(value: Any, allowed: tuple[str, ...]) -> str:
-    if value not in allowed:
-        raise ValueError(f"must be {_or(allowed)}")
-    return str(value)
-
-
 def _or(words: Iterable[str]) -> str:
     *others, last = words
     return f"{', '.join(others)} or {last}"
@@ -220,7 +211,12 @@ def _choice(kind: type[Enum], about: str) -> Argument:
 
 
 def _one_of(words: tuple[str, ...], about: str) -> Argument:
-    return _argument(partial(_word, allowed=words), "string", about, enum=[*words])
+    def read(value: Any) -> str:
+        if value not in words:
+            raise ValueError(f"must be {_or(words)}")
+        return str(value)
+
+    return _argument(read, "string", about, enum=[*words])
 
 
 def _number(about: str) -> Argument:
@@ -356,7 +352,14 @@ Force = Annotated[bool, _yes_or_no("Log in even if a session is open")]
 WaitForConfirm = Annotated[bool, _switch("Wait for the broker's confirmation")]
 Timeout = Annotated[float, _argument(_seconds, "number", "Seconds to wait; 40 at most")]
 PollInterval = Annotated[int, _count("Milliseconds between checks", 60_000, 0)]
-Amount = Annotated[Decimal, _argument(_signed, "number", "Account currency; negative withdraws")]
+Amount = Annotated[
+    Decimal,
+    _argument(
+        partial(_within, least=-_MOST, must=f"from -{_MOST:f} to {_MOST:f}"),
+        "number",
+        "Account currency; negative withdraws",
+    ),
+]
 Hedging = Annotated[bool | None, _switch("true: opposite positions stay side by side")]
 Leverages = Annotated[
     dict[str, Decimal] | None,

@@ -43,12 +43,12 @@ _MOST_DAYS = 90
     "history activity",
     rows=_ACTIVITIES,
 )
-def cap_account_history_activity(  # noqa: PLR0917 - ours come after the official ones
+def cap_account_history_activity(
     runner: ToolRunner,
     from_date: args.FromDate = None,
     to_date: args.ToDate = None,
     fields: args.Fields = (),
-    max: args.Max = None,  # noqa: A002 - as cap_market_prices names it
+    max: args.Max = None,
     cursor: args.Cursor = None,
 ) -> ToolResult:
     span, report = Span(from_date, to_date), windows_reporter()
@@ -66,13 +66,13 @@ def cap_account_history_activity(  # noqa: PLR0917 - ours come after the officia
     "history transactions",
     rows=_BOOKINGS,
 )
-def cap_account_history_transactions(  # noqa: PLR0917 - ours come after the official ones
+def cap_account_history_transactions(
     runner: ToolRunner,
     from_date: args.FromDate = None,
     to_date: args.ToDate = None,
-    type: args.Kind = None,  # noqa: A002 - the official server's name
+    type: args.Kind = None,
     fields: args.Fields = (),
-    max: args.Max = None,  # noqa: A002 - as cap_market_prices names it
+    max: args.Max = None,
     cursor: args.Cursor = None,
 ) -> ToolResult:
     span, report = Span(from_date, to_date), windows_reporter()
@@ -92,10 +92,7 @@ def cap_account_history_transactions(  # noqa: PLR0917 - ours come after the off
     rows=_EVENTS,
 )
 def cap_events(
-    runner: ToolRunner,
-    cursor: args.EventCursor = None,
-    fields: args.Fields = (),
-    max: args.Max = None,  # noqa: A002 - as cap_market_prices names it
+    runner: ToolRunner, cursor: args.EventCursor = None, fields: args.Fields = (), max: args.Max = None
 ) -> ToolResult:
     return runner.answer(lambda app: app.events.recent(since=cursor), _EVENTS.requested(fields, max, cursor))
 
@@ -129,13 +126,13 @@ def cap_account_history_report(
     "history stats",
     rows=_STATS,
 )
-def cap_history_stats(  # noqa: PLR0917 - as the tools above
+def cap_history_stats(
     runner: ToolRunner,
     from_date: args.FromDate = None,
     to_date: args.ToDate = None,
     by: args.StatsBy = "market",
     fields: args.Fields = (),
-    max: args.Max = None,  # noqa: A002 - as cap_market_prices names it
+    max: args.Max = None,
     cursor: args.Cursor = None,
 ) -> ToolResult:
     span, report = Span(from_date, to_date), windows_reporter()

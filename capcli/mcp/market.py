@@ -32,7 +32,7 @@ _NODES = Listing(Browsed)
     "markets search",
     rows=_MARKETS,
 )
-def cap_market_search(  # noqa: PLR0917 - ours come after the official ones
+def cap_market_search(
     runner: ToolRunner,
     search_term: args.Term = None,
     epics: args.MaybeEpics = None,
@@ -61,11 +61,11 @@ def cap_market_quote(runner: ToolRunner, epics: args.Epics) -> ToolResult:
 
 
 @toolset.tool("Candles", "Candles, oldest first, in UTC.", CandlesFound, READS, "prices", rows=_CANDLES)
-def cap_market_prices(  # noqa: PLR0917 - ours come after the official ones
+def cap_market_prices(
     runner: ToolRunner,
     epic: args.Epic,
     resolution: args.Width = Resolution.MINUTE_15,
-    max: args.Candles = 200,  # noqa: A002 - the official server's name
+    max: args.Candles = 200,
     from_date: args.FromDate = None,
     to_date: args.ToDate = None,
     fields: args.Fields = (),

@@ -21,7 +21,7 @@ toolset = Toolset("trading-execute")
     "positions amend",
     warns=True,
 )
-def cap_trade_positions_amend(  # noqa: PLR0917 - named as the preview tools name them
+def cap_trade_positions_amend(
     runner: ToolRunner,
     deal_id: args.DealId,
     stop_level: args.StopLevel = None,

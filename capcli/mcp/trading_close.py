@@ -29,7 +29,7 @@ toolset = Toolset("trading-execute")
 @toolset.tool(
     "Close position", "Close a position, or size of it.", Closing, TRADES, "close", warns=True, also=Reduction
 )
-def cap_trade_positions_close(  # noqa: PLR0917 - ours come after the official ones
+def cap_trade_positions_close(
     runner: ToolRunner,
     deal_id: args.DealId,
     confirm: args.Confirm = False,
@@ -72,7 +72,7 @@ def cap_trade_positions_close(  # noqa: PLR0917 - ours come after the official o
     warns=True,
     also=AllCancellations,
 )
-def cap_trade_orders_cancel(  # noqa: PLR0917 - ours come after the official ones
+def cap_trade_orders_cancel(
     runner: ToolRunner,
     deal_id: args.MaybeDealId = None,
     confirm: args.Confirm = False,

@@ -21,7 +21,7 @@ toolset = Toolset("trading-execute")
 @toolset.tool(
     "Execute market order", "Send a previewed market order, once.", Execution, TRADES, "execute", warns=True
 )
-def cap_trade_execute_position(  # noqa: PLR0917 - ours come after the official ones
+def cap_trade_execute_position(
     runner: ToolRunner,
     preview_id: args.PreviewId,
     confirm: args.Confirm = False,
@@ -45,7 +45,7 @@ def cap_trade_execute_position(  # noqa: PLR0917 - ours come after the official 
 @toolset.tool(
     "Execute working order", "Send a previewed working order, once.", Execution, TRADES, "execute", warns=True
 )
-def cap_trade_execute_working_order(  # noqa: PLR0917 - as above
+def cap_trade_execute_working_order(
     runner: ToolRunner,
     preview_id: args.PreviewId,
     confirm: args.Confirm = False,

@@ -22,7 +22,7 @@ toolset = Toolset("trading-preview")
 @toolset.tool(
     "Preview market order", "Preview a market order; stores a preview_id.", Preview, PREVIEWS, "preview"
 )
-def cap_trade_preview_position(  # noqa: PLR0917 - the official server's arguments
+def cap_trade_preview_position(
     runner: ToolRunner,
     epic: args.Epic,
     direction: args.Direction,
@@ -62,11 +62,11 @@ def cap_trade_preview_position(  # noqa: PLR0917 - the official server's argumen
     PREVIEWS,
     "preview --at",
 )
-def cap_trade_preview_working_order(  # noqa: PLR0917 - the official server's arguments
+def cap_trade_preview_working_order(
     runner: ToolRunner,
     epic: args.Epic,
     direction: args.Direction,
-    type: args.TriggerType,  # noqa: A002 - the official server's name
+    type: args.TriggerType,
     level: args.Level,
     size: args.Size,
     guaranteed_stop: args.Guaranteed = False,
@@ -102,7 +102,7 @@ def cap_trade_preview_working_order(  # noqa: PLR0917 - the official server's ar
 @toolset.tool(
     "Preview order change", "Preview a change of a working order.", OrderUpdate, PREVIEWS, "orders amend"
 )
-def cap_trade_preview_working_order_update(  # noqa: PLR0917 - the official server's arguments
+def cap_trade_preview_working_order_update(
     runner: ToolRunner,
     deal_id: args.DealId,
     level: args.MaybeLevel = None,
@@ -141,7 +141,7 @@ def cap_trade_preview_working_order_update(  # noqa: PLR0917 - the official serv
     "propose",
     warns=True,
 )
-def cap_trade_propose(  # noqa: PLR0917 - each optional, all named by clients
+def cap_trade_propose(
     runner: ToolRunner,
     epic: args.Epic,
     risk_percent: args.RiskPercent = Decimal(1),

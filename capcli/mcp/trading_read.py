@@ -60,10 +60,7 @@ _EXECUTIONS = Listing(
     rows=_POSITIONS,
 )
 def cap_trade_positions_list(
-    runner: ToolRunner,
-    fields: args.Fields = (),
-    max: args.Max = None,  # noqa: A002 - as cap_market_prices names it
-    cursor: args.Cursor = None,
+    runner: ToolRunner, fields: args.Fields = (), max: args.Max = None, cursor: args.Cursor = None
 ) -> ToolResult:
     return runner.answer(lambda app: app.portfolio.positions(), _POSITIONS.requested(fields, max, cursor))
 
@@ -75,10 +72,7 @@ def cap_trade_positions_get(runner: ToolRunner, deal_id: args.DealId) -> ToolRes
 
 @toolset.tool("Working orders", "Working orders.", OrdersFound, READS, "orders", rows=_ORDERS)
 def cap_trade_orders_list(
-    runner: ToolRunner,
-    fields: args.Fields = (),
-    max: args.Max = None,  # noqa: A002 - as cap_market_prices names it
-    cursor: args.Cursor = None,
+    runner: ToolRunner, fields: args.Fields = (), max: args.Max = None, cursor: args.Cursor = None
 ) -> ToolResult:
     return runner.answer(lambda app: app.portfolio.orders(), _ORDERS.requested(fields, max, cursor))
 
