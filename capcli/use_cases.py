@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from capcli.marketdata.downloads import Downloads
     from capcli.marketdata.live_book import LivePortfolio
     from capcli.marketdata.markets import Markets
-    from capcli.marketdata.stream_snapshots import Glimpses
+    from capcli.marketdata.stream_snapshots import StreamSnapshots
     from capcli.marketdata.streams import Watching
     from capcli.marketdata.watchlists import Watchlists
     from capcli.reconcile.confirms import Confirms
@@ -102,7 +102,9 @@ class UseCases:
     stored_alerts: "StoredAlerts" = use("account.stored_alerts", "StoredAlerts", "reads")
     browsing: "Browsing" = use("marketdata.browse", "Browsing", "reads")
     downloads: "Downloads" = use("marketdata.downloads", "Downloads", "reads")
-    glimpses: "Glimpses" = use("marketdata.stream_snapshots", "Glimpses", "reads", "streams")
+    stream_snapshots: "StreamSnapshots" = use(
+        "marketdata.stream_snapshots", "StreamSnapshots", "reads", "streams"
+    )
     live_portfolio: "LivePortfolio" = use("marketdata.live_book", "LivePortfolio", "reads", "streams")
     markets: "Markets" = use("marketdata.markets", "Markets", "reads")
     watching: "Watching" = use("marketdata.streams", "Watching", "reads", "streams")

@@ -103,17 +103,17 @@ class Accounts:
     def session(self) -> Reply[SessionShown]:
         """Return the session as the broker sees it now."""
         session = self._broker.session()
-        return self._shown(session.account_id, session.currency, session.client_id)
+        return self._session(session.account_id, session.currency, session.client_id)
 
-    def held(self) -> Reply[SessionShown]:
+    def known(self) -> Reply[SessionShown]:
         """Return what is known about the session without asking the broker."""
-        return self._shown(self._broker.account_id, self._broker.account_currency, None)
+        return self._session(self._broker.account_id, self._broker.account_currency, None)
 
-    def _shown(
+    def _session(
         self, account_id: str | None, currency: str | None, client_id: str | None
     ) -> Reply[SessionShown]:
         halt = self._context.halt.read()
-        shown = SessionShown(
+        found = SessionShown(
             logged_in=account_id is not None,
             host=self._broker.host,
             account_id=account_id,
@@ -123,7 +123,7 @@ class Accounts:
             approval=self._context.approval,
             halt=halt.words if halt else None,
         )
-        return Reply(shown, account_id)
+        return Reply(found, account_id)
 
     def ping(self) -> Reply[Pong]:
         """Keep the session alive."""

@@ -126,16 +126,16 @@ class Events:
         place = self._place()
         if since is not None and self._context.journal.account_events.state(place):
             self.number(place, since)
-        problems = self.look(place)
+        problems = self.read_new(place)
         book = self._context.journal.account_events
         if since is None:
             rows = book.latest(place, self._now() - last, limit)
-            told, more = self._rows(place, rows), False
+            events, more = self._rows(place, rows), False
         else:
             rows = book.after(place, self.number(place, since), limit + 1)
-            told, more = self._rows(place, rows[:limit]), len(rows) > limit
-        cursor = told[-1].cursor if told else since or f"{self._tag(place)}-{book.last(place):010d}"
-        return Reply(EventsFound(told, cursor, more, tuple(problems)), place[2])
+            events, more = self._rows(place, rows[:limit]), len(rows) > limit
+        cursor = events[-1].cursor if events else since or f"{self._tag(place)}-{book.last(place):010d}"
+        return Reply(EventsFound(events, cursor, more, tuple(problems)), place[2])
 
     def follow(self, since: str | None = None) -> "Feed":
         """Return a feed of events as they come, after a cursor or from now on. Raises as `recent`."""
@@ -157,27 +157,27 @@ class Events:
     def _now(self) -> datetime:
         return self._broker.broker_time() or self._broker.server_time()
 
-    def look(self, place: Place) -> list[str]:
+    def read_new(self, place: Place) -> list[str]:
         """Number what is new. What the journal tells is told even where the broker cannot be reached."""
         journal = self._context.journal
         # Before the entries: see `switch_events`.
-        held = self._context.halt.read()
+        halt = self._context.halt.read()
         kept = journal.account_events.state(place)
         now = self._context.clock()
         old = convert(kept, _Looked) if kept else _Looked(began=now)
         entries = journal.account_events.entries(old.entries, min(old.began, now) - _FIRST_LOOK)
-        told, switch = switch_events(held, entries, old, now)
-        told += attempt_events(journal, place, entries, now)
-        told += approval_events(journal, place, entries)
+        events, switch = switch_events(halt, entries, old, now)
+        events += attempt_events(journal, place, entries, now)
+        events += approval_events(journal, place, entries)
         last = entries[-1].seq if entries else old.entries
         new = replace(old, halted=switch.halted, resumed_at=switch.resumed_at, entries=last)
         failure, problems = None, list[str]()
         try:
             more, new, problems = self._at_broker(place, new)
-            told += more
+            events += more
         except CapcliError as error:
             failure = error
-        fresh = journal.account_events.unknown(place, sorted(told, key=lambda one: one[1].at))
+        fresh = journal.account_events.unknown(place, sorted(events, key=lambda one: one[1].at))
         if fresh or kept is None or _differs(old, new):
             journal.account_events.record(place, fresh, to_builtins(new), at=now)
         if failure is not None:
@@ -206,8 +206,8 @@ class Events:
             )
         rows = activity.data.activities
         deals = dict(old.deals) | {row.deal_id: row.side for row in positions.rows}
-        told, read_to = self._tell(place, rows, deals, now)
-        ended = {fact.deal_id for _, fact in told if fact.amount is not None} - {
+        events, read_to = self._tell(place, rows, deals, now)
+        ended = {fact.deal_id for _, fact in events if fact.amount is not None} - {
             row.deal_id for row in positions.rows
         }
         deals = {deal: side for deal, side in deals.items() if deal not in ended}
@@ -217,7 +217,7 @@ class Events:
         problems += [
             f"An entry of the activity cannot be read: {row.why}" for row in activity.data.unreadable
         ]
-        return told + margin + alerts, replace(new, read_to=max(read_to, start), deals=deals), problems
+        return events + margin + alerts, replace(new, read_to=max(read_to, start), deals=deals), problems
 
     def _bids(self, epics: set[str]) -> tuple[dict[str, Decimal], list[str]]:
         """Return the bids that stored alerts are compared with, and what could not be read of them."""
@@ -239,8 +239,8 @@ class Events:
         book = self._context.journal.account_events
         names = {row.deal_id for row in rows if row.type == "POSITION"}
         sides = dict(deals) | book.sides(place, names)
-        told, read_to = read_activity(rows, KnownDeals(sides), now)
-        new = book.unknown(place, told)
+        events, read_to = read_activity(rows, KnownDeals(sides), now)
+        new = book.unknown(place, events)
         if read_to == now and not any(fact.kind in _CLOSES for _, fact in new):
             return self._with_attempts(place, new), read_to
         # What a close brought, and whether it was one, only the bookings tell.
@@ -249,16 +249,16 @@ class Events:
         for one in History(self._broker).transactions(Span(start=since)).data.transactions:
             if one.deal_id and one.type == CLOSE:
                 booked.setdefault(one.deal_id, []).append(one)
-        told, read_to = read_activity(rows, KnownDeals(sides, booked), now)
-        return self._with_attempts(place, book.unknown(place, told)), read_to
+        events, read_to = read_activity(rows, KnownDeals(sides, booked), now)
+        return self._with_attempts(place, book.unknown(place, events)), read_to
 
-    def _with_attempts(self, place: Place, told: Sequence[Keyed]) -> list[Keyed]:
+    def _with_attempts(self, place: Place, events: Sequence[Keyed]) -> list[Keyed]:
         """Name the attempts of this computer that deals and orders came from."""
-        names = {name for _, fact in told for name in (fact.order_id, fact.deal_id) if name}
+        names = {name for _, fact in events for name in (fact.order_id, fact.deal_id) if name}
         owners = self._context.journal.owners(place[0], place[1], names) if names else {}
         return [
             (key, replace(fact, attempt_id=owners.get(fact.order_id or "") or owners.get(fact.deal_id or "")))
-            for key, fact in told
+            for key, fact in events
         ]
 
     def _margin(self, account: Account, old: _Looked, now: datetime) -> tuple[list[Keyed], _Looked]:
@@ -310,7 +310,7 @@ class Feed:
         if since is None:
             # What is found now happened before.
             with suppress(CapcliError):
-                events.look(place)
+                events.read_new(place)
         self._number = events.number(place, since)
         self.problems: list[str] = []
         self.failure: CapcliError | None = None
@@ -323,7 +323,7 @@ class Feed:
         """Return what is new; `problems` and `failure` say what was not read. Raises JournalUnreadable."""
         self.problems, self.failure = [], None
         try:
-            self.problems = self._events.look(self._place)
+            self.problems = self._events.read_new(self._place)
         except CapcliError as error:
             self.failure = error
         rows, self._number = self._events.after(self._place, self._number)
@@ -334,7 +334,7 @@ def _fired(
     waiting: Sequence[StoredAlert], bids: Mapping[str, Decimal], account: AccountLevels
 ) -> list[Keyed]:
     """Return the stored alerts that are reached."""
-    told = list[Keyed]()
+    events = list[Keyed]()
     for one in waiting:
         level = one.level
         if level.epic and level.epic not in bids:
@@ -349,8 +349,8 @@ def _fired(
                 alert_id=str(one.number),
                 detail=level.told(value),
             )
-            told.append((f"alert {one.number}", fact))
-    return told
+            events.append((f"alert {one.number}", fact))
+    return events
 
 
 def _check_form(cursor: str) -> None:
@@ -367,5 +367,5 @@ def _differs(old: _Looked, new: _Looked) -> bool:
         return new.read_to is not None
     if new.read_to - old.read_to >= _KEEP_EVERY or not new.deals.keys() <= old.deals.keys():
         return True
-    told = [(one.halted, one.resumed_at, one.margin, one.falls) for one in (old, new)]
-    return told[0] != told[1]
+    before, after = ((one.halted, one.resumed_at, one.margin, one.falls) for one in (old, new))
+    return before != after

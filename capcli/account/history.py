@@ -116,11 +116,11 @@ class History:
     """Reads the history of the active account, window by window. Never changes anything."""
 
     broker: Broker
-    told: Told = field(default=lambda _done, _all: None)
+    progress: Told = field(default=lambda _done, _all: None)
 
-    def telling(self, told: Told) -> "History":
+    def telling(self, progress: Told) -> "History":
         """Return this history, saying how far it is."""
-        return History(self.broker, told)
+        return History(self.broker, progress)
 
     def activity(
         self,
@@ -253,7 +253,7 @@ class History:
             accounts.add(broker.account_id)
             if len(accounts) > 1:
                 raise Busy("The account was switched while its history was read. Ask again.")
-            self.told(len(pages), len(windows))
+            self.progress(len(pages), len(windows))
         return _joined(pages, [since for since, _ in windows])
 
 

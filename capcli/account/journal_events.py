@@ -30,7 +30,7 @@ def attempt_events(
     journal: Journal, place: Place, entries: Sequence[JournalEntry], now: datetime
 ) -> Iterator[Keyed]:
     """Yield what became unresolved, what was settled, and what the broker refused."""
-    log, told = ExecutionsLog(place[0], journal), set[str]()
+    log, events = ExecutionsLog(place[0], journal), set[str]()
     for entry in entries:
         if entry.kind != "move" or entry.attempt_id is None:
             continue
@@ -41,10 +41,10 @@ def attempt_events(
         key = f"unresolved {attempt.attempt_id}"
         is_settled = before in _LOST or (before is AttemptState.SENDING and after in _FOUND)
         if after is AttemptState.UNKNOWN:
-            told.add(key)
+            events.add(key)
             yield key, _attempted(log, attempt, EventKind.UNRESOLVED, entry.at, after)
         elif (attempt.kind.is_order and is_settled) or (
-            not after.unresolved and (key in told or journal.account_events.has(place, key))
+            not after.unresolved and (key in events or journal.account_events.has(place, key))
         ):
             fact = _attempted(log, attempt, EventKind.SETTLED, entry.at, after)
             yield f"settled {entry.key}", fact
@@ -89,30 +89,30 @@ def approval_events(journal: Journal, place: Place, entries: Sequence[JournalEnt
 
 
 def switch_events(
-    held: Halt | None, entries: Sequence[JournalEntry], seen: SwitchSeen, now: datetime
+    halt: Halt | None, entries: Sequence[JournalEntry], seen: SwitchSeen, now: datetime
 ) -> tuple[list[Keyed], SwitchSeen]:
     """Return how the kill switch was turned, and what is known of it now.
 
     `held`, read before the entries, counts where the journal could not be written: if it is later than the
     last resumption.
     """
-    told, halted, resumed_at = list[Keyed](), seen.halted, seen.resumed_at
+    events, halted, resumed_at = list[Keyed](), seen.halted, seen.resumed_at
     for entry in entries:
         if entry.kind == "halt" and not halted:
             by, why = str(entry.detail.get("by") or ""), str(entry.detail.get("reason") or "")
             words = f"by {by}{f': {why}' if why else ''}"
-            told.append((f"halted {entry.key}", Happened(EventKind.HALTED, entry.at, detail=words)))
+            events.append((f"halted {entry.key}", Happened(EventKind.HALTED, entry.at, detail=words)))
             halted = True
         elif entry.kind == "resume":
             if halted:
-                told.append((f"resumed {entry.key}", Happened(EventKind.RESUMED, entry.at)))
+                events.append((f"resumed {entry.key}", Happened(EventKind.RESUMED, entry.at)))
             halted, resumed_at = False, entry.at
-    if held is not None and not halted:
-        if held.at is None or resumed_at is None or held.at > resumed_at:
-            words = held.words.removeprefix("halted").lstrip(": ")
-            told.append((f"halted {held.at}", Happened(EventKind.HALTED, held.at or now, detail=words)))
+    if halt is not None and not halted:
+        if halt.at is None or resumed_at is None or halt.at > resumed_at:
+            words = halt.words.removeprefix("halted").lstrip(": ")
+            events.append((f"halted {halt.at}", Happened(EventKind.HALTED, halt.at or now, detail=words)))
             halted = True
-    elif held is None and seen.halted and halted:
-        told.append((f"resumed {now}", Happened(EventKind.RESUMED, now)))
+    elif halt is None and seen.halted and halted:
+        events.append((f"resumed {now}", Happened(EventKind.RESUMED, now)))
         halted, resumed_at = False, now
-    return told, SwitchSeen(halted, resumed_at)
+    return events, SwitchSeen(halted, resumed_at)

@@ -140,9 +140,9 @@ class Portfolio:
             position_row(row, rates, next((known[name] for name in _names(row) if name in known), None))
             for row in book.rows
         )
-        held = self._context.halt.read()
+        halt = self._context.halt.read()
         totals = self._totals(rows, len(book.unreadable), rates, whole=deal_id is None)
-        found = PositionsFound(rows, totals, held.words if held else None, book.unreadable)
+        found = PositionsFound(rows, totals, halt.words if halt else None, book.unreadable)
         return Reply(found, self._broker.account_id)
 
     def _totals(
@@ -171,9 +171,9 @@ class Portfolio:
         """Return all working orders, or the one with this deal id. Raises DealUnknown."""
         wanted = None if deal_id is None else ids.deal_id(deal_id)
         found = self._broker.list_orders()
-        shown = [order for order in found.rows if wanted is None or order.deal_id == wanted]
-        known = self._notes_of(order.deal_id for order in shown)
-        rows = tuple(order_row(order, known.get(order.deal_id)) for order in shown)
+        waiting = [order for order in found.rows if wanted is None or order.deal_id == wanted]
+        known = self._notes_of(order.deal_id for order in waiting)
+        rows = tuple(order_row(order, known.get(order.deal_id)) for order in waiting)
         unreadable = tuple(row for row in found.unreadable if wanted in {None, row.deal_id})
         if wanted is not None and not (rows or unreadable):
             gone = DealUnknown(

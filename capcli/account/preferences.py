@@ -124,16 +124,16 @@ class AccountChanges:
         """Return what a person is asked before a change of the preferences there are. Raises ChecksFailed."""
         found = self._context.broker.preferences()
         _check(wanted, found)
-        return self._asked(
+        return self._question(
             "Change preferences", _effects(wanted, found), self._context.broker.account_id or ""
         )
 
     def top_up_question(self, amount: Decimal) -> str:
         """Return what a person is asked before play money is moved."""
         before = self._account(self._context.broker.session().account_id)
-        return self._asked(_top_up_words(amount, before), "", before.account_id)
+        return self._question(_top_up_words(amount, before), "", before.account_id)
 
-    def _asked(self, what: str, effects: str, account_id: str) -> str:
+    def _question(self, what: str, effects: str, account_id: str) -> str:
         return request_text(what, filter(None, (effects,)), self._context.env, account_id)
 
     def prefer(self, wanted: Wanted, *, confirmed: bool) -> Reply[PreferencesSet]:
@@ -159,9 +159,9 @@ class AccountChanges:
 
     def _prefer(self, wanted: Wanted, account_id: str, effects: str) -> Reply[PreferencesSet]:
         words = _Words("The change of preferences", "The preferences are as before.", wanted.command, _READ)
-        shown = self._asked("Change preferences", effects, account_id)
+        text = self._question("Change preferences", effects, account_id)
         request = self._context.broker.requests.set_preferences(wanted.hedging, wanted.leverages)
-        answer = self._send(request, account_id, shown)
+        answer = self._send(request, account_id, text)
         self._context.broker.forget_preferences()
         self._require_taken(answer, words, lambda: self._why_not(wanted))
         now = self._seen(words, answer, self._context.broker.preferences, wanted.seen_in)
@@ -212,8 +212,8 @@ class AccountChanges:
     def _top_up(self, amount: Decimal, before: Account, what: str) -> Reply[ToppedUp]:
         unchanged, command = f"The money is as before. {_LIMITS}", top_up_command(amount)
         words = _Words("The top-up", unchanged, command, "capcli accounts")
-        shown = self._asked(what, "", before.account_id)
-        answer = self._send(self._context.broker.requests.top_up(amount), before.account_id, shown)
+        text = self._question(what, "", before.account_id)
+        answer = self._send(self._context.broker.requests.top_up(amount), before.account_id, text)
         self._require_taken(answer, words, lambda: "")
         wanted = EXACT.add(before.cash, amount)
         read = partial(self._account, before.account_id)
@@ -238,7 +238,7 @@ class AccountChanges:
             next=command,
         )
 
-    def _send(self, request: Request, account_id: str, shown: str) -> Answer:
+    def _send(self, request: Request, account_id: str, text: str) -> Answer:
         """Send once; what is sent and what came back stands in the journal's events."""
         context = self._context
         method, path, body = request
@@ -253,22 +253,26 @@ class AccountChanges:
                 method=method,
                 path=path,
                 body=body,
-                text=shown,
+                text=text,
                 expires_at=context.clock() + LIFE,
             )
         )
         self._context.send_gate.ask()
-        asked = {"account_id": account_id, "method": method, "path": path, "body": body.decode()}
+        sent = {"account_id": account_id, "method": method, "path": path, "body": body.decode()}
 
         def ready() -> None:
             self._context.send_gate.go(path)
-            context.journal.note(None, "account_change", at=context.clock(), detail=asked, permit=permit)
+            context.journal.note(None, "account_change", at=context.clock(), detail=sent, permit=permit)
 
         answer = context.broker.send(*request, account_id=account_id, ready=ready)
-        said = {"delivery": answer.delivery.value, "status": answer.status, "error_code": answer.error_code}
+        received = {
+            "delivery": answer.delivery.value,
+            "status": answer.status,
+            "error_code": answer.error_code,
+        }
         with suppress(CapcliError):
             # It is out: a journal that fails now must not read as "nothing was sent".
-            context.journal.note(None, "account_change_answer", at=context.clock(), detail=asked | said)
+            context.journal.note(None, "account_change_answer", at=context.clock(), detail=sent | received)
         return answer
 
     def _require_taken(self, answer: Answer, words: _Words, why: Callable[[], str]) -> None:
@@ -308,32 +312,32 @@ def _check(wanted: Wanted, found: Preferences) -> None:
         offered = found.leverages.get(name)
         if offered is None:
             listed = ", ".join(sorted(found.leverages))
-            said = f"This account has no class {name}; it has {listed}. Nothing was sent."
-            raise ChecksFailed(said, next=_READ, failed=["class"])
+            message = f"This account has no class {name}; it has {listed}. Nothing was sent."
+            raise ChecksFailed(message, next=_READ, failed=["class"])
         if value not in offered.available:
             allowed = ", ".join(map(short, offered.available))
-            said = f"The leverage of {name} is one of {allowed}, not {short(value)}. Nothing was sent."
-            raise ChecksFailed(said, next=_READ, failed=["leverage"])
+            message = f"The leverage of {name} is one of {allowed}, not {short(value)}. Nothing was sent."
+            raise ChecksFailed(message, next=_READ, failed=["leverage"])
 
 
 def _effects(wanted: Wanted, before: Preferences) -> str:
     """Say what a change does to margin and to opposite deals."""
-    said = []
+    effects = []
     for name, value in sorted(wanted.leverages.items()):
         now = before.leverages[name].current
         if value != now:
-            said.append(
+            effects.append(
                 f"{name} leverage {short(now)} -> {short(value)}: a new deal there needs a margin of at "
                 f"least {_share(value)} instead of {_share(now)}."
             )
     if wanted.hedging is not None and wanted.hedging is not before.hedging:
-        said.append(
+        effects.append(
             "Hedging on: opposite positions in a market stay open side by side, each with its own margin;"
             " guaranteed stops are not available."
             if wanted.hedging
             else "Hedging off: an opposite order closes older positions first, and opens no second one."
         )
-    return " ".join(said)
+    return " ".join(effects)
 
 
 def _share(leverage: Decimal) -> str:

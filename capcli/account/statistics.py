@@ -79,13 +79,13 @@ class StatsFound(Struct, frozen=True):
 class Statistics:
     """Reads bookings and the journal. Changes nothing."""
 
-    def __init__(self, context: Context, told: Told = lambda _done, _all: None) -> None:
+    def __init__(self, context: Context, progress: Told = lambda _done, _all: None) -> None:
         self._context = context
-        self._history = History(context.broker, told)
+        self._history = History(context.broker, progress)
 
-    def telling(self, told: Callable[[int, int], None]) -> "Statistics":
+    def telling(self, progress: Callable[[int, int], None]) -> "Statistics":
         """Return these statistics, saying how far they are."""
-        return Statistics(self._context, told)
+        return Statistics(self._context, progress)
 
     def of(
         self, span: Span, *, by: str = "market", most_days: int = 366, short: bool = False
@@ -156,19 +156,19 @@ class Statistics:
         self, missing: Mapping[str, list[datetime]], activity: Iterable[Activity]
     ) -> dict[str, Opening]:
         """Return what the broker's activity tells of deals that the journal does not know by their id."""
-        told: dict[str, list[Activity]] = {}
+        by_deal: dict[str, list[Activity]] = {}
         for row in activity:
             if row.deal_id in missing:
-                told.setdefault(row.deal_id, []).append(row)
+                by_deal.setdefault(row.deal_id, []).append(row)
         opened = {}
-        for deal, rows in told.items():
+        for deal, rows in by_deal.items():
             first = min(rows, key=lambda row: row.at)
             # A close deals the other way (API page 10.1).
             if first.working_order_id or len({row.side for row in rows}) > 1:
                 opened[deal] = first
         orders = self._sent(row.working_order_id for row in opened.values() if row.working_order_id)
         changed = self._context.journal.changed_deals(self._context.env, self._history.broker.host, orders)
-        openings = {deal: Opening(side=_side(rows, missing[deal])) for deal, rows in told.items()}
+        openings = {deal: Opening(side=_side(rows, missing[deal])) for deal, rows in by_deal.items()}
         for deal, row in opened.items():
             openings[deal] = replace(openings[deal], side=row.side, opened_at=row.at)
             if row.working_order_id in orders:

@@ -73,8 +73,10 @@ class StoredAlerts:
                 f"{MOST} stored alerts can wait at a time, and that would be more. Nothing was added.",
                 next="capcli alert list",
             )
-        said = f"{counted(len(kept), 'alert')} added. capcli events --follow tells when one is reached, once."
-        return Reply(AlertsChanged(tuple(map(_row, kept)), said), place[2])
+        sentence = (
+            f"{counted(len(kept), 'alert')} added. capcli events --follow tells when one is reached, once."
+        )
+        return Reply(AlertsChanged(tuple(map(_row, kept)), sentence), place[2])
 
     def found(self) -> Reply[AlertsFound]:
         """Return what waits, oldest first, then what fired last."""

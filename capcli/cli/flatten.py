@@ -48,7 +48,7 @@ def flatten(
                 left=lambda: flattenings.so_far(done),
             )
         except Interrupted as error:
-            if app.halting.held() is not None and STAYS not in error.message:
+            if app.halting.current() is not None and STAYS not in error.message:
                 error.message = f"{error.message} {STAYS}"
             raise
 

@@ -106,7 +106,7 @@ def _walk(call: Call, application: "App", wanted: "Approval | None") -> None:
         return
     _require_keychain(application)
     call.streams.talk(f"{NOTICE}\n\n{_ABOUT}")
-    live.look()
+    live.ask_broker()
     left = live.open_steps()
     if Step.PREVIEW_FIELDS in left:
         _fields(call, live)

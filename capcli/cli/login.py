@@ -74,4 +74,4 @@ def _status(app: "App", *, check: bool) -> Reply[Any]:
         key_age_days=max(age.days, 0) if age else None,
         logged_in=problem is None if check else None,
     )
-    return Reply(status, app.accounts.held().account_id, problem)
+    return Reply(status, app.accounts.known().account_id, problem)

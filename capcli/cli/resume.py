@@ -24,14 +24,14 @@ def resume(
 
     def use(app: "App") -> "Reply[Any]":
         halting = app.halting
-        if halting.held() is not None:
+        if halting.current() is not None:
             recognise(call, app, "resuming lets orders go there again", "It stays halted.")
         return confirmed(
             call,
             lambda yes: halting.resume(confirmed=yes, by="capcli resume"),
             given=confirm,
             summary=lambda: (
-                f"It is {now.words}." if (now := halting.held()) else "It is not halted any more."
+                f"It is {now.words}." if (now := halting.current()) else "It is not halted any more."
             ),
             question="Resume?",
         )

@@ -134,7 +134,7 @@ class Reader:
         """Read what this computer keeps."""
         app = self._app
         try:
-            queue, halt = app.approvals.queue(), app.halting.held()
+            queue, halt = app.approvals.queue(), app.halting.current()
             account = app.broker.account_id
             lost = app.journal.unresolved(app.env, app.host, account) if account else ()
         except CapcliError as error:

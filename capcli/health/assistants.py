@@ -42,15 +42,15 @@ def configs(app: "App") -> Finding:
         (doubt for each in found for doubt in lint(each, app.environ, app.clock())),
         key=lambda doubt: not doubt.stops,
     )
-    said = "; ".join(doubt.text for doubt in wrong)
+    words = "; ".join(doubt.text for doubt in wrong)
     if wrong and wrong[0].stops:
-        raise ClientConfigBroken(f"{said}. Nothing was changed.", fix=wrong[0].fix)
+        raise ClientConfigBroken(f"{words}. Nothing was changed.", fix=wrong[0].fix)
     if rivals:
         both = " beside capcli: both may trade" if found else ", not capcli"
-        said = "; ".join(filter(None, (f"{', '.join(rivals)} starts the broker's own server{both}", said)))
-        return Finding(said, _ONE_SERVER, warning=True)
+        words = "; ".join(filter(None, (f"{', '.join(rivals)} starts the broker's own server{both}", words)))
+        return Finding(words, _ONE_SERVER, warning=True)
     if wrong:
-        return Finding(said, wrong[0].fix, warning=True)
+        return Finding(words, wrong[0].fix, warning=True)
     return Finding(f"{', '.join(each.assistant.title for each in found)} can start capcli")
 
 
@@ -64,15 +64,15 @@ def server(app: "App") -> Finding:
     ]
     if not found:
         return Finding("not started: no assistant's config names it as a program of this computer")
-    said: list[str] = []
+    words: list[str] = []
     wrong: list[tuple[str, str]] = []
     for config, entry in found[:_MOST_STARTED]:
         started = _started(entry, app.environ)
-        said.append(f"{config.assistant.title}: {started.words}")
+        words.append(f"{config.assistant.title}: {started.words}")
         wrong += _differences(app, config, entry, started.setup)
     if wrong:
-        return Finding("; ".join((*said, *(text for text, _ in wrong))), wrong[0][1], warning=True)
-    return Finding("; ".join(said))
+        return Finding("; ".join((*words, *(text for text, _ in wrong))), wrong[0][1], warning=True)
+    return Finding("; ".join(words))
 
 
 class _Started(Struct, frozen=True):
@@ -109,8 +109,8 @@ def _differences(
     ours, install = setup_of(app), _install(config, entry)
     folder, own = theirs["state_folder"], ours["state_folder"]
     if folder != own:
-        said = f"{title} keeps its journal, previews and approvals in {folder}, here they are in {own}"
-        yield said, install or f"add CAPCLI_HOME to {server}"
+        words = f"{title} keeps its journal, previews and approvals in {folder}, here they are in {own}"
+        yield words, install or f"add CAPCLI_HOME to {server}"
     same_env = theirs["env"] == app.env
     for setting in TABLE:
         name = setting.name

@@ -88,12 +88,12 @@ def key_age(app: "App") -> Finding:
         return Finding("not known: the key was not stored by capcli login")
     days = (app.clock() - stored).days
     left = _KEY_DAYS - days
-    said = f"stored {stored:%Y-%m-%d}, {days} days ago"
+    words = f"stored {stored:%Y-%m-%d}, {days} days ago"
     if left > _KEY_WARNS_DAYS:
-        return Finding(said)
+        return Finding(words)
     when = f"ends in about {left} days" if left > 0 else "is over"
     return Finding(
-        f"{said}; a key lives for a year by default, which {when}",
+        f"{words}; a key lives for a year by default, which {when}",
         "generate a new key under Settings > API integrations, then capcli login",
         warning=True,
     )
@@ -111,10 +111,10 @@ def trading(app: "App") -> Finding:
 
 
 def halt(app: "App") -> Finding:
-    held = app.halting.held()
-    if held is None:
+    halt = app.halting.current()
+    if halt is None:
         return Finding("not halted")
-    return Finding(f"{held.words}; nothing that adds risk is sent", "capcli resume", warning=True)
+    return Finding(f"{halt.words}; nothing that adds risk is sent", "capcli resume", warning=True)
 
 
 def approval(app: "App") -> Finding:
@@ -140,8 +140,8 @@ def notifications(app: "App") -> Finding:
             "capcli help environment",
             warning=True,
         )
-    shown = app.settings.notify and desktop_command(sys.platform, app.environ, "", "") is not None
-    ways = ["the desktop"] * shown + [f"{part} (CAP_NOTIFY_CMD)" for part in (command or ())[:1]]
+    on_desktop = app.settings.notify and desktop_command(sys.platform, app.environ, "", "") is not None
+    ways = ["the desktop"] * on_desktop + [f"{part} (CAP_NOTIFY_CMD)" for part in (command or ())[:1]]
     if ways:
         return Finding(f"approval requests are announced by {' and '.join(ways)}")
     return Finding("approval requests are not announced; capcli approve --watch shows them")
@@ -151,25 +151,25 @@ def mandates(app: "App") -> Finding:
     """Say which mandates are in force, and whether the one of this client can be used."""
     now, file = app.clock(), app.settings.mandate_file
     active = [one for one in app.journal.mandates.active() if one.expires_at > now]
-    told = [f"{one.name} on {one.env}, until {one.expires_at:%Y-%m-%d %H:%M}Z" for one in active]
-    said = f"in force: {'; '.join(told)}" if told else "none in force"
+    named = [f"{one.name} on {one.env}, until {one.expires_at:%Y-%m-%d %H:%M}Z" for one in active]
+    words = f"in force: {'; '.join(named)}" if named else "none in force"
     if file is None:
-        return Finding(said)
+        return Finding(words)
     if app.env == "live":
-        return Finding(f"{said}; CAP_MANDATE_FILE has no effect on live", "unset it", warning=True)
+        return Finding(f"{words}; CAP_MANDATE_FILE has no effect on live", "unset it", warning=True)
     if app.live.approval != "human":
         return Finding(
-            f"{said}; CAP_MANDATE_FILE has no effect while CAP_APPROVAL is confirm: nobody is asked",
+            f"{words}; CAP_MANDATE_FILE has no effect while CAP_APPROVAL is confirm: nobody is asked",
             "capcli help environment",
             warning=True,
         )
     try:
         found = app.journal.mandates.by_secret(secret_hash(mandate_secret(app)))
     except ConfigError as error:
-        return Finding(f"{said}; {error.message}", "capcli mandate list", warning=True)
+        return Finding(f"{words}; {error.message}", "capcli mandate list", warning=True)
     if found is None or found not in active:
-        return Finding(f"{said}; that of CAP_MANDATE_FILE is not", "capcli mandate list", warning=True)
-    return Finding(f"{said}; this client has {found.name}")
+        return Finding(f"{words}; that of CAP_MANDATE_FILE is not", "capcli mandate list", warning=True)
+    return Finding(f"{words}; this client has {found.name}")
 
 
 def limits(app: "App") -> Finding:

@@ -76,8 +76,8 @@ class Exchange(Struct, frozen=True):
     @property
     def name(self) -> str:
         """Name the read: `GET /markets?epics`."""
-        asked = next(iter(self.query), "") if self.path == "/markets" else ""
-        return f"GET {self.path}{'?' if asked else ''}{asked}"
+        parameter = next(iter(self.query), "") if self.path == "/markets" else ""
+        return f"GET {self.path}{'?' if parameter else ''}{parameter}"
 
 
 class Recorded(Struct, frozen=True):

@@ -90,8 +90,8 @@ def check(text: str, name: str) -> RecordingChecked:
             one = replace(exchange, path=_ONE_POSITION)
             expected[one.name] += [replace(one, body=row) for row in exchange.body["positions"]]
     found = [*_unread(exchanges), *(row for one in exchanges for row in _compared(one, expected[one.name]))]
-    told = f"{counted(len(found), 'difference')} in" if found else "No difference in"
-    sentence = f"{told} {counted(len(exchanges), 'answer')}."
+    lead = f"{counted(len(found), 'difference')} in" if found else "No difference in"
+    sentence = f"{lead} {counted(len(exchanges), 'answer')}."
     return RecordingChecked(name, len(exchanges), tuple(found), sentence)
 
 
@@ -146,20 +146,20 @@ def _paper(replay: "_Replay | None" = None, *, at: datetime = _START) -> Iterato
 
 
 def _trade(broker: CapitalBroker) -> None:
-    """Leave deals of every kind behind: with and without legs, trailing, waiting, amended and closed."""
+    """Leave deals of every kind: with stops, limits or neither, trailing, waiting and closed."""
     quote = broker.market("SILVER").quote
     below = (quote.bid * Decimal("0.8")).quantize(Decimal("0.01"))
     until = f"{_START + timedelta(days=30):%Y-%m-%dT%H:%M:%S}"
-    legs = {"stopDistance": 3, "profitDistance": 3}
+    exits = {"stopDistance": 3, "profitDistance": 3}
     silver = {"epic": "SILVER", "direction": "BUY", "size": 2}
     for body in (
-        silver | legs,
+        silver | exits,
         silver,
         silver | {"trailingStop": True, "stopDistance": 3},
         {"epic": "GOLD", "direction": "BUY", "size": 1},
     ):
         broker.send("POST", "/positions", _body(body))
-    for body in (silver | {"type": "LIMIT"} | legs | {"goodTillDate": until}, silver | {"type": "LIMIT"}):
+    for body in (silver | {"type": "LIMIT"} | exits | {"goodTillDate": until}, silver | {"type": "LIMIT"}):
         broker.send("POST", "/workingorders", _body(body | {"level": below}))
     *_, last = broker.positions()
     broker.send("DELETE", f"/positions/{last.deal_id}", None)
@@ -268,8 +268,8 @@ def _compared(exchange: Exchange, expected: Iterable[Exchange]) -> Iterator[Diff
     expected = list(expected)
     statuses = sorted({one.status for one in expected})
     if not expected or exchange.status not in statuses:
-        said = " or ".join(map(str, statuses)) or "no such request"
-        yield Difference(exchange.name, "status", str(exchange.status), said)
+        known = " or ".join(map(str, statuses)) or "no such request"
+        yield Difference(exchange.name, "status", str(exchange.status), known)
         return
     ours, theirs = _Seen(), _Seen()
     theirs.add(exchange.body)

@@ -54,7 +54,7 @@ class Alarms:
         """By the key of each level, whether it fired, or with `repeat` whether the value is beyond it."""
         return dict(self._met)
 
-    def look(self, tick: Tick) -> list[Fired]:
+    def fire(self, tick: Tick) -> list[Fired]:
         """Return what this tick fires."""
         levels = [level.begun(tick.bid) for level in self._levels.get(tick.epic, ())]
         if levels:
@@ -62,7 +62,7 @@ class Alarms:
         found = ((level, level.value(tick.bid)) for level in levels)
         return [Fired(level, value, tick) for level, value in found if self._crosses(level, value)]
 
-    def look_at(self, account: AccountLevels) -> list[Fired]:
+    def fire_account(self, account: AccountLevels) -> list[Fired]:
         """Return what the account fires."""
         found = ((level, account.value(level.measure)) for level in self._levels.get("", ()))
         return [Fired(level, value) for level, value in found if self._crosses(level, value)]

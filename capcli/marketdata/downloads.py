@@ -120,7 +120,7 @@ class Downloads:
         self._broker = context.broker
 
     def download(
-        self, order: DownloadOrder, target: CandleTarget, told: Callable[[Progress], None]
+        self, order: DownloadOrder, target: CandleTarget, progress: Callable[[Progress], None]
     ) -> Reply[Download]:
         """Fetch all closed candles of a window into a target, oldest first, each once.
 
@@ -138,7 +138,7 @@ class Downloads:
                 target,
                 start=start,
                 kept=kept or Kept(end, start=start, price_places=max(market.decimals, 0)),
-                told=told,
+                progress=progress,
                 monotonic=self._context.monotonic,
             )
             with run.going_on():
@@ -210,7 +210,7 @@ class _Run:
         *,
         start: datetime,
         kept: Kept,
-        told: Callable[[Progress], None],
+        progress: Callable[[Progress], None],
         monotonic: Callable[[], float],
     ) -> None:
         self._order = order
@@ -219,7 +219,7 @@ class _Run:
         self._kept = kept
         self._days = dict(kept.days)
         self._saved = kept.pages
-        self._told = told
+        self._told = progress
         self._monotonic = monotonic
         self._times: deque[float] = deque([monotonic()], maxlen=_RATE_OVER)
 

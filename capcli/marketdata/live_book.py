@@ -56,7 +56,7 @@ class LiveBook(Struct, frozen=True):
     unreadable: tuple[UnreadableRow, ...] = ()
 
 
-class _Leg(Struct, frozen=True):
+class _RateMarket(Struct, frozen=True):
     """A market whose mid is a rate, or whose inverse is."""
 
     epic: str
@@ -85,7 +85,7 @@ class Book:
         self._positions: dict[str, Position] = {}
         self._unreadable: tuple[UnreadableRow, ...] = ()
         self._prices: dict[str, tuple[Decimal, Decimal]] = {}
-        self._rates: dict[str, tuple[_Leg, ...] | None] = {}
+        self._rates: dict[str, tuple[_RateMarket, ...] | None] = {}
         self._watch: Watch | None = None
         self._opened: list[str] = []
         self._closed: list[str] = []
@@ -104,13 +104,13 @@ class Book:
         if self._watch is None:
             self._context.sleep(timeout_s)
             return []
-        told = self._watch.receive(timeout_s)
-        for event in told:
+        events = self._watch.receive(timeout_s)
+        for event in events:
             if type(event) is Tick:
                 self._prices[event.epic] = event.bid, event.offer
             elif type(event) is Gap:
                 self._read_again()
-        return told
+        return events
 
     def snapshot(self) -> LiveBook:
         """Return the book at the latest prices."""
@@ -150,14 +150,14 @@ class Book:
     def _rate(self, currency: str) -> Decimal | None:
         if currency == self._broker.account_currency:
             return Decimal(1)
-        legs = self._rates.get(currency)
-        if legs is None:
+        markets = self._rates.get(currency)
+        if markets is None:
             return None
         rate = Decimal(1)
-        for leg in legs:
-            bid, offer = self._prices[leg.epic]
+        for one in markets:
+            bid, offer = self._prices[one.epic]
             mid = (bid + offer) / 2
-            rate = EXACT.divide(rate, mid) if leg.inverted else EXACT.multiply(rate, mid)
+            rate = EXACT.divide(rate, mid) if one.inverted else EXACT.multiply(rate, mid)
         return rate
 
     def _read_again(self) -> None:
@@ -184,14 +184,14 @@ class Book:
                 self._prices[position.epic] = position.bid, position.offer
         self._positions = found
         for currency in {position.currency for position in found.values()} - set(self._rates):
-            self._rates[currency] = self._legs(currency)
+            self._rates[currency] = self._rate_markets(currency)
         self._follow()
 
     def _follow(self) -> None:
         """Watch the markets of the book and of its exchange rates; above 40 the rest is read now and then."""
-        legs = [leg.epic for some in self._rates.values() for leg in some or ()]
+        markets = [one.epic for some in self._rates.values() for one in some or ()]
         priced = (row.epic for row in self._positions.values() if row.epic in self._prices)
-        wanted = list(dict.fromkeys([*priced, *legs]))
+        wanted = list(dict.fromkeys([*priced, *markets]))
         if self._watch is None:
             if wanted:
                 self._watch = self._watching.watch(wanted[:MOST_EPICS])
@@ -199,25 +199,25 @@ class Book:
             room = MOST_EPICS - len(self._watch.markets)
             self._watch.add([epic for epic in wanted if epic not in self._watch.markets][: max(0, room)])
 
-    def _legs(self, currency: str) -> tuple[_Leg, ...] | None:
+    def _rate_markets(self, currency: str) -> tuple[_RateMarket, ...] | None:
         """Return the markets from which the rate into the account's currency follows; None without any."""
         target = self._broker.account_currency
         if target is None or currency == target:
             return ()
-        direct = self._leg(currency, target)
+        direct = self._rate_market(currency, target)
         if direct is not None or _CROSS in {currency, target}:
             return None if direct is None else (direct,)
-        first, second = self._leg(currency, _CROSS), self._leg(_CROSS, target)
+        first, second = self._rate_market(currency, _CROSS), self._rate_market(_CROSS, target)
         return None if first is None or second is None else (first, second)
 
-    def _leg(self, source: str, target: str) -> _Leg | None:
+    def _rate_market(self, source: str, target: str) -> _RateMarket | None:
         for epic, inverted in ((source + target, False), (target + source, True)):
             try:
                 quote = self._broker.market(epic).quote
             except EpicUnknown:
                 continue
             self._prices[epic] = quote.bid, quote.offer
-            return _Leg(epic, inverted)
+            return _RateMarket(epic, inverted)
         return None
 
     def _now_ms(self) -> int:

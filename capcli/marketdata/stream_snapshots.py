@@ -124,7 +124,7 @@ class CandlesSeen(Struct, frozen=True):
     cursor: str
 
 
-class Glimpses:
+class StreamSnapshots:
     """Looks at the stream, each at most 43 s long. `stopped` ends a look whose caller has gone."""
 
     def __init__(self, context: Context, streams: Streams) -> None:
@@ -150,11 +150,11 @@ class Glimpses:
         watch = self._watching.watch(wanted)
         missed = self._since(before)
         try:
-            for told in self._looks(watch.receive, ends, stopped):
-                seen += sum(type(event) is Tick for event in told)
-                passed = throttle.pass_on(told, self._now_ms())
+            for events in self._looks(watch.receive, ends, stopped):
+                seen += sum(type(event) is Tick for event in events)
+                passed = throttle.pass_on(events, self._now_ms())
                 kept += [event for event in passed if isinstance(event, Tick)]
-                missed += _missed(told)
+                missed += _missed(events)
         finally:
             rest = watch.close()
         seen += sum(type(event) is Tick for event in rest)
@@ -186,19 +186,19 @@ class Glimpses:
         `prices`.
         """
         before, ends = _read(cursor, "alerts"), self._ends(duration_s)
-        asked = _asked(alerts)
-        watch = self._watching.watch([epic for epic, _, _ in asked])
+        wanted = _levels_of(alerts)
+        watch = self._watching.watch([epic for epic, _, _ in wanted])
         ways: dict[str, str] = {**before.get("ways", {})}
-        levels = [_level(watch, ways, epic, way, price) for epic, way, price in asked]
+        levels = [_level(watch, ways, epic, way, price) for epic, way, price in wanted]
         alarms = Alarms(levels, met=before.get("met"))
         fired, prices, missed = list[Reached](), dict[str, Decimal](), self._since(before)
         try:
-            for told in self._looks(watch.receive, ends, stopped):
-                missed += _missed(told)
-                for event in told:
+            for events in self._looks(watch.receive, ends, stopped):
+                missed += _missed(events)
+                for event in events:
                     if isinstance(event, Tick):
                         prices[event.epic] = event.bid
-                        for one in (each.level for each in alarms.look(event)):
+                        for one in (each.level for each in alarms.fire(event)):
                             at = _instant(event.at_ms)
                             fired.append(Reached(one.epic, one.way, one.price, event.bid, at))
                 if not alarms.waiting or (auto_close and fired):
@@ -226,8 +226,8 @@ class Glimpses:
         history, opened, closed = list[PlPoint](), list[str](), list[str]()
         try:
             latest, due = book.snapshot(), self._context.monotonic() + every_s
-            for told in self._looks(book.receive, ends, stopped):
-                missed += _missed(told)
+            for events in self._looks(book.receive, ends, stopped):
+                missed += _missed(events)
                 if self._context.monotonic() >= due:
                     due = self._context.monotonic() + every_s
                     latest = book.snapshot()
@@ -273,8 +273,8 @@ class Glimpses:
         stream = self._streams.open(wanted, resolution)
         found: dict[tuple[str, datetime], ClosedBar] = {}
         try:
-            for told in self._looks(stream.receive, ends, stopped):
-                bars = [one for one in told if isinstance(one, Bar) and one.side == "bid"]
+            for events in self._looks(stream.receive, ends, stopped):
+                bars = [one for one in events if isinstance(one, Bar) and one.side == "bid"]
                 for bar in (one for one in bars if one.resolution == resolution.value):
                     opened = _instant(bar.at_ms)
                     found[bar.epic, opened] = with_fields_of(bar, ClosedBar, time=opened)
@@ -283,8 +283,8 @@ class Glimpses:
         until = self._broker_ms()
         found |= self._read_closed(wanted, resolution, since, _instant(until))
         every = sorted(found.values(), key=lambda bar: (bar.time, bar.epic))
-        shown = tuple(bar for bar in every if bar.time + resolution.span > since)[-MOST_ROWS:]
-        reply = CandlesSeen(shown, self._cursor("candles", at=until))
+        latest_bars = tuple(bar for bar in every if bar.time + resolution.span > since)[-MOST_ROWS:]
+        reply = CandlesSeen(latest_bars, self._cursor("candles", at=until))
         return Reply(reply, self._broker.account_id)
 
     def _read_closed(
@@ -348,8 +348,8 @@ def _instant(at_ms: int) -> datetime:
     return datetime.fromtimestamp(at_ms // 1000, UTC) + timedelta(milliseconds=at_ms % 1000)
 
 
-def _missed(told: Sequence[Told | Quiet]) -> list[str]:
-    gaps = [event for event in told if isinstance(event, Gap)]
+def _missed(events: Sequence[Told | Quiet]) -> list[str]:
+    gaps = [event for event in events if isinstance(event, Gap)]
     return [_span(gap.from_ms, gap.to_ms) for gap in gaps]
 
 
@@ -358,7 +358,7 @@ def _span(since_ms: int, until_ms: int) -> str:
     return "/".join(f"{_instant(ms):%Y-%m-%dT%H:%M:%S}Z" for ms in (since_ms, until_ms))
 
 
-def _asked(alerts: Mapping[str, Any]) -> list[tuple[str, Way | None, Decimal]]:
+def _levels_of(alerts: Mapping[str, Any]) -> list[tuple[str, Way | None, Decimal]]:
     """Read the levels of each market. Raises UsageError that shows the form."""
     found: list[tuple[str, Way | None, Decimal]] = []
     for name, given in alerts.items():

@@ -96,15 +96,15 @@ class Watch:
 
     def receive(self, timeout_s: float) -> list[Told | Quiet]:
         """Return what came, and which markets went quiet. Raises what ends the stream for good."""
-        told: list[Told | Quiet] = [*self._stream.receive(timeout_s)]
-        for event in told:
+        events: list[Told | Quiet] = [*self._stream.receive(timeout_s)]
+        for event in events:
             if type(event) is Tick and event.epic in self._seen_ms:
                 self._seen_ms[event.epic] = event.received_ms
         now = self._now_ms()
         if now - self._look_at_ms >= _LOOK_S * 1000:
             self._look_at_ms = now
-            told += self._silences(now)
-        return told
+            events += self._silences(now)
+        return events
 
     def close(self) -> list[Told]:
         """End the stream; return what was sent before the broker knew."""
@@ -151,12 +151,12 @@ class Throttle:
         self._sent: dict[str, int] = {}
         self._held: dict[str, Tick] = {}
 
-    def pass_on(self, told: Iterable[Told | Quiet], now_ms: int) -> list[Told | Quiet]:
+    def pass_on(self, events: Iterable[Told | Quiet], now_ms: int) -> list[Told | Quiet]:
         """Return what is to be shown now, in the order in which it came."""
         if not self._every:
-            return list(told)
+            return list(events)
         others: list[Told | Quiet] = []
-        for event in told:
+        for event in events:
             if isinstance(event, Tick):
                 self._held[event.epic] = event
             else:
@@ -167,6 +167,6 @@ class Throttle:
         return [*others, *(self._held.pop(epic) for epic in due)]
 
 
-def breaks(told: Iterable[Told | Quiet]) -> list[Gap | Lost]:
+def breaks(events: Iterable[Told | Quiet]) -> list[Gap | Lost]:
     """Return what was missed or broke off."""
-    return [event for event in told if isinstance(event, Gap | Lost)]
+    return [event for event in events if isinstance(event, Gap | Lost)]

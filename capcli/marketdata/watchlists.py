@@ -78,8 +78,8 @@ class Watchlists:
         """Return a watchlist, by id or by name, with its markets. Raises WatchlistUnknown, UsageError."""
         found = self._find(text)
         markets = self._broker.watchlist_markets(found.watchlist_id)
-        shown = WatchlistShown(found.watchlist_id, found.name, markets, markets.unreadable)
-        return Reply(shown, self._broker.account_id)
+        listed = WatchlistShown(found.watchlist_id, found.name, markets, markets.unreadable)
+        return Reply(listed, self._broker.account_id)
 
     def create(self, name: str, epics: tuple[str, ...] = (), *, confirmed: bool) -> Reply[WatchlistChange]:
         """Make a list of 1 to 20 characters. Raises NameTaken, UsageError, NotConfirmed, ChangeUnproved."""
@@ -110,8 +110,8 @@ class Watchlists:
         epics_now = self._epics(what, answer, made[0])
         skipped = tuple(epic for epic in wanted if epic not in epics_now)
         left = f" The broker left out {', '.join(skipped)}: it does not know them." if skipped else ""
-        held = f" with {len(epics_now)} markets" if len(epics_now) > 1 else ""
-        return self._changed(made[0], epics_now, f"Made {name!r}{held}.{left}", skipped)
+        inside = f" with {len(epics_now)} markets" if len(epics_now) > 1 else ""
+        return self._changed(made[0], epics_now, f"Made {name!r}{inside}.{left}", skipped)
 
     def add(self, text: str, epic: str, *, confirmed: bool) -> Reply[WatchlistChange]:
         """Add a market; one that is in already stays. Raises EpicUnknown, WatchlistFixed and as `create`."""

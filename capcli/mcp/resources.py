@@ -46,7 +46,7 @@ def add_resources(server: FastMCP[Any], runner: ToolRunner) -> None:
     def status() -> str:
         return read(
             lambda app: {
-                **plain(app.accounts.held().data),
+                **plain(app.accounts.known().data),
                 "trading_allowed": app.settings.allow_trading,
             }
         )

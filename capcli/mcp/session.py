@@ -21,7 +21,7 @@ toolset = Toolset("session")
 )
 def cap_session_status(runner: ToolRunner) -> ToolResult:
     none = SessionShown(False, "", None, None, None, None, "")
-    return runner.report(lambda app: app.accounts.held(), lambda error: Reply(none, None, error.problem()))
+    return runner.report(lambda app: app.accounts.known(), lambda error: Reply(none, None, error.problem()))
 
 
 @toolset.tool("Log in", "Log in with the stored credentials.", SessionShown, SETS, "login", notes_paper=True)

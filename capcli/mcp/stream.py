@@ -24,7 +24,7 @@ async def cap_stream_prices(
     cursor: args.Cursor = None,
 ) -> ToolResult:
     return await runner.listen(
-        lambda app, stopped: app.glimpses.prices(
+        lambda app, stopped: app.stream_snapshots.prices(
             epics, duration_s=duration_s, interval_s=update_interval_s, cursor=cursor, stopped=stopped
         ),
         _TICKS,
@@ -40,7 +40,7 @@ async def cap_stream_alerts(
     cursor: args.Cursor = None,
 ) -> ToolResult:
     return await runner.listen(
-        lambda app, stopped: app.glimpses.alerts(
+        lambda app, stopped: app.stream_snapshots.alerts(
             alerts, duration_s=duration_s, auto_close=auto_close, cursor=cursor, stopped=stopped
         )
     )
@@ -54,7 +54,7 @@ async def cap_stream_portfolio(
     cursor: args.Cursor = None,
 ) -> ToolResult:
     return await runner.listen(
-        lambda app, stopped: app.glimpses.portfolio(
+        lambda app, stopped: app.stream_snapshots.portfolio(
             duration_s=duration_s, interval_s=update_interval_s, cursor=cursor, stopped=stopped
         ),
         _BOOK,
@@ -70,7 +70,7 @@ async def cap_stream_candles(
     cursor: args.Cursor = None,
 ) -> ToolResult:
     return await runner.listen(
-        lambda app, stopped: app.glimpses.candles(
+        lambda app, stopped: app.stream_snapshots.candles(
             epics, resolution, duration_s=duration_s, cursor=cursor, stopped=stopped
         ),
         _BARS,

@@ -109,8 +109,8 @@ class Announcer:
                 document = {name: _plain(getattr(news, name)) for name in FIELDS}
                 with suppress(OSError):
                     launch(self._command, json.dumps(document).encode() + b"\n")
-            if self._on_desktop and (shown := launch.desktop(news.title, news.line)) is not None:
-                launch(shown, b"")
+            if self._on_desktop and (argv := launch.desktop(news.title, news.line)) is not None:
+                launch(argv, b"")
 
 
 def _plain(value: Any) -> Any:

@@ -312,7 +312,7 @@ class Approvals:
             signed = sum(decide(code, ApprovalState.DENIED) for code in request.codes) > 0
         if not signed:
             raise ApprovalUnknown(_MEANWHILE, next=_LIST)
-        return self._told(request.rows, approved=approved)
+        return self._decision(request.rows, approved=approved)
 
     def found(self, code: str, states: frozenset[ApprovalState] = _PENDING) -> tuple[ApprovalRecord, ...]:
         """Return a code's requests, all in one of some states. Raises ApprovalUnknown, ApprovalElsewhere."""
@@ -343,9 +343,9 @@ class Approvals:
         """Record a person's answer; a yes can be taken back until it is used. Raises as `found`."""
         rows = self.found(code, _PENDING if approved else _OPEN)
         self._decide(code, ApprovalState.APPROVED if approved else ApprovalState.DENIED, by)
-        return self._told(rows, approved=approved)
+        return self._decision(rows, approved=approved)
 
-    def _told(self, rows: tuple[ApprovalRecord, ...], *, approved: bool) -> Reply[Decision]:
+    def _decision(self, rows: tuple[ApprovalRecord, ...], *, approved: bool) -> Reply[Decision]:
         first, said = rows[0], "Denied. Nothing was sent."
         if approved:
             said = (

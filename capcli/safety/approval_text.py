@@ -35,17 +35,17 @@ def request_text(what: str, lines: Iterable[str], env: str, account_id: str) -> 
     return "\n".join([what, *lines, f"On {env.upper()}, account {account_id}"])
 
 
-def order_text(case: CheckInput, account_id: str, *, env: str, now: datetime) -> str:
+def order_text(check: CheckInput, account_id: str, *, env: str, now: datetime) -> str:
     """Say what an order does to the account, by the look that was just taken; `now` is the broker's time."""
-    request, figures = case.request, opened_figures(case)
+    request, figures = check.request, opened_figures(check)
     entry = f"{plain(figures.entry)} {figures.currency}"
-    how = f"{case.order_type.value} order at {entry}" if case.order_type else f"at market, about {entry}"
-    what = f"{request.side.value} {short(request.size)} {request.epic} ({harmless(case.market.name)}), {how}"
+    how = f"{check.order_type.value} order at {entry}" if check.order_type else f"at market, about {entry}"
+    what = f"{request.side.value} {short(request.size)} {request.epic} ({harmless(check.market.name)}), {how}"
     lines = [
-        *_effect_lines(case),
-        *([] if case.only_reduces else _exit_lines(case, figures)),
-        _margin_line(case, figures.margin),
-        *warning_lines(case, now),
+        *_effect_lines(check),
+        *([] if check.only_reduces else _exit_lines(check, figures)),
+        _margin_line(check, figures.margin),
+        *warning_lines(check, now),
     ]
     if request.trigger is not None:
         until = request.trigger.good_till
@@ -56,18 +56,18 @@ def order_text(case: CheckInput, account_id: str, *, env: str, now: datetime) ->
     return request_text(what, lines, env, account_id)
 
 
-def warning_lines(case: CheckInput, now: datetime) -> Iterator[str]:
+def warning_lines(check: CheckInput, now: datetime) -> Iterator[str]:
     """Say what is legal but unusual about an order or an amendment; `now` is the broker's time."""
-    for caution in cautions(CautionInput(case, None, now)):
+    for caution in cautions(CautionInput(check, None, now)):
         # The line of the stop says so already.
         if caution.code is not Unusual.NO_STOP:
             yield f"Warning: {caution}"
 
 
-def _exit_lines(case: CheckInput, figures: Figures) -> Iterator[str]:
+def _exit_lines(check: CheckInput, figures: Figures) -> Iterator[str]:
     account, stop, limit = figures.account_currency, figures.stop, figures.limit
-    kind = "Guaranteed stop" if case.request.guaranteed else "Stop"
-    kind = "Trailing stop" if case.request.trailing else kind
+    kind = "Guaranteed stop" if check.request.guaranteed else "Stop"
+    kind = "Trailing stop" if check.request.trailing else kind
     if stop is None:
         yield "NO STOP: the loss is unlimited"
     else:
@@ -78,24 +78,24 @@ def _exit_lines(case: CheckInput, figures: Figures) -> Iterator[str]:
         yield f"Limit {plain(limit.level)}, gain there {money(abs(limit.amount), account)}"
 
 
-def _margin_line(case: CheckInput, margin: Decimal | None) -> str:
+def _margin_line(check: CheckInput, margin: Decimal | None) -> str:
     """Say the margin of what an order opens, and that of the whole account afterwards."""
-    account, effect = case.account.currency, case.effect
+    account, effect = check.account.currency, check.effect
     own = "unknown" if margin is None else money(margin, account)
     if effect is None or effect.margin_after is None:
         return f"Margin {own}"
     before, after = money(effect.margin_before), money(effect.margin_after, account)
     in_use = f"in use {before} → {after}"
-    return f"Margin {in_use}" if case.only_reduces else f"Margin {own}, {in_use}"
+    return f"Margin {in_use}" if check.only_reduces else f"Margin {own}, {in_use}"
 
 
-def _effect_lines(case: CheckInput) -> list[str]:
+def _effect_lines(check: CheckInput) -> list[str]:
     """Say what happens to open deals, where an order meets any: that is what a person approves."""
-    effect = case.effect
+    effect = check.effect
     if effect is None or not effect.closes:
         return []
     deals = ", ".join(deal.deal_id for deal in effect.deals)
-    booked = result(effect.realised, case.account.currency)
+    booked = result(effect.realised, check.account.currency)
     return [
         f"Closes {short(effect.closes)} of {deals}, which books {booked}",
         f"Opens {short(effect.opens)}" if effect.opens else "Opens nothing: no stop or limit is placed",
@@ -110,7 +110,7 @@ class Ends(Struct, frozen=True):
 
 
 class ExitOrders(Struct, frozen=True):
-    """A deal's legs, and what it ends with at each of them."""
+    """A deal's stop and limit, and what it ends with at each of them."""
 
     bracket: Bracket
     ends: Ends
@@ -164,12 +164,12 @@ def _word(amount: Decimal, usual: str) -> str:
     return "gain" if amount > 0 else "loss" if amount < 0 else usual
 
 
-def position_told(position: Position) -> str:
+def position_words(position: Position) -> str:
     """Name an open position with its level and its result so far, in the instrument's currency."""
-    return f"{opened_told(position)}, {result(position.upl, position.currency)} now"
+    return f"{opened_words(position)}, {result(position.upl, position.currency)} now"
 
 
-def opened_told(position: Position) -> str:
+def opened_words(position: Position) -> str:
     """Name an open position with the level that it was opened at."""
     return (
         f"{position.side.value} {short(position.size)} {position.epic} ({harmless(position.name)}) opened at "
@@ -177,7 +177,7 @@ def opened_told(position: Position) -> str:
     )
 
 
-def order_told(order: WorkingOrder) -> str:
+def order_words(order: WorkingOrder) -> str:
     """Name an order as people do."""
     return (
         f"the {order.type.value} order to {order.side.value} {short(order.size)} {order.epic} "

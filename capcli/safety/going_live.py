@@ -177,7 +177,7 @@ class GoingLive:
         detail = {"profile": self._profile, "hosts": self._kind.value, "step": step.value, "how": how}
         self._context.journal.note(None, KIND, at=self._context.clock(), detail=detail)
 
-    def look(self) -> None:
+    def ask_broker(self) -> None:
         """Ask the broker for what is open of login, accounts and market search, and note what worked."""
         for step in self.open_steps():
             try:

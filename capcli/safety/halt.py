@@ -72,30 +72,30 @@ class Halting:
             # What cannot be written now ends when somebody resumes.
             ended = self._end_mandates(by)
         if not kept.places:
-            held = kept.halt
-            said = (
+            halt = kept.halt
+            sentence = (
                 f"Halted in this process alone ({self._pid}): {' and '.join(kept.failed)} cannot be written."
                 " Every other terminal, script and assistant can still send orders: stop them yourself."
             )
-            shown = HaltShown(True, True, held.at, held.by or None, held.reason, said, _PLACES, ())
-            return Reply(shown, problem=StateFolderUnusable(said, next=_PLACES).problem())
+            shown = HaltShown(True, True, halt.at, halt.by or None, halt.reason, sentence, _PLACES, ())
+            return Reply(shown, problem=StateFolderUnusable(sentence, next=_PLACES).problem())
         shown = _shown(kept, changed=changed)
         return Reply(_with_orders(replace(shown, sentence=f"{shown.sentence}{ended}"), waiting))
 
     def resume(self, *, confirmed: bool, by: str) -> Reply[HaltShown]:
         """Let orders be sent again. Raises NotConfirmed, JournalUnreadable: then it stays halted."""
-        held = self._switch.read()
-        if held is None:
+        halt = self._switch.read()
+        if halt is None:
             return Reply(_released(changed=False))
         if not confirmed:
-            raise NotConfirmed(f"Not confirmed, so it stays {held.words}.", next=f"{_RESUME} --confirm")
-        self._note("resume", by, held.reason)
+            raise NotConfirmed(f"Not confirmed, so it stays {halt.words}.", next=f"{_RESUME} --confirm")
+        self._note("resume", by, halt.reason)
         # None may outlive the halt, whoever halted and whatever could be written then.
         self._end_mandates(by)
         self._switch.clear()
         return Reply(_released(changed=True))
 
-    def held(self) -> Halt | None:
+    def current(self) -> Halt | None:
         """Return the halt in force, None without one."""
         return self._switch.read()
 
@@ -116,23 +116,23 @@ class Halting:
 
 def refuse_while_halted(switch: HaltSwitch, what: str) -> None:
     """Raise Halted while the switch is on; `what` names the thing that was not sent."""
-    held = switch.read()
-    if held is not None:
+    halt = switch.read()
+    if halt is not None:
         raise Halted(
-            f"{held.words[0].upper()}{held.words[1:].rstrip('.')}. {what} was not sent. {_STAYS}",
+            f"{halt.words[0].upper()}{halt.words[1:].rstrip('.')}. {what} was not sent. {_STAYS}",
             next=_RESUME,
-            since=held.at.isoformat() if held.at else None,
-            by=held.by or None,
-            pid=held.pid,
-            reason=held.reason,
+            since=halt.at.isoformat() if halt.at else None,
+            by=halt.by or None,
+            pid=halt.pid,
+            reason=halt.reason,
         )
 
 
 def _shown(kept: HaltKept, *, changed: bool) -> HaltShown:
-    held = kept.halt
+    halt = kept.halt
     what = f"Nothing that adds risk is sent from here, on any environment or account. {_STAYS}"
     already = "" if changed else "Already "
-    words = held.words if already else f"{held.words[0].upper()}{held.words[1:]}"
+    words = halt.words if already else f"{halt.words[0].upper()}{halt.words[1:]}"
     half = ""
     if kept.failed:
         # What it means that one of the two places did not take the halt.
@@ -141,8 +141,8 @@ def _shown(kept: HaltKept, *, changed: bool) -> HaltShown:
         if not kept.everywhere:
             elsewhere = f"a program with another state folder than {place} is not halted"
             half = f" {failed} could not be written: {elsewhere}."
-    said = f"{already}{words.rstrip('.')}. {what}{half}"
-    return HaltShown(True, changed, held.at, held.by or None, held.reason, said, _RESUME, kept.places)
+    sentence = f"{already}{words.rstrip('.')}. {what}{half}"
+    return HaltShown(True, changed, halt.at, halt.by or None, halt.reason, sentence, _RESUME, kept.places)
 
 
 def _with_orders(shown: HaltShown, waiting: Waiting | None) -> HaltShown:

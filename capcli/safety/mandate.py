@@ -194,13 +194,13 @@ class Mandates:
             raise
         file = self._files.place(mandate.env, mandate.name)
         until = local_time(mandate.expires_at)
-        said = (
+        sentence = (
             f"Granted: the mandate {mandate.name} is in force until {until}. Give it to one client: "
             f"CAP_MANDATE_FILE={file} in the environment of its server or script. To end it before: "
             f"capcli mandate revoke {mandate.name}"
         )
         row = self._row(mandate, 0, Decimal("0.00"))
-        return Reply(MandateGranted(row, file, said, _LIST), mandate.account_id)
+        return Reply(MandateGranted(row, file, sentence, _LIST), mandate.account_id)
 
     def list(self) -> Reply[MandatesFound]:
         """Return the mandates of this user, of every environment. Reads the broker only for what is used."""
@@ -246,7 +246,7 @@ class Mandates:
             self._files.drop(mandate.env, mandate.name)
         sentence = (
             f"Revoked: the mandate {name} is no longer in force. What it opened stays open, with its stops."
-            f"{_orders_told(cancelled, left)}"
+            f"{_cancelled_words(cancelled, left)}"
         )
         then = f"capcli orders cancel {left[0]} --account {mandate.account_id}" if left else _LIST
         revoked = MandateRevoked(mandate.mandate_id, name, cancelled, left, sentence, then)
@@ -257,14 +257,14 @@ class Mandates:
         now, journal = self._context.clock(), self._context.journal
         # None of their orders waits past their end.
         found = [one for one in journal.mandates.of(since=now - _SHOWN_FOR) if one.expires_at > now]
-        told = _orders_told(*self._cancelled([one for one in found if self._is_here(one)]))
+        words = _cancelled_words(*self._cancelled([one for one in found if self._is_here(one)]))
         for one in found:
             if not self._is_here(one) and (names := self._waiting(one)):
-                told += (
+                words += (
                     f" Orders of the mandate {one.name} may still wait on {one.env}: {', '.join(names)} "
                     f"(capcli orders cancel --all --env {one.env})."
                 )
-        return told.strip()
+        return words.strip()
 
     def _waiting(self, mandate: Mandate) -> tuple[str, ...]:
         """Name the working orders that were placed under a mandate, filled or gone since or not."""
@@ -350,10 +350,10 @@ def _amount(option: str, risk: Risk, currency: str, equity: Decimal) -> Decimal:
     return found
 
 
-def _orders_told(cancelled: Sequence[str], left: Sequence[str]) -> str:
-    told = ""
+def _cancelled_words(cancelled: Sequence[str], left: Sequence[str]) -> str:
+    words = ""
     if cancelled:
-        told += f" Cancelled its {counted(len(cancelled), 'working order')}: {', '.join(cancelled)}."
+        words += f" Cancelled its {counted(len(cancelled), 'working order')}: {', '.join(cancelled)}."
     if left:
-        told += f" Not cancelled, and may still fill: {', '.join(left)}."
-    return told
+        words += f" Not cancelled, and may still fill: {', '.join(left)}."
+    return words

@@ -190,14 +190,14 @@ class MandatePermits:
         return Spend(mandate.mandate_id, mandate.name, Deed.OPEN, loss, words)
 
 
-def opening_of(case: CheckInput, snapshot: AccountSnapshot) -> Opening:
+def opening_of(check: CheckInput, snapshot: AccountSnapshot) -> Opening:
     """Return what a mandate judges an order by, from the fresh look that the rules judged it by."""
-    request, effect = case.request, case.effect
+    request, effect = check.request, check.effect
     assert effect is not None
-    stop, quote = case.figures.stop, case.market.quote
+    stop, quote = check.figures.stop, check.market.quote
     worse = EXACT.multiply(EXACT.multiply(quote.offer - quote.bid, request.size), effect.point_value)
     meets = [deal.deal_id for deal in effect.deals]
-    if request.kind is Kind.WORKING and not case.hedging:
+    if request.kind is Kind.WORKING and not check.hedging:
         # It meets what is there when it fills, an order that fills before it included.
         book: tuple[Position | WorkingOrder, ...] = (*snapshot.positions, *snapshot.orders)
         meets = [row.deal_id for row in book if (row.epic, row.side) == (request.epic, request.side.opposite)]

@@ -142,8 +142,8 @@ def _texts(file: Path, profile: str, table: object, refuse: Refuse) -> dict[str,
             found[key] = _as_text(value)
         else:
             allowed = BY_KEY[key].allowed
-            said = f"{key} in {file} is a {type(value).__name__}. Allowed: {allowed}. Nothing was sent."
-            refuse(SettingInvalid(said, next="capcli config path", variable=key, allowed=allowed))
+            message = f"{key} in {file} is a {type(value).__name__}. Allowed: {allowed}. Nothing was sent."
+            refuse(SettingInvalid(message, next="capcli config path", variable=key, allowed=allowed))
     return found
 
 
@@ -273,9 +273,9 @@ def _no_profile_name(profile: str) -> UsageError:
 
 def _not_allowed(key: str, value: str) -> UsageError:
     why = f" It is {reason}." if (reason := slip(value)) else ""
-    said = "that" if BY_KEY[key].private else shown(value)
+    typed = "that" if BY_KEY[key].private else shown(value)
     return UsageError(
-        f"{key} cannot be {said}.{why} Allowed: {BY_KEY[key].allowed}. Nothing was written.",
+        f"{key} cannot be {typed}.{why} Allowed: {BY_KEY[key].allowed}. Nothing was written.",
         next="capcli help environment",
         variable=key,
     )

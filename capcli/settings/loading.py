@@ -103,10 +103,10 @@ def load(
     known = (*BY_NAME, *CREDENTIAL_NAMES)
     for name in sorted(environ):
         if name.startswith(PREFIX) and name not in known:
-            said = (
+            message = (
                 f"{name} is set, and there is no such setting.{did_you_mean(name, known)} Nothing was sent."
             )
-            refuse(SettingUnknown(said, next="capcli help environment", variable=name))
+            refuse(SettingUnknown(message, next="capcli help environment", variable=name))
     chosen = read_profile(folders.config_file, profile, new=new_profile, refuse=refuse)
     found = _loaded(environ, chosen, env=env, account=account, timeout=timeout, refuse=refuse)
     return replace(found, faults=tuple(faults))
@@ -124,8 +124,8 @@ def check_profile(chosen: Profile, key: str, value: str) -> None:
     try:
         _loaded({}, replace(chosen, texts={**chosen.texts, key: value}))
     except SettingInvalid as error:
-        said = error.message.replace("Nothing was sent.", "Nothing was written.")
-        raise SettingInvalid(said, next=error.next, **error.details) from None
+        message = error.message.replace("Nothing was sent.", "Nothing was written.")
+        raise SettingInvalid(message, next=error.next, **error.details) from None
 
 
 def _loaded(
@@ -237,9 +237,9 @@ def _parsed(setting: Setting, text: str, name: str, source: str) -> Any:
     except ValueError as error:
         why = str(error)
         reason = slip(text) or (why if "epic" in why or "ALL" in why or setting.private else "")
-        said = "set to an unusable value" if setting.private else shown(text)
+        problem = "set to an unusable value" if setting.private else shown(text)
         raise SettingInvalid(
-            f"{name} is {said} ({source}){', ' if reason else ''}{reason}. Allowed: {setting.allowed}."
+            f"{name} is {problem} ({source}){', ' if reason else ''}{reason}. Allowed: {setting.allowed}."
             " Nothing was sent.",
             next="capcli help environment" if source == "environment" else "capcli config path",
             variable=name,

@@ -17,7 +17,7 @@ from capcli.domain.order import Trigger
 from capcli.errors import BrokerRefused, DealUnknown, UsageError
 from capcli.ports import Broker
 from capcli.reconcile.readback import Ended, filled_as
-from capcli.safety.approval_text import order_told
+from capcli.safety.approval_text import order_words
 from capcli.trading.amend import Amendments
 from capcli.trading.amend_plan import Amendable, Plan
 from capcli.trading.cancel import find_order, no_order
@@ -86,10 +86,10 @@ class AmendableOrders(Amendable[WorkingOrder, OrderAmendment]):
         exits = exits_told(plan.before.bracket, plan.after.bracket)
         moved = f", moved to {plain(plan.level)}," if plan.level != plan.deal.level else ""
         end = f"until {until:%Y-%m-%d %H:%M:%S}Z" if until else "with no expiry"
-        return f"{order_told(plan.deal)}{moved} has {exits}; it waits {end}."
+        return f"{order_words(plan.deal)}{moved} has {exits}; it waits {end}."
 
     def question(self, plan: Plan[WorkingOrder]) -> tuple[str, str]:
-        return f"Amend {order_told(plan.deal)}", f"So that {self.told(plan)}"
+        return f"Amend {order_words(plan.deal)}", f"So that {self.told(plan)}"
 
     def gone(self, plan: Plan[WorkingOrder], broker: Broker) -> tuple[str, BrokerRefused]:
         if position := filled_as(broker, plan.deal_id):
@@ -104,7 +104,7 @@ class AmendableOrders(Amendable[WorkingOrder, OrderAmendment]):
 
     def without_stop(self, plan: Plan[WorkingOrder], seen: Bracket) -> str:
         fault = "with another stop than asked" if seen.has_stop else "WITHOUT its stop"
-        return f"and {order_told(plan.deal)} waits {fault}. Look at it now."
+        return f"and {order_words(plan.deal)} waits {fault}. Look at it now."
 
     def result(self, plan: Plan[WorkingOrder], seen: Target, facts: dict[str, Any]) -> OrderAmendment:
         level = plan.deal.level if seen.level is None else seen.level

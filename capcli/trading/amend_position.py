@@ -19,7 +19,7 @@ from capcli.errors import BrokerRefused, ChecksFailed, DealUnknown, UsageError
 from capcli.ports import Broker
 from capcli.reconcile.deal_account import placing
 from capcli.reconcile.readback import Ended
-from capcli.safety.approval_text import position_told
+from capcli.safety.approval_text import position_words
 from capcli.trading.amend import Amendments
 from capcli.trading.amend_plan import Amendable, Plan
 from capcli.trading.exit_orders import exits_told
@@ -86,7 +86,7 @@ class AmendablePositions(Amendable[Position, Amendment]):
 
     def question(self, plan: Plan[Position]) -> tuple[str, str]:
         exits = exits_told(plan.before.bracket, plan.after.bracket)
-        return f"Amend {position_told(plan.deal)}", f"It then has {exits}"
+        return f"Amend {position_words(plan.deal)}", f"It then has {exits}"
 
     def gone(self, plan: Plan[Position], broker: Broker) -> tuple[str, BrokerRefused]:  # noqa: ARG002
         error = DealUnknown(

@@ -29,7 +29,7 @@ from capcli.ports import Request
 from capcli.reconcile.readback import read_asked
 from capcli.reconcile.reconciler import Reconciler
 from capcli.reply import Reply, about
-from capcli.safety.approval_text import order_told
+from capcli.safety.approval_text import order_words
 from capcli.safety.trading_gate import require_confirmation, require_trading
 from capcli.trading.amend_order import ORDERS, OrderAmendment, order_amendments
 from capcli.trading.amend_plan import Plan
@@ -102,7 +102,7 @@ class OrderUpdates:
                     )
             if plan.is_idle:
                 raise UsageError(
-                    f"Nothing to change: {order_told(plan.deal)} is already as you ask.",
+                    f"Nothing to change: {order_words(plan.deal)} is already as you ask.",
                     next=f"capcli orders {deal_id}",
                 )
             record = self._store(plan)
@@ -119,7 +119,7 @@ class OrderUpdates:
             consequences=plan.consequences,
             body=record.body.decode(),
             expires_at=record.expires_at,
-            sentence=f"Would change {order_told(plan.deal)}: level {plain(plan.level)}.{adds}",
+            sentence=f"Would change {order_words(plan.deal)}: level {plain(plan.level)}.{adds}",
         )
         return Reply(update, account_id)
 

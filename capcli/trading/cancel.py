@@ -27,7 +27,7 @@ from capcli.ports import Broker
 from capcli.reconcile.deal_account import placing
 from capcli.reconcile.readback import Ended, ReadBack, asked_of, confirmed, filled_as, order_read_back
 from capcli.reply import Reply
-from capcli.safety.approval_text import order_told
+from capcli.safety.approval_text import order_words
 from capcli.safety.trading_gate import require_confirmation, require_way_out
 from capcli.trading.exit_text import cancel_lines
 from capcli.trading.mutation import AGREES_AFTER_S, Mutation, Mutations, unconfirmed
@@ -66,7 +66,7 @@ class _Target(Struct, frozen=True):
 
     @property
     def words(self) -> str:
-        return order_told(self.order) if self.order else f"the working order {self.deal_id}"
+        return order_words(self.order) if self.order else f"the working order {self.deal_id}"
 
 
 class Cancellations:

@@ -6,7 +6,7 @@ from capcli.context import Context
 from capcli.domain.account import WorkingOrder
 from capcli.domain.numbers import counted
 from capcli.reply import Reply
-from capcli.safety.approval_text import order_told, request_text
+from capcli.safety.approval_text import order_words, request_text
 from capcli.trading.cancel import Cancellation, Cancellations
 from capcli.trading.exit_text import all_cancels_lines, cancel_lines
 from capcli.trading.sweep import Run, Sweep, Swept
@@ -81,7 +81,7 @@ class CancellationsOfAll:
             verb="cancel",
             list_command="capcli orders",
             read=self._context.broker.list_orders,
-            words=order_told,
+            words=order_words,
             asked=self._cancellations.asked,
             send=self._cancellations.cancel,
             epic=epic,

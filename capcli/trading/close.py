@@ -30,7 +30,7 @@ from capcli.marketdata.conversion import known_rates
 from capcli.reconcile.deal_account import name_account, placing
 from capcli.reconcile.readback import Ended, ReadBack, asked_of, close_read_back, confirmed
 from capcli.reply import Reply
-from capcli.safety.approval_text import opened_told
+from capcli.safety.approval_text import opened_words
 from capcli.safety.trading_gate import require_confirmation, require_way_out
 from capcli.trading.exit_text import close_lines
 from capcli.trading.mutation import AGREES_AFTER_S, Mutation, Mutations, refusal, unconfirmed
@@ -182,7 +182,7 @@ class Closings:
     def _change(self, target: _Target) -> Mutation[Reply[Closing]]:
         broker, account_id = self._context.broker, active_account_id(self._context)
         deal_id, row = target.deal_id, target.position
-        told = opened_told(row) if row else f"the position {deal_id}, which cannot be read,"
+        told = opened_words(row) if row else f"the position {deal_id}, which cannot be read,"
         return Mutation(
             kind=Kind.CLOSE,
             request=broker.requests.close_position(deal_id),

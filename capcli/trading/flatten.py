@@ -26,7 +26,7 @@ from capcli.fanout import together
 from capcli.reconcile.readback import require_account, went_away
 from capcli.reconcile.reconcile import Reconciliations
 from capcli.reply import Reply
-from capcli.safety.approval_text import order_told, request_text
+from capcli.safety.approval_text import order_words, request_text
 from capcli.safety.halt import Halting
 from capcli.safety.trading_gate import permit_way_out, require_confirmation, require_way_out
 from capcli.trading.cancel import Cancellations
@@ -354,7 +354,7 @@ class Flattenings:
             raise failures[0]
         return _Account(
             broker.account_id,
-            [] if isinstance(orders, CapcliError) else rows_of(orders, "working order", order_told),
+            [] if isinstance(orders, CapcliError) else rows_of(orders, "working order", order_words),
             [] if isinstance(positions, CapcliError) else rows_of(positions, "position", deal_told),
             failures[0] if failures else None,
         )

@@ -39,7 +39,7 @@ from capcli.reconcile.deal_account import placing
 from capcli.reconcile.outcomes import Execution, execution_reply
 from capcli.reply import Reply, about
 from capcli.safety.approval import LIFE
-from capcli.safety.approval_text import opened_told, request_text
+from capcli.safety.approval_text import opened_words, request_text
 from capcli.safety.trading_gate import require_confirmation, require_trading
 from capcli.trading.close import brokers_figure
 from capcli.trading.exit_orders import require
@@ -256,7 +256,7 @@ class Reductions:
 
     def _asked_part(self, part: _Part) -> Asked:
         preview, target = part.preview, part.target
-        what = f"Close {short(part.order.request.size)} of {opened_told(target)}"
+        what = f"Close {short(part.order.request.size)} of {opened_words(target)}"
         return with_fields_of(
             preview,
             Asked,

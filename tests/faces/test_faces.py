@@ -87,7 +87,7 @@ def execute(app: App, preview_id: str, kind: Kind, *, confirmed: bool = True) ->
 
 STEPS = (
     Step("login", lambda app, _: app.accounts.login(), "cap_session_login"),
-    Step("status", lambda app, _: app.accounts.held(), "cap_session_status"),
+    Step("status", lambda app, _: app.accounts.known(), "cap_session_status"),
     Step("ping", lambda app, _: app.accounts.ping(), "cap_session_ping"),
     Step("accounts", lambda app, _: app.accounts.list(), "cap_account_list"),
     Step("health", lambda app, _: app.health.run(), "cap_health"),
@@ -395,13 +395,13 @@ STEPS = (
     ),
     Step(
         "stream_prices",
-        lambda app, _: app.glimpses.prices(("SILVER", "GOLD"), duration_s=0),
+        lambda app, _: app.stream_snapshots.prices(("SILVER", "GOLD"), duration_s=0),
         "cap_stream_prices",
         lambda _: {"epics": ["SILVER", "GOLD"], "duration_s": 0},
     ),
     Step(
         "stream_prices_on",
-        lambda app, seen: app.glimpses.prices(
+        lambda app, seen: app.stream_snapshots.prices(
             ("SILVER",), duration_s=0, cursor=seen["stream_prices"]["cursor"]
         ),
         "cap_stream_prices",
@@ -409,19 +409,19 @@ STEPS = (
     ),
     Step(
         "stream_alerts",
-        lambda app, _: app.glimpses.alerts({"SILVER": {"above": 99}}, duration_s=0),
+        lambda app, _: app.stream_snapshots.alerts({"SILVER": {"above": 99}}, duration_s=0),
         "cap_stream_alerts",
         lambda _: {"alerts": {"SILVER": {"above": 99}}, "duration_s": 0},
     ),
     Step(
         "stream_portfolio",
-        lambda app, _: app.glimpses.portfolio(duration_s=0),
+        lambda app, _: app.stream_snapshots.portfolio(duration_s=0),
         "cap_stream_portfolio",
         lambda _: {"duration_s": 0},
     ),
     Step(
         "stream_candles",
-        lambda app, _: app.glimpses.candles(("SILVER",), Resolution.MINUTE, duration_s=0),
+        lambda app, _: app.stream_snapshots.candles(("SILVER",), Resolution.MINUTE, duration_s=0),
         "cap_stream_candles",
         lambda _: {"epics": ["SILVER"], "duration_s": 0},
     ),
@@ -445,7 +445,7 @@ STEPS = (
         "cap_trade_flatten",
         lambda _: {"confirm": True},
     ),
-    Step("halted_status", lambda app, _: app.accounts.held(), "cap_session_status"),
+    Step("halted_status", lambda app, _: app.accounts.known(), "cap_session_status"),
     Step("logout", lambda app, _: app.accounts.logout(), "cap_session_logout"),
 )
 

@@ -80,7 +80,7 @@ def test_killed_in_the_middle_and_run_again_it_ends_flat(home: Home, fatal: int,
     gone = fatal if moment == "late" else fatal - 1
     assert left(home) == DEALS - gone
     with home.app() as app:
-        assert app.halting.held() is not None
+        assert app.halting.current() is not None
         (cut_off,) = app.journal.unresolved("paper", app.broker.host, app.broker.account_id or "")
     assert cut_off.state is AttemptState.SENDING
     reply = flatten(home)

@@ -18,7 +18,7 @@ BELOW = Level("GOLD", Way.BELOW, Decimal(90))
 def fired(alarms, *bids, epic="GOLD"):
     """The bids at which something fired."""
     ticks = [Tick(epic, Decimal(bid), Decimal(bid) + 1, 0, 0) for bid in bids]
-    return [int(one.tick.bid) for tick in ticks for one in alarms.look(tick)]
+    return [int(one.tick.bid) for tick in ticks for one in alarms.fire(tick)]
 
 
 def test_a_level_fires_when_it_is_reached_and_once():
@@ -60,7 +60,7 @@ def test_a_move_counts_up_and_down_from_the_first_price():
     alarms = Alarms([Level("GOLD", Way.ABOVE, Decimal(2), Measure.MOVE)])
     assert fired(alarms, 1000, 1010, 981) == []
     assert fired(alarms, 980) == [980]
-    (again,) = Alarms([Level("GOLD", Way.ABOVE, Decimal(2), Measure.MOVE, Decimal(1000))]).look(
+    (again,) = Alarms([Level("GOLD", Way.ABOVE, Decimal(2), Measure.MOVE, Decimal(1000))]).fire(
         Tick("GOLD", Decimal(1025), Decimal(1026), 0, 0)
     )
     assert (again.value, again.level.told(again.value)) == (
@@ -83,9 +83,9 @@ def test_levels_of_the_account_fire_once_each():
     alarms = Alarms([loss, margin])
     assert alarms.epics == ()
     assert alarms.asks_account
-    assert alarms.look_at(account(-99)) == []
-    assert [one.level for one in alarms.look_at(account(-100))] == [loss]
-    assert [(one.level, one.value) for one in alarms.look_at(account(-100, available=400))] == [
+    assert alarms.fire_account(account(-99)) == []
+    assert [one.level for one in alarms.fire_account(account(-100))] == [loss]
+    assert [(one.level, one.value) for one in alarms.fire_account(account(-100, available=400))] == [
         (margin, Decimal("60.00"))
     ]
     assert alarms.waiting == ()

@@ -181,10 +181,10 @@ def test_an_account_is_switched_and_an_unknown_one_is_not(seat: Seat) -> None:
 
 
 def test_the_session_is_known_without_asking(seat: Seat) -> None:
-    assert not seat.app.accounts.held().data.logged_in
+    assert not seat.app.accounts.known().data.logged_in
     seat.app.accounts.login()
     before = len(seat.tap.requests)
-    assert seat.app.accounts.held().data.account_id == FIRST_ACCOUNT
+    assert seat.app.accounts.known().data.account_id == FIRST_ACCOUNT
     assert len(seat.tap.requests) == before
     assert seat.app.accounts.logout().data.ended
     assert not seat.app.accounts.logout().data.ended

@@ -364,7 +364,7 @@ async def test_no_confirmed_call_trades_where_it_must_not(seats: Seats, stakes: 
             if wrong := await breaches(Assistant(client), seat, case.attempts, stakes):
                 found[case.name] = wrong
             assert stakes.seen() == before, case.name
-            if stakes.eyes.app.halting.held() is not None:
+            if stakes.eyes.app.halting.current() is not None:
                 stakes.eyes.app.halting.resume(confirmed=True, by="capcli resume")
     assert found == {}
 

@@ -59,7 +59,7 @@ def test_a_resume_has_to_be_confirmed(seat: Seat) -> None:
     error = refusal(lambda: seat.app.halting.resume(confirmed=False, by="capcli resume"))
     assert isinstance(error, NotConfirmed)
     assert error.next == "capcli resume --confirm"
-    assert seat.app.halting.held() is not None
+    assert seat.app.halting.current() is not None
 
 
 def test_halting_and_resuming_twice_changes_nothing(seat: Seat) -> None:
@@ -84,7 +84,7 @@ def test_a_journal_that_is_damaged_keeps_nobody_from_halting(seat: Seat) -> None
     assert halt(seat).halted
     error = refusal(lambda: seat.app.halting.resume(confirmed=True, by="capcli resume"))
     assert error.code == "JOURNAL_UNREADABLE"
-    assert seat.app.halting.held() is not None
+    assert seat.app.halting.current() is not None
 
 
 def test_a_reason_stays_on_one_line(seat: Seat) -> None:
@@ -157,7 +157,7 @@ def test_it_is_told_wherever_somebody_looks(seat: Seat) -> None:
     assert seat.app.portfolio.positions().data.halt is None
     halt(seat)
     assert seat.app.portfolio.positions().data.halt.startswith("halted since")
-    assert seat.app.accounts.held().data.halt.startswith("halted since")
+    assert seat.app.accounts.known().data.halt.startswith("halted since")
     (check,) = seat.app.health.run(("halt",)).data.checks
     assert (check.status.value, check.fix) == ("warning", "capcli resume")
 

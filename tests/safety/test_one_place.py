@@ -77,5 +77,5 @@ def test_a_resume_in_one_shell_lets_every_process_send_again(
 
         person.app.halting.resume(confirmed=True, by="capcli resume")
 
-        assert assistant.app.halting.held() is None
+        assert assistant.app.halting.current() is None
         assert assistant.execute(shown.preview_id).exit_code == 0

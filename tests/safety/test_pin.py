@@ -95,10 +95,10 @@ def test_five_wrong_tries_in_a_row_halt_also_over_processes(seat):
 
     left = [seat.wrong().details["tries_left"] for _ in range(4)]
 
-    assert (left, seat.halting.held()) == ([4, 3, 2, 1], None)
+    assert (left, seat.halting.current()) == ([4, 3, 2, 1], None)
     last = seat.wrong()
     assert (last.details["halted"], last.details["tries_left"]) == (True, 0)
-    assert "wrong 5 times" in seat.halting.held().reason
+    assert "wrong 5 times" in seat.halting.current().reason
 
 
 def test_the_right_pin_ends_the_row(seat):

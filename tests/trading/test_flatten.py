@@ -38,7 +38,7 @@ def test_everything_is_gone_orders_first_and_the_halt_stays(seat: Seat) -> None:
     assert (reply.exit_code, reply.data.flat, left(seat)) == (0, True, 0)
     assert seat.tap.seen("DELETE") == [f"DELETE /workingorders/{order}", f"DELETE /positions/{deal}"]
     assert [row.done for row in reply.data.deals] == [True, True]
-    assert seat.app.halting.held() is not None
+    assert seat.app.halting.current() is not None
     assert reply.data.sentence.endswith("The halt stays in force until capcli resume.")
     assert reply.data.next == "capcli resume"
 
@@ -46,7 +46,7 @@ def test_everything_is_gone_orders_first_and_the_halt_stays(seat: Seat) -> None:
 def test_a_flat_account_is_halted_and_said_to_be_flat(seat: Seat) -> None:
     reply = flatten(seat)
     assert (reply.exit_code, reply.data.flat, reply.data.deals) == (0, True, ())
-    assert seat.app.halting.held() is not None
+    assert seat.app.halting.current() is not None
     assert seat.tap.seen("DELETE") == []
     assert seat.tap.seen("GET").count("GET /positions") == 2, "nothing is there when two looks say so"
 
@@ -56,7 +56,7 @@ def test_without_a_yes_nothing_happens_not_even_the_halt(seat: Seat) -> None:
     error = refusal(lambda: seat.app.flattenings.flatten(confirmed=False, by="capcli flatten"))
     assert isinstance(error, NotConfirmed)
     assert error.next == "capcli flatten --confirm"
-    assert (seat.app.halting.held(), left(seat)) == (None, 1)
+    assert (seat.app.halting.current(), left(seat)) == (None, 1)
 
 
 def test_where_trading_is_off_it_halts_and_sends_nothing(seats: Seats) -> None:
@@ -65,7 +65,7 @@ def test_where_trading_is_off_it_halts_and_sends_nothing(seats: Seats) -> None:
     )
     error = refusal(lambda: flatten(off))
     assert isinstance(error, TradingOff)
-    assert (off.tap.seen(), off.app.halting.held() is None) == ([], False)
+    assert (off.tap.seen(), off.app.halting.current() is None) == ([], False)
     assert error.message.endswith("The halt stays in force until capcli resume.")
     assert error.next == "capcli --env demo flatten"
 
@@ -79,7 +79,11 @@ def test_a_dry_run_lists_what_the_real_one_sends(seats: Seats, option: bool) -> 
     with pytest.raises(WouldSend) as caught:
         seat.app.flattenings.flatten(confirmed=False, by="capcli flatten", dry=option)
     shown = dry_reply(caught.value).data
-    assert (seat.app.halting.held(), left(real), "It would halt first." in shown.sentence) == (None, 2, True)
+    assert (seat.app.halting.current(), left(real), "It would halt first." in shown.sentence) == (
+        None,
+        2,
+        True,
+    )
     assert f"({'--dry-run' if option else 'CAP_DRY_RUN'})" in shown.sentence
     flatten(real)
     asked = [f"{row.method} {row.path.removeprefix('/api/v1')}" for row in shown.requests]
@@ -292,7 +296,7 @@ def test_a_network_that_is_down_from_the_start_leaves_the_halt_and_says_it(seat:
     error = refusal(lambda: flatten(seat))
     assert int(error.exit_code) == 7
     assert "The halt stays in force" in error.message
-    assert (seat.app.halting.held() is not None, error.next) == (True, "capcli health")
+    assert (seat.app.halting.current() is not None, error.next) == (True, "capcli health")
 
 
 def test_a_deal_without_an_id_is_no_flat_account_and_is_counted(seat: Seat) -> None:

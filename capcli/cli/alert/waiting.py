@@ -87,7 +87,7 @@ class Waiting:
             app.sleep(POLL_S)
         for event in watched.receive(POLL_S) if watched else ():
             if type(event) is Tick:
-                for fired in alarms.look(event):
+                for fired in alarms.fire(event):
                     self._tell(fired, event.at_ms)
             else:
                 self._tell_other(event)
@@ -102,7 +102,7 @@ class Waiting:
             self._is_away = True
             return
         self._is_away = False
-        for fired in alarms.look_at(account):
+        for fired in alarms.fire_account(account):
             self._tell(fired, int(account.at.timestamp() * 1000))
 
     def _tell_other(self, event: Told | Quiet) -> None:
