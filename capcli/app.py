@@ -200,7 +200,7 @@ class App(UseCases):
             transport = PaperTransport(self.folders.paper, self.clock, sleep=self.sleep)
 
         def login_lock() -> AbstractContextManager[None]:
-            from capcli.store.login_lock import FileLoginLock
+            from capcli.store.lock import FileLoginLock
 
             waits = partial(caller.on_wait, _LOGIN_ELSEWHERE)
             return FileLoginLock(locks, self.logins.key(address), told=waits)()

@@ -213,24 +213,18 @@ class CapitalBroker:
 
     def preferences(self, *, fresh: bool = True) -> Preferences:
         before, book = self.account_id, self._preferences
-        kept = None if fresh or before is None or book is None else book.load(before)
-        if kept is not None and before is not None:
-            return self._with_observed(before, kept)
+        if book is not None and before is not None and not fresh and (kept := book.load(before)) is not None:
+            return kept
         found = translate.preferences(self._reader.get(requests.PREFERENCES, wire.Preferences))
         after = self.account_id
         # A session that moved meanwhile leaves it open whose these are.
         if book is None or after is None or before not in {None, after}:
             return found
-        book.save(after, found)
-        return self._with_observed(after, found)
+        return book.save(after, found)
 
     def observe_margin(self, account_id: str, preferences: Preferences, epic: str, pct: Decimal) -> None:
         if self._preferences is not None:
             self._preferences.observe(account_id, preferences, epic, pct)
-
-    def _with_observed(self, account_id: str, found: Preferences) -> Preferences:
-        book = self._preferences
-        return found if book is None else replace(found, observed=book.observed(account_id, found))
 
     def forget_preferences(self) -> None:
         if self.account_id is not None and self._preferences is not None:

@@ -6,8 +6,7 @@ Every message carries the session's tokens; a broken stream is opened again, and
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 import msgspec
@@ -16,11 +15,10 @@ from capcli.broker import readings
 from capcli.broker.answers import base_code, clean
 from capcli.broker.failures import HEALTH, session_expired
 from capcli.broker.readings import MaybeMillis, MaybeNumber, MaybeWord, Word
-from capcli.broker.retry import SESSION_LOST
+from capcli.broker.retry import MOST_RENEWALS, SESSION_LOST
 from capcli.broker.transport import Tokens
-from capcli.domain.account import Session
 from capcli.domain.hosts import is_loopback
-from capcli.domain.market import MarketDetails, Resolution
+from capcli.domain.market import Resolution
 from capcli.domain.stream import MOST_EPICS, Bar, Gap, Lost, Tick, Told
 from capcli.errors import (
     BrokerRefused,
@@ -32,12 +30,14 @@ from capcli.errors import (
 )
 from capcli.ports import Clock
 
+if TYPE_CHECKING:
+    from capcli.broker.client import CapitalBroker
+
 PING_S = 25.0  # a stream without frames was cut after a minute (API page 12.4)
 REPLY_S = 20.0
 _RETRY_TOKENS_S = 5.0
 _LAST_WORDS_S = 1.0
 _BACKOFF_S = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
-_MOST_RENEWALS = 3
 # The base in API page section 1; both environments stream from it.
 STREAM_URL = "wss://api-streaming-capital.backend-capital.com"
 _DOMAIN = "backend-capital.com"
@@ -60,43 +60,30 @@ class Socket(Protocol):
     def close(self) -> None: ...
 
 
-class Line(Protocol):
-    """What a stream needs of the REST session it belongs to."""
-
-    def session(self) -> Session: ...
-
-    def details(self, epic: str) -> MarketDetails: ...
-
-    def stream_tokens(self) -> Tokens: ...
-
-    @property
-    def host(self) -> str: ...
-
-
-class _Payload(msgspec.Struct, frozen=True, gc=False):
+class _Payload(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     epic: MaybeWord = None
     bid: MaybeNumber = None
     ofr: MaybeNumber = None
     timestamp: MaybeMillis = None
     resolution: MaybeWord = None
     type: MaybeWord = None
-    priceType: MaybeWord = None  # noqa: N815
+    price_type: MaybeWord = None
     t: MaybeMillis = None
     o: MaybeNumber = None
     h: MaybeNumber = None
     l: MaybeNumber = None  # noqa: E741
     c: MaybeNumber = None
-    lastTradedVolume: MaybeNumber = None  # noqa: N815
+    last_traded_volume: MaybeNumber = None
     subscriptions: dict[str, Word] | None = None
-    errorCode: MaybeWord = None  # noqa: N815
+    error_code: MaybeWord = None
 
 
-class _Frame(msgspec.Struct, frozen=True, gc=False):
+class _Frame(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     destination: MaybeWord = None
     status: MaybeWord = None
-    correlationId: MaybeWord = None  # noqa: N815
+    correlation_id: MaybeWord = None
     payload: _Payload | None = None
-    errorCode: MaybeWord = None  # noqa: N815
+    error_code: MaybeWord = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +102,8 @@ class Setting:
 class Streams:
     """Opens price streams of one session."""
 
-    def __init__(self, line: Line, setting: Setting) -> None:
-        self._line = line
+    def __init__(self, broker: "CapitalBroker", setting: Setting) -> None:
+        self._broker = broker
         self._setting = setting
 
     def open(self, epics: Sequence[str], bars: Resolution | None = None) -> "LiveStream":
@@ -124,17 +111,9 @@ class Streams:
 
         Raises UsageError for more, EpicUnknown, Unreachable, RateLimited, and what a login raises.
         """
-        stream = LiveStream(self._line, self._setting, bars)
+        stream = LiveStream(self._broker, self._setting, bars)
         stream.begin(epics)
         return stream
-
-
-@dataclass(slots=True)
-class _Wait:
-    """A message whose answer is due."""
-
-    destination: str
-    until: float
 
 
 @dataclass(slots=True)
@@ -151,14 +130,15 @@ class _Pulse:
 class LiveStream:
     """One stream with all its reconnections. For one thread."""
 
-    def __init__(self, line: Line, setting: Setting, bars: Resolution | None) -> None:
-        self._line = line
+    def __init__(self, broker: "CapitalBroker", setting: Setting, bars: Resolution | None) -> None:
+        self._broker = broker
         self._setting = setting
         self._bars = bars
         self._epics: dict[str, None] = {}
         self._socket: Socket | None = None
         self._tokens: Tokens | None = None
-        self._waits: dict[str, _Wait] = {}
+        self._waits: dict[str, tuple[str, float]] = {}
+        """What was sent and not answered: its destination, and until when an answer is due."""
         self._number = 0
         self._pulse = _Pulse()
         self._heard_ms = 0
@@ -215,9 +195,9 @@ class LiveStream:
         self._epics = wanted
 
     def _connect(self) -> None:
-        session = self._line.session()
+        session = self._broker.session()
         address = self._address(session.stream_url)
-        self._tokens = self._line.stream_tokens()
+        self._tokens = self._broker.stream_tokens()
         try:
             self._socket = self._setting.connect(f"{address}/connect")
             self._waits.clear()
@@ -240,7 +220,7 @@ class LiveStream:
         if self._setting.url is not None:
             return self._setting.url.rstrip("/")
         address = (named or STREAM_URL).rstrip("/")
-        if self._setting.checked and not is_own(address, self._line.host):
+        if self._setting.checked and not is_own(address, self._broker.host):
             raise UnreadableAnswer(
                 f"The broker names {clean(address, 80)} as its stream, which is not one of its hosts."
                 f" Nothing "
@@ -260,7 +240,7 @@ class LiveStream:
             raise ConnectionError("not connected")
         self._number += 1
         number = str(self._number)
-        self._waits[number] = _Wait(destination, self._now() + REPLY_S)
+        self._waits[number] = (destination, self._now() + REPLY_S)
         frame = {
             "destination": destination,
             "correlationId": number,
@@ -281,11 +261,11 @@ class LiveStream:
         now = self._now()
         if now < self._pulse.ping_at:
             return
-        if any(wait.until < now for wait in self._waits.values()):
+        if any(until < now for _, until in self._waits.values()):
             raise ConnectionError("no answer to a ping")
         self._pulse.ping_at = now + PING_S
         try:
-            tokens = self._line.stream_tokens()
+            tokens = self._broker.stream_tokens()
         except (Unreachable, RateLimited):
             # The stream may well live on; its tokens are looked after a little later.
             self._pulse.ping_at = now + _RETRY_TOKENS_S
@@ -325,23 +305,23 @@ class LiveStream:
 
     def _answered(self, frame: _Frame) -> None:
         payload = frame.payload or _Payload()
-        code = frame.errorCode or payload.errorCode
-        wait = self._waits.pop(frame.correlationId or "", None)
+        code = frame.error_code or payload.error_code
+        subscribes = self._waits.pop(frame.correlation_id or "", ("", 0.0))[0] in _SUBSCRIBES
         if code or frame.status == "ERROR":
-            self._refused(wait, base_code(code) or "ERROR")
-        elif wait is not None and wait.destination in _SUBSCRIBES:
+            self._refused(base_code(code) or "ERROR", subscribes=subscribes)
+        elif subscribes:
             self._pulse.renewals = 0
             # The broker refuses markets one by one.
             for key, word in (payload.subscriptions or {}).items():
                 if word != "PROCESSED":
                     epic = key.partition(":")[0]
-                    self._line.details(epic)
+                    self._broker.details(epic)
                     raise BrokerRefused(
                         f"The broker does not stream {clean(epic, 64)}: {clean(word, 80)}.",
                         next=f"capcli quote {clean(epic, 64)}",
                     )
 
-    def _refused(self, wait: _Wait | None, code: str) -> None:
+    def _refused(self, code: str, *, subscribes: bool) -> None:
         if code in SESSION_LOST:
             self._renew()
         elif code == _TOO_MANY:
@@ -351,17 +331,17 @@ class LiveStream:
                 next=HEALTH,
                 retry_after_s=int(_BACKOFF_S[-1]),
             )
-        elif wait is not None and wait.destination in _SUBSCRIBES:
+        elif subscribes:
             raise BrokerRefused(f"The broker refused the stream: {clean(code, 80)}.", next=HEALTH)
 
     def _renew(self) -> None:
         """Take new tokens and say everything again with them; the connection stays."""
         self._pulse.renewals += 1
-        if self._pulse.renewals > _MOST_RENEWALS:
+        if self._pulse.renewals > MOST_RENEWALS:
             raise session_expired()
         # The tokens may be good for requests and not for the stream only if they were renewed elsewhere.
-        self._line.session()
-        self._tokens = self._line.stream_tokens()
+        self._broker.session()
+        self._tokens = self._broker.stream_tokens()
         self._waits.clear()
         self._subscribe(self._epics)
 
@@ -414,23 +394,12 @@ def is_own(address: str, api_host: str) -> bool:
 
 
 def _bar(payload: _Payload) -> list[Bar]:
-    prices = (payload.o, payload.h, payload.l, payload.c)
-    if payload.epic is None or payload.t is None or None in prices or payload.type not in {None, "classic"}:
+    prices = [price for price in (payload.o, payload.h, payload.l, payload.c) if price is not None]
+    if payload.epic is None or payload.t is None or len(prices) < 4 or payload.type not in {None, "classic"}:  # noqa: PLR2004
         return []
-    opened, high, low, close = (price or Decimal(0) for price in prices)
-    return [
-        Bar(
-            payload.epic,
-            payload.resolution or "",
-            payload.priceType or "bid",
-            payload.t,
-            opened,
-            high,
-            low,
-            close,
-            payload.lastTradedVolume,
-        )
-    ]
+    opened, high, low, close = prices
+    kind = (payload.resolution or "", payload.price_type or "bid", payload.t)
+    return [Bar(payload.epic, *kind, opened, high, low, close, payload.last_traded_volume)]
 
 
 def _why(error: ConnectionError) -> str:

@@ -34,18 +34,16 @@ _MOVES = """
 
 
 class AccountEvents:
-    """The events of every account, in the journal. Each method raises JournalUnreadable."""
+    """The `EventBook` port over the journal."""
 
     def __init__(self, db: Database, writing: Writing) -> None:
         self._db = db
         self._writing = writing
 
     def after(self, place: Place, number: int, limit: int) -> tuple[Numbered, ...]:
-        """Return the events behind a number, oldest first."""
         return tuple(map(_numbered, self._db.rows(_AFTER, (*place, number, limit))))
 
     def latest(self, place: Place, since: datetime, limit: int) -> tuple[Numbered, ...]:
-        """Return the last events since an instant, oldest first."""
         return tuple(map(_numbered, self._db.rows(_LATEST, (*place, stamp(since), limit))[::-1]))
 
     def last(self, place: Place) -> int:
@@ -57,18 +55,15 @@ class AccountEvents:
         return self._db.row(_BY_KEY, (*place, key)) is not None
 
     def sides(self, place: Place, deal_ids: Iterable[str]) -> dict[str, Side]:
-        """Return the sides of the deals whose opening was told."""
         rows = self._db.rows_about(_SIDES, place, deal_ids)
         facts = ((row["deal_id"], _read(row["fact"])) for row in rows)
         return {deal: fact.side for deal, fact in facts if fact.kind is EventKind.FILLED and fact.side}
 
     def state(self, place: Place) -> Mapping[str, Any] | None:
-        """Return what the last look left for the next one."""
         row = self._db.row(_STATE, place)
         return None if row is None else dict(json.loads(row["state"]))
 
     def entries(self, after: int, since: datetime) -> tuple[JournalEntry, ...]:
-        """Return what the journal itself tells: moves of attempts, halts, and requests for approval."""
         return tuple(
             JournalEntry(
                 row["seq"],
@@ -84,15 +79,10 @@ class AccountEvents:
         )
 
     def unknown(self, place: Place, told: Iterable[Keyed]) -> list[Keyed]:
-        """Return what was not told yet, or not with its price."""
         return [(key, fact) for key, fact in told for _ in _names(self._db.row, place, key, fact)]
 
     def record(self, place: Place, told: Sequence[Keyed], state: Mapping[str, Any], *, at: datetime) -> None:
-        """Number what is new among these, and keep how far it was looked; one transaction.
-
-        What was told without its price is told once more with it, as a repeat. A stored alert fires with what
-        tells of it, and only while it waits.
-        """
+        """A stored alert fires with what tells of it, and only while it waits."""
         with self._writing() as (connection, append):
             last = connection.execute(_LAST, place).fetchone()["number"] or 0
             new = 0

@@ -25,7 +25,7 @@ _LEVEL = tuple[str, Way, Decimal, Measure, Decimal | None]
 
 
 class Alerts:
-    """The stored alerts of every account. Each method raises JournalUnreadable."""
+    """The `AlertBook` port over the journal."""
 
     def __init__(self, db: Database, writing: Writing) -> None:
         self._db = db
@@ -35,14 +35,12 @@ class Alerts:
         return tuple(map(_alert, self._db.rows(_WAITING, place)))
 
     def of(self, place: Place, *, fired: int | None) -> tuple[StoredAlert, ...]:
-        """Return what waits, and so many of what fired last; None for all of it."""
         rows = self._db.rows(_FIRED, (*place, -1 if fired is None else fired))
         return (*self.waiting(place), *map(_alert, rows))
 
     def add(
         self, place: Place, levels: Sequence[Level], *, at_most: int, at: datetime
     ) -> tuple[StoredAlert, ...] | None:
-        """Keep levels; None, and none of them, where more than `at_most` would wait."""
         with self._writing() as (connection, append):
             if len(connection.execute(_WAITING, place).fetchall()) + len(levels) > at_most:
                 return None

@@ -78,37 +78,31 @@ def ask(
 def decide(
     connection: sqlite3.Connection,
     append: Append,
-    told: Event,
     code_hash: str,
+    state: ApprovalState,
     shown: Sequence[ApprovalRecord] | None,
+    *,
+    at: datetime,
+    by: str,
 ) -> bool:
-    """Compare and set the requests of a code to what `told` says of them; False where none waits.
+    """Compare and set the requests of a code; False where none waits.
 
     With `shown` only if they are to the letter what a person was shown. No yes goes to a row that a hand has
     changed.
     """
-    state, at = ApprovalState(told.to_state or ""), stamp(told.at)
     rows = connection.execute(BY_CODE, (code_hash,)).fetchall()
     if shown is not None and [record_of(ApprovalRecord, row) for row in rows] != list(shown):
         return False
-    if state is ApprovalState.APPROVED and not all(
-        _is_as_written(connection, code_hash, row["digest"]) for row in rows
-    ):
+    approved = state is ApprovalState.APPROVED
+    if approved and not all(_is_as_written(connection, code_hash, row["digest"]) for row in rows):
         return False
     # A yes can be taken back until it is used; a no stays one.
-    before = ApprovalState.PENDING if state is ApprovalState.APPROVED else ApprovalState.APPROVED
-    values = (state.value, at, told.detail["by"], code_hash, before.value, at)
+    before = ApprovalState.PENDING if approved else ApprovalState.APPROVED
+    values = (state.value, stamp(at), by, code_hash, before.value, stamp(at))
     decided = connection.execute(_DECIDE, values).fetchall()
     for row in decided:
-        append(_said(state, code_hash, row["digest"], told.at, told.detail["by"]))
+        append(_said(state, code_hash, row["digest"], at, by))
     return bool(decided)
-
-
-def decision(state: ApprovalState, at: datetime, by: str) -> Event:
-    """Return what a person said, as `decide` takes it."""
-    if state not in {ApprovalState.APPROVED, ApprovalState.DENIED, ApprovalState.VOID}:
-        raise ValueError(f"Nobody decides that an approval is {state}")
-    return Event("approval", at, to_state=state, detail={"by": by})
 
 
 def use(connection: sqlite3.Connection, append: Append, permit: str | None, now: datetime) -> None:

@@ -29,7 +29,6 @@ class FileHalt:
         self._in_memory: Halt | None = None
 
     def read(self) -> Halt | None:
-        """Return the halt in force, None without one. Never raises: what cannot be read is a halt."""
         found = [halt for halt in (_read(self._state), _read(self._guard), self._in_memory) if halt]
         return next((halt for halt in found if halt.at), found[0] if found else None)
 

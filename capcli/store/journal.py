@@ -322,9 +322,10 @@ class SqliteJournal:
         by: str,
         shown: Sequence[ApprovalRecord] | None = None,
     ) -> bool:
-        said = approvals.decision(state, at, by)
+        if state not in {ApprovalState.APPROVED, ApprovalState.DENIED, ApprovalState.VOID}:
+            raise ValueError(f"Nobody decides that an approval is {state}")
         with self._writing() as (connection, append):
-            return approvals.decide(connection, append, said, code_hash, shown)
+            return approvals.decide(connection, append, code_hash, state, shown, at=at, by=by)
 
 
 def _owned(attempt: AttemptRecord) -> list[str]:

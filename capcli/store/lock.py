@@ -1,17 +1,19 @@
-"""The lock that lets one process at a time send on an account. It knows nothing of the journal."""
+"""Locks between the processes of a user: one at a time sends on an account, switches it, or logs in."""
 
 import json
 import re
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from capcli.errors import Busy
+from capcli.errors import Busy, CapcliError
 from capcli.store.cache_file import hashed
 from capcli.system import file_lock
+
+_NOTICEABLE_S = 1.0
 
 
 class FileAccountLock:
@@ -53,6 +55,39 @@ class FileSessionLock:
         path = self.folder / f"session-{hashed(self.key)}.lock"
         lock = file_lock(path, wait_s=self.wait_s, bare=True)
         with _held(lock, self.wait_s, "Another process is sending with this login"):
+            yield
+
+
+class FileLoginLock:
+    """The `LoginLock` port: one file per key, env and host, held by a kernel lock.
+
+    It bounds the wait and raises nothing: a login without it is one too many at worst, and paced. Whoever
+    waited finds the session made. `told` hears of a wait that a person would notice.
+    """
+
+    def __init__(
+        self, folder: Path, key: str, wait_s: float = 20, told: Callable[[], None] = lambda: None
+    ) -> None:
+        self.folder = folder
+        self.key = key
+        self.wait_s = wait_s
+        self.told = told
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        waited = 0.0
+
+        def nap(seconds: float) -> None:
+            nonlocal waited
+            if waited <= _NOTICEABLE_S < waited + seconds:
+                self.told()
+            waited += seconds
+            time.sleep(seconds)
+
+        file = self.folder / f"login-{hashed(self.key)}.lock"
+        with ExitStack() as held:
+            with suppress(OSError, CapcliError):
+                held.enter_context(file_lock(file, wait_s=self.wait_s, sleep=nap, bare=True))
             yield
 
 

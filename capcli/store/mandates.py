@@ -27,14 +27,13 @@ _NAMES = """
 
 
 class Mandates:
-    """The mandates of this user. Each method raises JournalUnreadable."""
+    """The `MandateBook` port over the journal."""
 
     def __init__(self, db: Database, writing: Writing) -> None:
         self._db = db
         self._writing = writing
 
     def grant(self, mandate: Mandate) -> None:
-        """Put a mandate into force. Raises NameTaken while there is one of its name in its environment."""
         one = mandate
         with self._writing() as (connection, append):
             for row in connection.execute(_IN_FORCE, (stamp(one.granted_at),)).fetchall():
@@ -49,7 +48,6 @@ class Mandates:
             append(Event("mandate", one.granted_at, to_state=one.state, detail=detail))
 
     def end(self, mandate_ids: Iterable[str], state: MandateState, *, at: datetime, by: str) -> None:
-        """End mandates for good; those that ended before stay as they are."""
         wanted = tuple(mandate_ids)
         if wanted:
             with self._writing() as (connection, append):
@@ -59,16 +57,13 @@ class Mandates:
         return self._db.record(Mandate, "SELECT * FROM mandates WHERE secret_hash = ?", (secret_hash,))
 
     def of(self, *, since: datetime) -> tuple[Mandate, ...]:
-        """Return what is in force by its state, and what ended since an instant, newest first."""
         known = "SELECT * FROM mandates WHERE state = 'ACTIVE' OR ended_at > ? ORDER BY granted_at DESC"
         return self._db.records(Mandate, known, (stamp(since),))
 
     def active(self) -> tuple[Mandate, ...]:
-        """Return what no one ended yet, past its end or not."""
         return self._db.records(Mandate, "SELECT * FROM mandates WHERE state = 'ACTIVE'")
 
     def uses(self, mandate_id: str) -> tuple[tuple[Use, AttemptRecord], ...]:
-        """Return what was sent under a mandate, with the attempt as it stands, oldest first."""
 
         def both(row: sqlite3.Row) -> tuple[Use, AttemptRecord]:
             return record_of(Use, row), record_of(AttemptRecord, row)
@@ -76,7 +71,6 @@ class Mandates:
         return tuple(self._db.read(both, row) for row in self._db.rows(_USES, (mandate_id,)))
 
     def names(self, attempt_ids: Iterable[str]) -> dict[str, str]:
-        """Return the names of the mandates that these attempts were sent under; the others are left out."""
         return {row["attempt_id"]: row["name"] for row in self._db.rows_about(_NAMES, (), attempt_ids)}
 
     def latest_event_at(self, mandate_id: str) -> datetime:

@@ -1,12 +1,12 @@
 """What accounts have chosen, kept for five minutes in small private files that processes of a user share."""
 
-from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from capcli.domain import freshness
 from capcli.domain.account import Leverage, Preferences
@@ -42,11 +42,12 @@ class FilePreferences:
             return None
         if not is_fresh(kept.at, self.clock(), freshness.PREFERENCES):
             return None
-        return Preferences(kept.hedging, kept.leverages)
+        return self._with_observed(account_id, Preferences(kept.hedging, kept.leverages))
 
-    def save(self, account_id: str, preferences: Preferences) -> None:
+    def save(self, account_id: str, preferences: Preferences) -> Preferences:
         kept = _Kept(self.clock(), preferences.hedging, dict(preferences.leverages))
         write_cached(self._file(account_id), kept)
+        return self._with_observed(account_id, preferences)
 
     def drop(self, account_id: str) -> None:
         with suppress(OSError):
@@ -60,14 +61,15 @@ class FilePreferences:
                     file.unlink()
 
     def observe(self, account_id: str, preferences: Preferences, epic: str, pct: Decimal) -> None:
-        margins = dict(self.observed(account_id, preferences)) | {epic: pct}
+        margins = dict(self._with_observed(account_id, preferences).observed) | {epic: pct}
         write_cached(self._file(account_id, "margins"), _Margins(dict(preferences.leverages), margins))
 
-    def observed(self, account_id: str, preferences: Preferences) -> Mapping[str, Decimal]:
+    def _with_observed(self, account_id: str, preferences: Preferences) -> Preferences:
         kept = read_cached(self._file(account_id, "margins"), _Margins)
         if kept is None or kept.leverages != preferences.leverages:
-            return {}
-        return {epic: pct for epic, pct in kept.margins.items() if pct.is_finite() and pct > 0}
+            return replace(preferences, observed={})
+        known = {epic: pct for epic, pct in kept.margins.items() if pct.is_finite() and pct > 0}
+        return replace(preferences, observed=known)
 
     def _file(self, account_id: str, kind: str = "preferences") -> Path:
         return self.folder / f"{kind}-{hashed(self.host)}-{hashed(account_id)}.json"

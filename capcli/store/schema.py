@@ -2,6 +2,13 @@
 
 from collections.abc import Iterable
 
+
+def _forbidden(table: str, change: str, why: str) -> str:
+    done = "deleted" if change == "DELETE" else "changed"
+    return f"""CREATE TRIGGER {table}_are_not_{done} BEFORE {change} ON {table}
+        BEGIN SELECT RAISE(ABORT, '{why}'); END"""
+
+
 _V1 = (
     """CREATE TABLE previews (
         id TEXT PRIMARY KEY NOT NULL,
@@ -114,18 +121,12 @@ _V1 = (
     "CREATE INDEX approvals_by_digest ON approvals (digest, expires_at)",
     """CREATE INDEX approvals_waiting ON approvals (expires_at)
         WHERE state IN ('PENDING', 'APPROVED')""",
-    """CREATE TRIGGER events_are_not_changed BEFORE UPDATE ON events
-        BEGIN SELECT RAISE(ABORT, 'events are append only'); END""",
-    """CREATE TRIGGER events_are_not_deleted BEFORE DELETE ON events
-        BEGIN SELECT RAISE(ABORT, 'events are append only'); END""",
-    """CREATE TRIGGER previews_are_not_deleted BEFORE DELETE ON previews
-        BEGIN SELECT RAISE(ABORT, 'previews are kept'); END""",
-    """CREATE TRIGGER attempts_are_not_deleted BEFORE DELETE ON attempts
-        BEGIN SELECT RAISE(ABORT, 'attempts are kept'); END""",
-    """CREATE TRIGGER approvals_are_not_deleted BEFORE DELETE ON approvals
-        BEGIN SELECT RAISE(ABORT, 'approvals are kept'); END""",
-    """CREATE TRIGGER switches_are_not_deleted BEFORE DELETE ON switches
-        BEGIN SELECT RAISE(ABORT, 'switches are kept'); END""",
+    _forbidden("events", "UPDATE", "events are append only"),
+    _forbidden("events", "DELETE", "events are append only"),
+    _forbidden("previews", "DELETE", "previews are kept"),
+    _forbidden("attempts", "DELETE", "attempts are kept"),
+    _forbidden("approvals", "DELETE", "approvals are kept"),
+    _forbidden("switches", "DELETE", "switches are kept"),
 )
 
 _V2 = (
@@ -138,8 +139,7 @@ _V2 = (
         PRIMARY KEY (env, account_id, deal_id),
         UNIQUE (env, account_id, number)
     )""",
-    """CREATE TRIGGER deal_numbers_are_not_deleted BEFORE DELETE ON deal_numbers
-        BEGIN SELECT RAISE(ABORT, 'deal numbers are kept'); END""",
+    _forbidden("deal_numbers", "DELETE", "deal numbers are kept"),
 )
 
 # Who asked: the name that an assistant's client gives itself, or a script.
@@ -176,8 +176,7 @@ _V4 = (
         UNIQUE (mandate_id, number)
     )""",
     "CREATE INDEX mandates_in_force ON mandates (expires_at) WHERE state = 'ACTIVE'",
-    """CREATE TRIGGER mandates_are_not_deleted BEFORE DELETE ON mandates
-        BEGIN SELECT RAISE(ABORT, 'mandates are kept'); END""",
+    _forbidden("mandates", "DELETE", "mandates are kept"),
     """CREATE TRIGGER mandates_only_end BEFORE UPDATE ON mandates
         WHEN OLD.state <> 'ACTIVE' OR NEW.id <> OLD.id OR NEW.name <> OLD.name OR NEW.env <> OLD.env
             OR NEW.host <> OLD.host OR NEW.account_id <> OLD.account_id OR NEW.secret_hash <> OLD.secret_hash
@@ -185,10 +184,8 @@ _V4 = (
             OR NEW.currency <> OLD.currency OR NEW.orders <> OLD.orders OR NEW.since <> OLD.since
             OR NEW.granted_at <> OLD.granted_at OR NEW.expires_at <> OLD.expires_at
         BEGIN SELECT RAISE(ABORT, 'a mandate only ends'); END""",
-    """CREATE TRIGGER mandate_uses_are_not_changed BEFORE UPDATE ON mandate_uses
-        BEGIN SELECT RAISE(ABORT, 'uses of a mandate are kept'); END""",
-    """CREATE TRIGGER mandate_uses_are_not_deleted BEFORE DELETE ON mandate_uses
-        BEGIN SELECT RAISE(ABORT, 'uses of a mandate are kept'); END""",
+    _forbidden("mandate_uses", "UPDATE", "uses of a mandate are kept"),
+    _forbidden("mandate_uses", "DELETE", "uses of a mandate are kept"),
 )
 
 _V5 = (
@@ -226,12 +223,9 @@ _V5 = (
         ended_at TEXT,
         PRIMARY KEY (env, host, account_id, number)
     )""",
-    """CREATE TRIGGER alerts_are_not_deleted BEFORE DELETE ON alerts
-        BEGIN SELECT RAISE(ABORT, 'alerts are kept'); END""",
-    """CREATE TRIGGER account_events_are_not_changed BEFORE UPDATE ON account_events
-        BEGIN SELECT RAISE(ABORT, 'account events are kept'); END""",
-    """CREATE TRIGGER account_events_are_not_deleted BEFORE DELETE ON account_events
-        BEGIN SELECT RAISE(ABORT, 'account events are kept'); END""",
+    _forbidden("alerts", "DELETE", "alerts are kept"),
+    _forbidden("account_events", "UPDATE", "account events are kept"),
+    _forbidden("account_events", "DELETE", "account events are kept"),
 )
 
 Migrations = tuple[Iterable[str], ...]

@@ -10,7 +10,7 @@ import pytest
 from capcli.broker.limits import Openings, Pace
 from capcli.ports import Allowance, Lane, Ticket
 from capcli.store import pace as pace_file
-from capcli.store.login_lock import FileLoginLock
+from capcli.store.lock import FileLoginLock
 from capcli.store.pace import FileOpenings, FilePaceBook
 from capcli.system import file_lock
 from tests.support.clock import Time
