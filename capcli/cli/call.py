@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 _ENVS = frozenset({"paper", "demo", "live"})
 # Where credentials come from the environment.
 _HEADLESS = ("CAP_API_KEY", "CAP_API_KEY_FILE", "CAP_API_KEY_CMD", "CREDENTIALS_DIRECTORY")
-_PAGES = frozenset({"Topic", "SupportReport"})
 _BY_DEFAULT = "Paper trading, since no environment was chosen (--env, CAP_ENV or capcli login).\n"
 _NO_LIMIT_OF_RISK = {"CAP_ALLOWED_EPICS", "CAP_ENSURE_STOP"}
 _NO_LIMITS = (
@@ -304,7 +303,7 @@ class Call:
 
         if self.options.csv or self.options.quiet or self.send_gate.latest:
             return False
-        return rows_key(type(reply.data)) is not None or type(reply.data).__name__ in _PAGES
+        return rows_key(type(reply.data)) is not None or self.command in {"help", "health"}
 
     def _addressed(self, reply: "Reply[Any]") -> "Reply[Any]":
         problem, data = reply.problem, reply.data
@@ -325,11 +324,9 @@ class Call:
         subject = text.Subject(env, reply.account_id)
         terminal = replace(self.streams.look(no_colour=self.options.no_colour), local=self.options.local)
         if terminal.width is not None and self._apps:
-            from capcli.cli.deal_names import deals_in, numbers_of
+            from capcli.cli.deal_names import numbers_shown
 
-            deals, give = deals_in(reply)
-            numbers = numbers_of(self._apps[-1], reply.account_id, deals, give=give) if deals else {}
-            terminal = replace(terminal, numbers=numbers)
+            terminal = replace(terminal, numbers=numbers_shown(self.app, self.command, reply))
         if self.options.csv and key:
             names = only or field_names(type(reply.data))
             return text.csv_text(plain(reply.data)[key], names, look=terminal if terminal.terminal else None)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from capcli import ids
 from capcli.cli.call import Call
 from capcli.cli.confirming import confirmed, confirmed_exit
-from capcli.cli.deal_names import position_id
+from capcli.cli.deal_names import deal_id
 from capcli.cli.inputs import above_zero, percent
 from capcli.cli.options import DealOrAll, confirmation, flag, option
 from capcli.cli.run import run
@@ -62,7 +62,7 @@ def close(
 def _close(call: Call, deal: str, *, confirm: bool) -> None:
 
     def use(app: "App") -> "Reply[Any]":
-        meant = position_id(call, app, deal, confirm=confirm)
+        meant = deal_id(call, app, deal, "positions", confirm=confirm)
         return confirmed_exit(
             call,
             lambda yes, person: app.closings.close(meant, confirmed=yes, person=person),
@@ -81,7 +81,7 @@ def _reduce(
 
     def use(app: "App") -> "Reply[Any]":
         app.require_way_out(f"capcli close {quote(deal)} --size {units or f'{share}%'}")
-        meant = position_id(call, app, deal, confirm=confirm)
+        meant = deal_id(call, app, deal, "positions", confirm=confirm)
         size, rounded = app.reductions.share(meant, share) if units is None else (units, "")
         if rounded:
             call.talk(f"{rounded}.\n")

@@ -6,6 +6,7 @@ A new one also needs a line in tests/support/leaves.py, and a tool or a reason i
 
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -59,23 +60,21 @@ class Command(Struct, frozen=True):
         return schemas[0] if len(schemas) == 1 else {"anyOf": schemas} if schemas else {}
 
 
-def _tells(name: str, about: str, *results: str) -> Command:
-    """Return a command that shows what is on this computer."""
-    return Command(name, about, results, exit_codes=_LOCAL)
+def _row(
+    changes: Changes, exit_codes: frozenset[Exit], name: str, about: str, *results: str, streams: bool = False
+) -> Command:
+    dry_run = ("trading.dry_run.DryRun",) if changes is Changes.ACCOUNT else ()
+    return Command(name, about, results + dry_run, changes, exit_codes, streams)
 
 
-def _reads(name: str, about: str, *results: str, streams: bool = False) -> Command:
-    return Command(name, about, results, exit_codes=_READS, streams=streams)
-
-
-def _keeps(name: str, about: str, *results: str, ends: frozenset[Exit] = _LOCAL) -> Command:
-    """Return a command that changes what is on this computer."""
-    return Command(name, about, results, Changes.COMPUTER, ends)
-
-
-def _sends(name: str, about: str, *results: str, ends: frozenset[Exit] = _SENDS) -> Command:
-    return Command(name, about, (*results, "trading.dry_run.DryRun"), Changes.ACCOUNT, ends)
-
+_tells = partial(_row, Changes.NOTHING, _LOCAL)
+_reads = partial(_row, Changes.NOTHING, _READS)
+_keeps = partial(_row, Changes.COMPUTER, _LOCAL)
+_stores = partial(_row, Changes.COMPUTER, _READS)
+_checks = partial(_row, Changes.COMPUTER, _CHECKS)
+_settles = partial(_row, Changes.COMPUTER, _OPENS)
+_sends = partial(_row, Changes.ACCOUNT, _SENDS)
+_opens = partial(_row, Changes.ACCOUNT, _OPENS)
 
 _PREVIEW, _EXECUTION = "trading.preview.Preview", "reconcile.outcomes.Execution"
 _LISTS, _LIST = "marketdata.watchlists.WatchlistsFound", "marketdata.watchlists.WatchlistChange"
@@ -84,212 +83,189 @@ _HALT, _ALERTS = "safety.halt.HaltShown", "account.stored_alerts.AlertsChanged"
 _STATUS, _FAULTS = "paper.state.PaperStatus", "paper.state.PaperFaults"
 _SETTING, _VERIFIED = "render.results.SettingChanged", "safety.audit.Verified"
 
+_TRADE = (
+    _opens("buy", "Buy: shows the preview, asks, and sends it once.", _PREVIEW, _EXECUTION),
+    _opens("sell", "Sell: shows the preview, asks, and sends it once.", _PREVIEW, _EXECUTION),
+    _checks("preview", "Show an order and every check; sends nothing.", _PREVIEW),
+    _checks("propose", "Work out the size that a risk allows; sends nothing.", "trading.propose.Proposal"),
+    _opens("execute", "Send a preview, once.", _EXECUTION),
+    _reads(
+        "positions", "Open positions: P&L, margin, distance to the stop.", "account.portfolio.PositionsFound"
+    ),
+    _sends("positions amend", "Change the stop or the limit of a position.", _AMENDMENT),
+    _sends("positions breakeven", "Move the stop of a position to its entry.", _AMENDMENT),
+    _reads("orders", "Working orders.", "account.portfolio.OrdersFound"),
+    _sends(
+        "orders amend",
+        "Change a working order: its level, stop, limit or expiry.",
+        "trading.amend_order.OrderAmendment",
+    ),
+    _sends(
+        "orders cancel",
+        "Cancel a working order, or all of them.",
+        "trading.cancel.Cancellation",
+        "trading.cancel_all.AllCancellations",
+    ),
+    _opens(
+        "close",
+        "Close a position at market.",
+        "trading.close.Closing",
+        "trading.partial_close.Reduction",
+        "trading.close_all.AllClosings",
+    ),
+    _reads(
+        "exposure", "What is at stake: notional, margin, loss at the stops.", "account.exposure.ExposureFound"
+    ),
+)
+_ACCOUNT = (
+    _reads("status", "The account at a glance: money, risk, limits left.", "account.status.StatusFound"),
+    Command(
+        "desk",
+        "The account full screen: positions, orders, prices, a chart.",
+        changes=Changes.ACCOUNT,
+        exit_codes=_OPENS,
+    ),
+    _reads(
+        "events",
+        "What happened on the account: fills, stops, closes, halts.",
+        "account.events.EventsFound",
+        "account.events.EventRow",
+        streams=True,
+    ),
+    _reads(
+        "accounts", "Balance, equity and margin of each account; switch.", "account.accounts.AccountsFound"
+    ),
+    Command("accounts use", "", ("account.accounts.SessionShown",), Changes.ACCOUNT, _CHECKS),
+    _sends(
+        "accounts preferences",
+        "",
+        "account.preferences.PreferencesShown",
+        "account.preferences.PreferencesSet",
+    ),
+    _sends("accounts topup", "", "account.preferences.ToppedUp"),
+    Command("history", "Activity, bookings, realised P&L; what was sent from here."),
+    _tells("history executions", "", "account.executions.ExecutionsFound"),
+    _tells("history verify", "", _VERIFIED),
+    _keeps("history accept", "", _VERIFIED),
+    _reads("history activity", "", "account.history.ActivityFound"),
+    _reads("history transactions", "", "account.history.TransactionsFound"),
+    _reads("history report", "", "account.history.Report"),
+    _reads(
+        "history stats",
+        "Win rate, expectancy, R and drawdown of closed trades, with costs.",
+        "account.statistics.StatsFound",
+    ),
+)
+_MARKETS = (
+    _reads("quote", "Bid and offer of one or more markets.", "marketdata.markets.QuotesFound"),
+    _reads(
+        "prices",
+        "Candles: a table, a chart, or a download.",
+        "marketdata.markets.CandlesFound",
+        "marketdata.downloads.Download",
+    ),
+    _reads("watch", "Prices or positions, live from the stream.", _EVENT, streams=True),
+    _reads("alert", "Wait for prices, moves, P&L or margin.", _EVENT, streams=True),
+    _stores("alert add", "", _ALERTS),
+    _reads("alert list", "", "account.stored_alerts.AlertsFound"),
+    _stores("alert remove", "", _ALERTS),
+    Command("markets", "Find markets, and show their dealing rules and hours."),
+    _reads("markets search", "", "marketdata.markets.MarketsFound"),
+    _reads("markets show", "", "marketdata.markets.MarketShown"),
+    _reads("markets browse", "", "marketdata.browse.Browsed"),
+    _reads("markets sentiment", "", "marketdata.browse.SentimentsFound"),
+    _reads("watchlists", "Named lists of markets: show, make, change.", _LISTS),
+    _reads("watchlists list", "", _LISTS),
+    _reads("watchlists show", "", "marketdata.watchlists.WatchlistShown"),
+    _sends("watchlists create", "", _LIST),
+    _sends("watchlists add", "", _LIST),
+    _sends("watchlists remove", "", _LIST),
+    _sends("watchlists delete", "", _LIST),
+)
+_SAFETY = (
+    _checks("halt", "Stop all new risk, for every program of this user.", _HALT),
+    _sends("flatten", "Halt, cancel every order, close every position.", "trading.flatten.Flattening"),
+    _checks("resume", "Let orders be sent again after a halt.", _HALT),
+    Command(
+        "approve",
+        "Approve what an assistant or a script wants to send.",
+        ("safety.approval.ApprovalsFound", "safety.approval.Decision"),
+        Changes.COMPUTER,
+        _SENDS,
+    ),
+    Command("mandate", "Let one client send orders alone, within limits."),
+    _checks("mandate grant", "", "safety.mandate.MandateGranted"),
+    _tells("mandate list", "", "safety.mandate.MandatesFound"),
+    _sends("mandate revoke", "", "safety.mandate.MandateRevoked"),
+    _settles("reconcile", "Settle orders whose answer was lost.", "reconcile.reconcile.Reconciliation"),
+    _settles("resolve", "Say what happened to a lost order.", "reconcile.reconcile.Settled"),
+)
+_SET_UP = (
+    _checks(
+        "login",
+        "Check your API key and store it in the keychain.",
+        "render.results.LoginDone",
+        "render.results.LoginStatus",
+    ),
+    _checks("logout", "End the broker session; --forget removes the key.", "render.results.LogoutDone"),
+    Command(
+        "health",
+        "Find out why something does not work.",
+        ("health.service.HealthReport", "render.results.SupportReport"),
+        exit_codes=_OPENS,
+    ),
+    _tells("config", "Effective settings and where each comes from.", "render.results.SettingsFound"),
+    _tells("config get", "", "render.results.SettingShown"),
+    _keeps("config set", "", _SETTING),
+    _keeps("config unset", "", _SETTING),
+    _tells("config path", "", "render.results.Places"),
+    Command("live", "Going live: the checklist that unlocks it."),
+    _checks("live checklist", "", "safety.going_live.Checklist"),
+    Command("mcp", "The server for AI assistants."),
+    Command("mcp serve", "", changes=Changes.ACCOUNT, exit_codes=_LOCAL, streams=True),
+    _tells("mcp tools", "", "render.results.ToolsFound"),
+    _keeps(
+        "mcp install",
+        "Add this server to an AI client's config, which keeps everything else.",
+        "render.results.ClientChanged",
+    ),
+    _keeps(
+        "mcp bundle",
+        "Write the server as an .mcpb file, for Claude Desktop to open.",
+        "render.results.BundleWritten",
+    ),
+    Command("paper", "The built-in paper broker."),
+    _tells("paper status", "", _STATUS),
+    _keeps("paper reset", "Forget every paper deal and start over with fresh accounts.", _STATUS),
+    Command(
+        "paper serve",
+        "Serve the paper broker over loopback HTTP, for other clients.",
+        ("render.results.Served",),
+        Changes.COMPUTER,
+        _LOCAL,
+        streams=True,
+    ),
+    Command(
+        "paper check",
+        "Show what is new in a recording of the broker.",
+        ("health.recording.RecordingChecked",),
+        exit_codes=_CHECKS,
+    ),
+    _keeps("paper faults", "A bad day on paper: lost, late and wrong answers on purpose.", _FAULTS),
+    _keeps("paper faults set", "", _FAULTS),
+    _keeps("paper faults clear", "", _FAULTS),
+    _checks("record", "Record how the broker answers, to show a maintainer.", "health.recording.Recorded"),
+    _tells(
+        "schema", "Describe commands to a program: options, exit codes, JSON.", "render.results.CommandsFound"
+    ),
+    _tells("help", "Pages to read: exit codes, settings, output, all commands.", "render.results.Topic"),
+)
 SECTIONS: Mapping[str, tuple[Command, ...]] = {
-    "Trade": (
-        _sends("buy", "Buy: shows the preview, asks, and sends it once.", _PREVIEW, _EXECUTION, ends=_OPENS),
-        _sends(
-            "sell", "Sell: shows the preview, asks, and sends it once.", _PREVIEW, _EXECUTION, ends=_OPENS
-        ),
-        _keeps("preview", "Show an order and every check; sends nothing.", _PREVIEW, ends=_CHECKS),
-        _keeps(
-            "propose",
-            "Work out the size that a risk allows; sends nothing.",
-            "trading.propose.Proposal",
-            ends=_CHECKS,
-        ),
-        _sends("execute", "Send a preview, once.", _EXECUTION, ends=_OPENS),
-        _reads(
-            "positions",
-            "Open positions: P&L, margin, distance to the stop.",
-            "account.portfolio.PositionsFound",
-        ),
-        _sends("positions amend", "Change the stop or the limit of a position.", _AMENDMENT),
-        _sends("positions breakeven", "Move the stop of a position to its entry.", _AMENDMENT),
-        _reads("orders", "Working orders.", "account.portfolio.OrdersFound"),
-        _sends(
-            "orders amend",
-            "Change a working order: its level, stop, limit or expiry.",
-            "trading.amend_order.OrderAmendment",
-        ),
-        _sends(
-            "orders cancel",
-            "Cancel a working order, or all of them.",
-            "trading.cancel.Cancellation",
-            "trading.cancel_all.AllCancellations",
-        ),
-        _sends(
-            "close",
-            "Close a position at market.",
-            "trading.close.Closing",
-            "trading.partial_close.Reduction",
-            "trading.close_all.AllClosings",
-            ends=_OPENS,
-        ),
-        _reads(
-            "exposure",
-            "What is at stake: notional, margin, loss at the stops.",
-            "account.exposure.ExposureFound",
-        ),
-    ),
-    "Account": (
-        _reads("status", "The account at a glance: money, risk, limits left.", "account.status.StatusFound"),
-        Command(
-            "desk",
-            "The account full screen: positions, orders, prices, a chart.",
-            changes=Changes.ACCOUNT,
-            exit_codes=_OPENS,
-        ),
-        _reads(
-            "events",
-            "What happened on the account: fills, stops, closes, halts.",
-            "account.events.EventsFound",
-            "account.events.EventRow",
-            streams=True,
-        ),
-        _reads(
-            "accounts",
-            "Balance, equity and margin of each account; switch.",
-            "account.accounts.AccountsFound",
-        ),
-        Command("accounts use", "", ("account.accounts.SessionShown",), Changes.ACCOUNT, _CHECKS),
-        _sends(
-            "accounts preferences",
-            "",
-            "account.preferences.PreferencesShown",
-            "account.preferences.PreferencesSet",
-        ),
-        _sends("accounts topup", "", "account.preferences.ToppedUp"),
-        Command("history", "Activity, bookings, realised P&L; what was sent from here."),
-        _tells("history executions", "", "account.executions.ExecutionsFound"),
-        _tells("history verify", "", _VERIFIED),
-        _keeps("history accept", "", _VERIFIED),
-        _reads("history activity", "", "account.history.ActivityFound"),
-        _reads("history transactions", "", "account.history.TransactionsFound"),
-        _reads("history report", "", "account.history.Report"),
-        _reads("history stats", "", "account.statistics.StatsFound"),
-    ),
-    "Markets": (
-        _reads("quote", "Bid and offer of one or more markets.", "marketdata.markets.QuotesFound"),
-        _reads(
-            "prices",
-            "Candles: a table, a chart, or a download.",
-            "marketdata.markets.CandlesFound",
-            "marketdata.downloads.Download",
-        ),
-        _reads("watch", "Prices or positions, live from the stream.", _EVENT, streams=True),
-        _reads("alert", "Wait for prices, moves, P&L or margin.", _EVENT, streams=True),
-        _keeps("alert add", "", _ALERTS, ends=_READS),
-        _reads("alert list", "", "account.stored_alerts.AlertsFound"),
-        _keeps("alert remove", "", _ALERTS, ends=_READS),
-        Command("markets", "Find markets, and show their dealing rules and hours."),
-        _reads("markets search", "", "marketdata.markets.MarketsFound"),
-        _reads("markets show", "", "marketdata.markets.MarketShown"),
-        _reads("markets browse", "", "marketdata.browse.Browsed"),
-        _reads("markets sentiment", "", "marketdata.browse.SentimentsFound"),
-        _reads("watchlists", "Named lists of markets: show, make, change.", _LISTS),
-        _reads("watchlists list", "", _LISTS),
-        _reads("watchlists show", "", "marketdata.watchlists.WatchlistShown"),
-        _sends("watchlists create", "", _LIST),
-        _sends("watchlists add", "", _LIST),
-        _sends("watchlists remove", "", _LIST),
-        _sends("watchlists delete", "", _LIST),
-    ),
-    "Safety": (
-        _keeps("halt", "Stop all new risk, for every program of this user.", _HALT, ends=_CHECKS),
-        _sends("flatten", "Halt, cancel every order, close every position.", "trading.flatten.Flattening"),
-        _keeps("resume", "Let orders be sent again after a halt.", _HALT, ends=_CHECKS),
-        _keeps(
-            "approve",
-            "Approve what an assistant or a script wants to send.",
-            "safety.approval.ApprovalsFound",
-            "safety.approval.Decision",
-            ends=_SENDS,
-        ),
-        Command("mandate", "Let one client send orders alone, within limits."),
-        _keeps("mandate grant", "", "safety.mandate.MandateGranted", ends=_CHECKS),
-        _tells("mandate list", "", "safety.mandate.MandatesFound"),
-        _sends("mandate revoke", "", "safety.mandate.MandateRevoked"),
-        _keeps(
-            "reconcile",
-            "Settle orders whose answer was lost.",
-            "reconcile.reconcile.Reconciliation",
-            ends=_OPENS,
-        ),
-        _keeps("resolve", "Say what happened to a lost order.", "reconcile.reconcile.Settled", ends=_OPENS),
-    ),
-    "Set-up": (
-        _keeps(
-            "login",
-            "Check your API key and store it in the keychain.",
-            "render.results.LoginDone",
-            "render.results.LoginStatus",
-            ends=_CHECKS,
-        ),
-        _keeps(
-            "logout",
-            "End the broker session; --forget removes the key.",
-            "render.results.LogoutDone",
-            ends=_CHECKS,
-        ),
-        Command(
-            "health",
-            "Find out why something does not work.",
-            ("health.service.HealthReport", "render.results.SupportReport"),
-            exit_codes=_OPENS,
-        ),
-        _tells("config", "Effective settings and where each comes from.", "render.results.SettingsFound"),
-        _tells("config get", "", "render.results.SettingShown"),
-        _keeps("config set", "", _SETTING),
-        _keeps("config unset", "", _SETTING),
-        _tells("config path", "", "render.results.Places"),
-        Command("live", "Going live: the checklist that unlocks it."),
-        _keeps("live checklist", "", "safety.going_live.Checklist", ends=_CHECKS),
-        Command("mcp", "The server for AI assistants."),
-        Command("mcp serve", "", changes=Changes.ACCOUNT, exit_codes=_LOCAL, streams=True),
-        _tells("mcp tools", "", "render.results.ToolsFound"),
-        _keeps(
-            "mcp install",
-            "Add this server to an AI client's config, which keeps everything else.",
-            "render.results.ClientChanged",
-        ),
-        _keeps(
-            "mcp bundle",
-            "Write the server as an .mcpb file, for Claude Desktop to open.",
-            "render.results.BundleWritten",
-        ),
-        Command("paper", "The built-in paper broker."),
-        _tells("paper status", "", _STATUS),
-        _keeps("paper reset", "Forget every paper deal and start over with fresh accounts.", _STATUS),
-        Command(
-            "paper serve",
-            "Serve the paper broker over loopback HTTP, for other clients.",
-            ("render.results.Served",),
-            Changes.COMPUTER,
-            _LOCAL,
-            streams=True,
-        ),
-        Command(
-            "paper check",
-            "Show what is new in a recording of the broker.",
-            ("health.recording.RecordingChecked",),
-            exit_codes=_CHECKS,
-        ),
-        _keeps("paper faults", "A bad day on paper: lost, late and wrong answers on purpose.", _FAULTS),
-        _keeps("paper faults set", "", _FAULTS),
-        _keeps("paper faults clear", "", _FAULTS),
-        _keeps(
-            "record",
-            "Record how the broker answers, to show a maintainer.",
-            "health.recording.Recorded",
-            ends=_CHECKS,
-        ),
-        _tells(
-            "schema",
-            "Describe commands to a program: options, exit codes, JSON.",
-            "render.results.CommandsFound",
-        ),
-        _tells("help", "Pages to read: exit codes, settings, output, all commands.", "render.results.Topic"),
-    ),
+    "Trade": _TRADE,
+    "Account": _ACCOUNT,
+    "Markets": _MARKETS,
+    "Safety": _SAFETY,
+    "Set-up": _SET_UP,
 }
 ROWS = tuple(row for section in SECTIONS.values() for row in section)
 COMMANDS: Mapping[str, Command] = {row.name: row for row in ROWS if row.exit_codes}

@@ -12,31 +12,34 @@ from capcli.errors import CapcliError, DealUnknown, UsageError
 if TYPE_CHECKING:
     from capcli.app import App
     from capcli.cli.call import Call
-    from capcli.domain.account import Position, UnreadableRow, WorkingOrder
     from capcli.reply import Reply
 
 _NUMBER = re.compile(r"[0-9]{1,9}")
 # A deal id of the broker's has dashes and 36 characters; what is this short may be a number or an epic.
 _SHORT = 16
 _LATEST = 1000
-_POSITIONS, _ORDERS = "open position", "working order"
+# The commands whose results show open deals.
+_OPEN = frozenset(
+    {
+        "positions",
+        "orders",
+        "execute",
+        "buy",
+        "sell",
+        "positions amend",
+        "positions breakeven",
+        "orders amend",
+    }
+)
+_DEALS = {"positions": "open position", "orders": "working order"}
 
 
-def position_id(call: "Call", app: "App", typed: str, *, confirm: bool | None = None) -> str:
-    """Return the id of the position that is meant. Raises UsageError, DealUnknown.
+def deal_id(call: "Call", app: "App", typed: str, book: str, *, confirm: bool | None = None) -> str:
+    """Return the id of the deal in `positions` or `orders` that is meant. Raises UsageError, DealUnknown.
 
     `confirm`: whether it is sent without a question, None where nothing is sent.
     """
-    return _deal_id(call, app, typed, _POSITIONS, confirm=confirm)
-
-
-def order_id(call: "Call", app: "App", typed: str, *, confirm: bool | None = None) -> str:
-    """Return the id of the working order that is meant. Raises UsageError, DealUnknown."""
-    return _deal_id(call, app, typed, _ORDERS, confirm=confirm)
-
-
-def _deal_id(call: "Call", app: "App", typed: str, what: str, *, confirm: bool | None) -> str:
-    word = typed.strip()
+    word, following, what = typed.strip(), f"capcli {book}", _DEALS[book]
     if "-" in word or len(word) >= _SHORT:
         return typed
     if word.lower() in NO_DEALS:
@@ -44,57 +47,49 @@ def _deal_id(call: "Call", app: "App", typed: str, what: str, *, confirm: bool |
         raise UsageError(
             f"{word!a} does not name a deal. Use its id; on a terminal its number or its market will do, too."
             " Nothing was sent.",
-            next=f"capcli {_list_of(what)}",
+            next=following,
         )
     number = _NUMBER.fullmatch(word)
-    unasked = confirm or (confirm is not None and not app.settings.require_confirm)
-    if unasked or call.json or not call.streams.interactive:
+    if confirm or (confirm is not None and not app.settings.require_confirm) or not call.person:
         if number:
             raise UsageError(
                 f"{word} is the number of a deal. With --confirm, --json and in a script write the full deal"
                 " id. Nothing was sent.",
-                next="capcli positions" if what is _POSITIONS else "capcli orders",
+                next=following,
             )
         return typed
-    listed = app.broker.list_positions() if what is _POSITIONS else app.broker.list_orders()
-    rows: Sequence[Any] = listed.rows
-    if any(row.deal_id == word for row in (*rows, *listed.unreadable)):
+    found = app.broker.list_positions() if book == "positions" else app.broker.list_orders()
+    rows: Sequence[Any] = found.rows
+    there = {row.deal_id for row in (*rows, *found.unreadable)}
+    if word in there:
         return typed
     if number:
-        return _numbered(app, int(word), word, what, listed)
+        numbered = _numbered(app, word, following)
+        ended = _closed(app, numbered) if book == "positions" and numbered not in there else ""
+        if ended:
+            message = f"{word} is closed already: {ended}. Nothing was sent."
+            raise DealUnknown(message, next=f"capcli history activity --deal {numbered}")
+        return numbered
     same = [row for row in rows if row.epic == word]
     # One whose market cannot be read may be in this market, too.
-    unsure = [row for row in listed.unreadable if row.deal_id and row.epic in {None, word}]
+    unsure = [row for row in found.unreadable if row.deal_id and row.epic in {None, word}]
     if len(same) == 1 and not unsure:
         return str(same[0].deal_id)
     if same or unsure:
-        raise _several(app, word, what, [*same, *unsure])
+        raise _several(app, word, what, following, [*same, *unsure])
     meant = next((row.epic for row in rows if row.epic.lower() == word.lower()), None)
     hint = f" Did you mean {meant}?" if meant else ""
-    raise DealUnknown(
-        f"No {what} is in {word}.{hint} Nothing was sent.",
-        next=f"capcli {_list_of(what)}",
-        typed=word,
-        suggestion=meant,
-    )
+    message = f"No {what} is in {word}.{hint} Nothing was sent."
+    raise DealUnknown(message, next=following, typed=word, suggestion=meant)
 
 
-def _numbered(app: "App", number: int, word: str, what: str, listed: Any) -> str:
+def _numbered(app: "App", word: str, following: str) -> str:
     account = app.broker.account_id or ""
-    deal_id = app.journal.deal_numbers.deal(app.env, account, number)
-    if deal_id is None:
-        raise DealUnknown(
-            f"No deal of account {account} has the number {word}. Nothing was sent.",
-            next=f"capcli {_list_of(what)}",
-        )
-    if what is _POSITIONS and not any(row.deal_id == deal_id for row in (*listed.rows, *listed.unreadable)):
-        told = _closed(app, deal_id)
-        if told:
-            raise DealUnknown(
-                f"{word} is closed already: {told}. Nothing was sent.",
-                next=f"capcli history activity --deal {deal_id}",
-            )
-    return deal_id
+    found = app.journal.deal_numbers.deal(app.env, account, int(word))
+    if found is None:
+        message = f"No deal of account {account} has the number {word}. Nothing was sent."
+        raise DealUnknown(message, next=following)
+    return found
 
 
 def _closed(app: "App", deal_id: str) -> str:
@@ -112,28 +107,22 @@ def _closed(app: "App", deal_id: str) -> str:
     return f"{closed.side.value} {short(closed.size)} {closed.epic}{entry}, closed{level} on {at}"
 
 
-def _several(
-    app: "App", epic: str, what: str, rows: "Sequence[Position | WorkingOrder | UnreadableRow]"
-) -> UsageError:
+def _several(app: "App", epic: str, what: str, following: str, rows: Sequence[Any]) -> UsageError:
     numbers = numbers_of(app, app.broker.account_id, [row.deal_id or "" for row in rows], give=True)
     named = [str(numbers.get(row.deal_id or "", row.deal_id)) for row in rows]
-    told = "; ".join(f"{name}: {_told(row)}" for name, row in zip(named, rows, strict=True))
+    seen = (
+        f"{row.side.value} {short(row.size)} {row.epic} at {plain(row.level)}"
+        if hasattr(row, "side")
+        else "cannot be read"
+        for row in rows
+    )
+    listed = "; ".join(f"{name}: {text}" for name, text in zip(named, seen, strict=True))
     return UsageError(
-        f"{len(rows)} {what}s match {epic}. Name one by its number: {told}. Nothing was sent.",
-        next=f"capcli {_list_of(what)}",
+        f"{len(rows)} {what}s match {epic}. Name one by its number: {listed}. Nothing was sent.",
+        next=following,
         typed=epic,
         suggestion=named[0],
     )
-
-
-def _told(row: Any) -> str:
-    if not hasattr(row, "side"):
-        return "cannot be read"
-    return f"{row.side.value} {short(row.size)} {row.epic} at {plain(row.level)}"
-
-
-def _list_of(what: str) -> str:
-    return "positions" if what is _POSITIONS else "orders"
 
 
 def numbers_of(app: "App", account: str | None, deal_ids: Sequence[str], *, give: bool) -> dict[str, int]:
@@ -147,9 +136,9 @@ def numbers_of(app: "App", account: str | None, deal_ids: Sequence[str], *, give
     return {}
 
 
-def deals_in(reply: "Reply[Any]") -> tuple[list[str], bool]:
-    """Return the deals that a result shows, and whether they are open, so that each gets a number."""
-    data, kind = reply.data, type(reply.data).__name__
+def numbers_shown(app: "App", command: str, reply: "Reply[Any]") -> dict[str, int]:
+    """Return the numbers of the deals that a result shows; each that is open gets one."""
+    data = reply.data
     rows = next((getattr(data, name) for name in ("positions", "orders") if hasattr(data, name)), (data,))
-    found = [one for row in rows if isinstance(one := getattr(row, "deal_id", None), str)]
-    return found, kind in {"PositionsFound", "OrdersFound", "Execution", "Amendment", "OrderAmendment"}
+    deals = [deal for row in rows if isinstance(deal := getattr(row, "deal_id", None), str)]
+    return numbers_of(app, reply.account_id, deals, give=command in _OPEN)

@@ -141,8 +141,8 @@ def instant(
         day = (clock().astimezone() if local else clock()).date() - timedelta(days=_DAYS_AGO[word.lower()])
         return _in_utc(datetime(day.year, day.month, day.day), local=local)  # noqa: DTZ001  the zone is put on
     try:
-        at = _read_time(word, local=local)
-    except ValueError:
+        at = _in_utc(datetime.fromisoformat(word if _TIME.fullmatch(word) else ""), local=local)
+    except (ValueError, OverflowError):
         raise UsageError(
             f"{option} is {text[:60]!a}. Write 2026-01-31 or 2026-01-31T14:00, in UTC or with an offset "
             "(+02:00).",
@@ -172,15 +172,6 @@ def until(option: str, text: str, clock: Callable[[], datetime]) -> datetime:
             "(2026-01-31T18:00Z).",
             option=option,
         ) from None
-
-
-def _read_time(text: str, *, local: bool = False) -> datetime:
-    if not _TIME.fullmatch(text):
-        raise ValueError(text)
-    try:
-        return _in_utc(datetime.fromisoformat(text), local=local)
-    except OverflowError:
-        raise ValueError(text) from None
 
 
 def _in_utc(at: datetime, *, local: bool) -> datetime:

@@ -2,18 +2,19 @@
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from queue import Empty, SimpleQueue
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from capcli.errors import Interrupted
 from capcli.trading.send_gate import SendGate
 
 T = TypeVar("T")
+Ends: TypeAlias = SimpleQueue[tuple[T | None, BaseException | None]]
 
 # Windows sees a signal only between two waits.
-_LOOK_S = 0.1
+_POLL_S = 0.1
 _WIND_DOWN_S = 1.0
 SENDER = "capcli-sender"  # the thread that may outlive its command
 
@@ -29,9 +30,16 @@ def shielded(
     """
     if threading.current_thread() is not threading.main_thread():
         return work()
-    ends: SimpleQueue[tuple[T | None, BaseException | None]] = SimpleQueue()
+    ends: Ends[T] = SimpleQueue()
+
+    def run() -> None:
+        try:
+            ends.put((work(), None))
+        except BaseException as error:  # noqa: BLE001  handed to the waiting thread
+            ends.put((None, error))
+
     with _counted(send_gate) as presses:
-        threading.Thread(target=_run, args=(work, ends), name=SENDER, daemon=True).start()
+        threading.Thread(target=run, name=SENDER, daemon=True).start()
         value, error = _waited(ends, presses, send_gate, on_wait) or (left(), None)
     if error is not None:
         raise error
@@ -39,41 +47,22 @@ def shielded(
 
 
 def _waited(
-    ends: "SimpleQueue[tuple[T | None, BaseException | None]]",
-    presses: list[int],
-    send_gate: SendGate,
-    on_wait: Callable[[], None],
+    ends: "Ends[T]", presses: list[int], send_gate: SendGate, on_wait: Callable[[], None]
 ) -> tuple[T | None, BaseException | None] | None:
     """Return how the work ended, or None when it was left behind."""
     noticed = False
     while True:
-        try:
-            return ends.get(timeout=_LOOK_S)
-        except Empty:
-            pass
+        with suppress(Empty):
+            return ends.get(timeout=_POLL_S)
         if presses and not noticed:
             noticed = True
             if send_gate.call_back():
-                return _called_back(ends)
+                with suppress(Empty):
+                    return ends.get(timeout=_WIND_DOWN_S)
+                return None, Interrupted("Interrupted. Nothing was sent.")
             on_wait()
         if len(presses) > 1:
             return None
-
-
-def _called_back(
-    ends: "SimpleQueue[tuple[T | None, BaseException | None]]",
-) -> tuple[T | None, BaseException | None]:
-    try:
-        return ends.get(timeout=_WIND_DOWN_S)
-    except Empty:
-        return None, Interrupted("Interrupted. Nothing was sent.")
-
-
-def _run(work: Callable[[], T], ends: "SimpleQueue[tuple[T | None, BaseException | None]]") -> None:
-    try:
-        ends.put((work(), None))
-    except BaseException as error:  # noqa: BLE001  handed to the waiting thread
-        ends.put((None, error))
 
 
 @contextmanager
@@ -84,7 +73,19 @@ def _counted(send_gate: SendGate) -> Iterator[list[int]]:
     try:
         yield presses
     finally:
-        signal.signal(signal.SIGINT, _nothing if send_gate.latest else before)
+        signal.signal(signal.SIGINT, ignore if send_gate.latest else before)
+
+
+@contextmanager
+def handling(numbers: Iterable[int], handler: Callable[[int, object], None]) -> Iterator[None]:
+    """Handle signals; other threads than the main one can handle none."""
+    main = threading.current_thread() is threading.main_thread()
+    before = {number: signal.signal(number, handler) for number in (numbers if main else ())}
+    try:
+        yield
+    finally:
+        for number, found in before.items():
+            signal.signal(number, found)
 
 
 @contextmanager
@@ -99,5 +100,5 @@ def handler_kept() -> Iterator[None]:
             signal.signal(signal.SIGINT, before)
 
 
-def _nothing(_number: int, _frame: object) -> None:
-    pass
+def ignore(_number: int, _frame: object) -> None:
+    """Do nothing at a signal."""

@@ -1,9 +1,7 @@
 """A long table goes through the user's pager, as git's does: only at a terminal, and only when it must."""
 
 import signal
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 
 NONE = frozenset({"", "cat"})
 _USUAL = "less"
@@ -35,7 +33,9 @@ def shown_in(pager: Sequence[str], text: bytes, environ: Mapping[str, str]) -> b
     """Let the pager show a text and wait for it; False when it did not. Ctrl-C is the pager's meanwhile."""
     import subprocess
 
-    with _deaf():
+    from capcli.cli.interrupts import handling, ignore
+
+    with handling([signal.SIGINT], ignore):
         try:
             process = subprocess.Popen(  # noqa: S603  the user's own choice, and no shell reads it
                 pager, stdin=subprocess.PIPE, env={"LESS": _LESS, **environ}
@@ -44,16 +44,3 @@ def shown_in(pager: Sequence[str], text: bytes, environ: Mapping[str, str]) -> b
             return False
         process.communicate(text)
     return process.returncode < 0 or process.returncode in _LEFT
-
-
-@contextmanager
-def _deaf() -> Iterator[None]:
-    """Ignore Ctrl-C here; a pager that is started meanwhile hears it all the same."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, lambda _number, _frame: None)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -122,7 +122,7 @@ def run(
     call.write(reply, app.env, explain=explain)
     with suppress(Exception):
         # The answer is out, perhaps an order's: what a shell would like to know cannot change how it ends.
-        remember(app, reply, one=one, deleted=call.command == "watchlists delete")
+        remember(app, call.command, reply, one=one)
     raise typer.Exit(reply.exit_code)
 
 

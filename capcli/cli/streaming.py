@@ -3,14 +3,13 @@
 import os
 import shlex
 import signal
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from capcli.cli.call import Call
 from capcli.cli.inputs import above_zero, span
+from capcli.cli.interrupts import handling
 from capcli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -49,18 +48,9 @@ class Plan:
     once: bool = False
     ending: Ending = field(default_factory=Ending)
 
-    @contextmanager
-    def signals(self) -> Iterator[None]:
+    def signals(self) -> AbstractContextManager[None]:
         """Let the first Ctrl-C or SIGTERM end the stream in order."""
-        wanted: tuple[signal.Signals, ...] = (signal.SIGINT, signal.SIGTERM)
-        if threading.current_thread() is not threading.main_thread():
-            wanted = ()
-        before = {number: signal.signal(number, self.ending) for number in wanted}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+        return handling([signal.SIGINT, signal.SIGTERM], self.ending)
 
     @property
     def on_screen(self) -> bool:

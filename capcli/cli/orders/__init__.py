@@ -1,7 +1,7 @@
 """`capcli orders`: what waits, and how it is changed or cancelled."""
 
 from capcli.cli.call import Call
-from capcli.cli.deal_names import order_id
+from capcli.cli.deal_names import deal_id
 from capcli.cli.options import Deal
 from capcli.cli.run import run
 from capcli.cli.tree import ONE, book, command
@@ -16,4 +16,4 @@ orders = book(
 
 @command(orders, ONE, example="")
 def one(call: Call, deal: Deal) -> None:
-    run(call, lambda app: app.portfolio.orders(order_id(call, app, deal)), one=True)
+    run(call, lambda app: app.portfolio.orders(deal_id(call, app, deal, "orders")), one=True)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from capcli.cli.call import Call
 from capcli.cli.confirming import confirmed
-from capcli.cli.deal_names import order_id
+from capcli.cli.deal_names import deal_id
 from capcli.cli.inputs import above_zero, exit_order, instant
 from capcli.cli.options import (
     Confirm,
@@ -60,7 +60,7 @@ def amend(
     )
 
     def use(app: "App") -> "Reply[Any]":
-        meant = order_id(call, app, deal, confirm=confirm)
+        meant = deal_id(call, app, deal, "orders", confirm=confirm)
         return confirmed(
             call,
             lambda yes: app.order_amendments.amend(meant, change, confirmed=yes),

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from capcli.cli.call import Call
 from capcli.cli.confirming import confirmed_exit
-from capcli.cli.deal_names import order_id
+from capcli.cli.deal_names import deal_id
 from capcli.cli.options import Confirm, DealOrAll, flag, option
 from capcli.cli.run import run
 from capcli.cli.tree import command
@@ -45,7 +45,7 @@ def cancel(
         raise UsageError("Name the deal to cancel, or --all.", next=_HELP)
 
     def one(app: "App") -> "Reply[Any]":
-        meant = order_id(call, app, str(deal), confirm=confirm)
+        meant = deal_id(call, app, str(deal), "orders", confirm=confirm)
         return confirmed_exit(
             call,
             lambda yes, person: app.cancellations.cancel(meant, confirmed=yes, person=person),

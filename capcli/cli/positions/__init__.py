@@ -1,7 +1,7 @@
 """`capcli positions`: what is open, and how it is changed."""
 
 from capcli.cli.call import Call
-from capcli.cli.deal_names import position_id
+from capcli.cli.deal_names import deal_id
 from capcli.cli.options import Deal
 from capcli.cli.run import run
 from capcli.cli.tree import ONE, book, command
@@ -16,4 +16,4 @@ positions = book(
 
 @command(positions, ONE, example="")
 def one(call: Call, deal: Deal) -> None:
-    run(call, lambda app: app.portfolio.positions(position_id(call, app, deal)), one=True)
+    run(call, lambda app: app.portfolio.positions(deal_id(call, app, deal, "positions")), one=True)

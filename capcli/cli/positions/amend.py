@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from capcli.cli.call import Call
 from capcli.cli.confirming import confirmed
-from capcli.cli.deal_names import position_id
+from capcli.cli.deal_names import deal_id
 from capcli.cli.inputs import exit_order
 from capcli.cli.options import (
     Confirm,
@@ -59,7 +59,7 @@ def amend_to(call: Call, deal: str, change_of: "Callable[[App, str], Change]", *
     """Change a position when somebody says yes."""
 
     def use(app: "App") -> "Reply[Any]":
-        meant = position_id(call, app, deal, confirm=confirm)
+        meant = deal_id(call, app, deal, "positions", confirm=confirm)
         change = change_of(app, meant)
         return confirmed(
             call,

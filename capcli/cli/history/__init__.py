@@ -2,14 +2,13 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from msgspec import Struct
 
 from capcli.cli.call import Call
 from capcli.cli.inputs import instant, listed, span
-from capcli.cli.options import From, Last, To, flag, option
+from capcli.cli.options import From, Last, To, option
 from capcli.cli.pin import recognise
 from capcli.cli.run import run
 from capcli.cli.tree import command, group
@@ -24,7 +23,7 @@ history = group(
     no_args_is_help=True,
     example="capcli history report --last 30d\ncapcli history executions --last 5",
 )
-_HISTORY, _JOURNAL = "Read {} of {} parts of the history.\n", "Checked {} of {} entries.\n"
+READ, CHECKED = "Read {} of {} parts of the history.\n", "Checked {} of {} entries.\n"
 
 
 class SpanOptions(Struct, frozen=True):
@@ -86,7 +85,7 @@ def verify(call: Call) -> None:
     paper it is a plain hash. The journal's length is also stored outside its folder, and in the keychain.
     After a finding no new risk is sent; closing is still possible.
     """
-    run(call, lambda app: app.verification.verify(progress=_progress(call, app, _JOURNAL)))
+    run(call, lambda app: app.verification.verify(progress=progress(call, app, CHECKED)))
 
 
 @command(history, example='capcli history accept\ncapcli history accept --reason "restored Monday\'s backup"')
@@ -102,7 +101,7 @@ def accept(
 
     def use(app: "App") -> "Reply[Any]":
         service, keychain = app.verification, app.credentials.in_keychain
-        found = service.verify(ask_keychain=keychain, progress=_progress(call, app, _JOURNAL))
+        found = service.verify(ask_keychain=keychain, progress=progress(call, app, CHECKED))
         if found.problem is None:
             return found
         again = "capcli history accept"
@@ -115,7 +114,7 @@ def accept(
         call.talk(f"{found.problem.message}\n")
         why = reason or call.streams.ask("What happened to the journal? ")
         call.ask("From now on it counts as correct. Accept it?", again)
-        return service.accept(reason=why, ask_keychain=keychain, progress=_progress(call, app, _JOURNAL))
+        return service.accept(reason=why, ask_keychain=keychain, progress=progress(call, app, CHECKED))
 
     run(call, use)
 
@@ -176,49 +175,12 @@ def report(
     run(call, lambda app: _telling(call, app).report(when, by=by))
 
 
-@command(
-    history,
-    example="capcli history stats --last 90d --chart\ncapcli history stats --by tag --csv\n"
-    "capcli history stats --last 90d --html trades.html",
-)
-def stats(
-    call: Call,
-    *,
-    given: SpanOptions,
-    by: Annotated[str, option("market, tag, side, hour (of opening, UTC) or client.", "WHAT")] = "market",
-    chart: Annotated[bool, flag("--chart", "Draw the equity curve.")] = False,
-    html: Annotated[Path | None, option("Also write a page with pictures.", "FILE")] = None,
-    force: Annotated[bool, flag("--force", "With --html: overwrite the file.")] = False,
-) -> None:
-    """Win rate, expectancy, R and drawdown of closed trades, with costs.
-
-    The last 30 days unless you give a span, in the account's currency. Results and costs are the broker's
-    bookings, as in `capcli history report`; side, tag, first stop and client come from this computer's
-    journal. R is a trade's result over the loss at its first stop. Several closes of one deal are one trade.
-    Overnight fees name no deal: they are in the costs and in the expectancy, not in a single trade.
-    """
-    from capcli.cli.page import checked, write
-
-    when = given.read(call)
-    checked(html, force=force)
-    if chart:
-        call.check_chart_width()
-
-    def use(app: "App") -> "Reply[Any]":
-        reply = app.statistics.telling(_progress(call, app, _HISTORY)).of(when, by=by)
-        if html is not None:
-            write(call, html, reply, app.env)
-        return reply
-
-    run(call, use, explain=chart)
-
-
 def _telling(call: Call, app: "App") -> "History":
     """Return the history that says how far it is."""
-    return app.history.telling(_progress(call, app, _HISTORY))
+    return app.history.telling(progress(call, app, READ))
 
 
-def _progress(call: Call, app: "App", text: str) -> Callable[[int, int], None]:
+def progress(call: Call, app: "App", text: str) -> Callable[[int, int], None]:
     """Return what says how far something is, once a second after the first one."""
     last = app.clock()
 
