@@ -286,7 +286,7 @@ class Call:
         sentence = getattr(data, "sentence", None) or ""
         if not self.streams.interactive or problem.message not in sentence:
             return problem
-        known = problem.next in {None, getattr(data, "next", None), *sentence.split(": ")}
+        known = problem.next in {None, getattr(data, "next", None)} or str(problem.next) in sentence
         following = None if known else problem.next
         return replace(problem, message=f"exit code {problem.exit_code}", next=following)
 

@@ -1,11 +1,11 @@
 """`capcli desk`: the account full screen. Its keys run commands of this tree, with their questions."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from io import StringIO
 from itertools import chain
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from msgspec.structs import replace
@@ -82,17 +82,8 @@ def desk_of(call: Call, application: "App", epics: Sequence[str]) -> "Desk":
 class DialogStreams(IOStreams):
     """What a command of the desk writes goes to its dialog, and its questions are answered there."""
 
-    def __init__(
-        self,
-        stdin: TextIO,
-        stdout: TextIO,
-        stderr: TextIO,
-        environ: Mapping[str, str],
-        *,
-        monotonic: Callable[[], float],
-        conversation: "Conversation",
-    ) -> None:
-        super().__init__(stdin, stdout, stderr, environ, monotonic=monotonic)
+    def __init__(self, of: IOStreams, conversation: "Conversation") -> None:
+        super().__init__(StringIO(), of.stdout, StringIO(), of.environ, monotonic=of.monotonic)
         self.conversation = conversation
 
     @property
@@ -136,20 +127,16 @@ def run_line(desk: Call, application: "App", line: Sequence[str], talk: "Convers
     """Run one line of this tree in a dialogue, on the app of the desk. Returns its exit code."""
     from capcli.cli.run import answer
 
-    streams = desk.streams
-    spoken = DialogStreams(
-        StringIO(),
-        streams.stdout,
-        StringIO(),
-        streams.environ,
-        monotonic=streams.monotonic,
-        conversation=talk,
-    )
     # With the options of the desk, so that a next command is for the same environment and account.
     given = desk.options
     words = [*chain.from_iterable(given.place.items()), *["--no-color"] * given.no_colour]
     words += [*["--tz", "local"] * given.local, *line]
-    one = Call(
-        spoken, desk.runtime, line=words, send_gate=desk.send_gate, lent=application, redaction=desk.redaction
+    call = Call(
+        DialogStreams(desk.streams, talk),
+        desk.runtime,
+        line=words,
+        send_gate=desk.send_gate,
+        lent=application,
+        redaction=desk.redaction,
     )
-    return answer(one, words)
+    return answer(call, words)

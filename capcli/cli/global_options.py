@@ -1,6 +1,6 @@
 """The options that every command takes, wherever they stand on the line."""
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Sequence
 
 from msgspec import Struct
 
@@ -42,18 +42,23 @@ def hoist(argv: Sequence[str]) -> list[str]:
     text: its bytes can be written neither into an answer nor into the journal.
     """
     for word in argv:
-        if not _is_text(word):
+        if not word.isascii() and any("\ud800" <= letter <= "\udfff" for letter in word):
             raise UsageError(f"{word[:60]!a} is not valid UTF-8. Nothing was sent.", next=HELP)
     front: list[str] = []
     rest: list[str] = []
     seen: dict[str, str] = {}
     words = iter(argv)
     for word in words:
+        name, equals, value = word.partition("=")
         if word == "--":
             rest += [word, *words]
-        elif word.partition("=")[0] in VALUES:
-            name, value = _value(word, words)
-            _refuse_second(name, value, seen)
+        elif name in VALUES:
+            value = value if equals else next(words, "")
+            if not value or (not equals and value.startswith("-")):
+                raise UsageError(f"{name} needs a value.", next=HELP, option=name)
+            if seen.setdefault(name, value) != value:
+                message = f"{name} is given twice: {seen[name]} and {value}."
+                raise UsageError(message, next=HELP, option=name)
             front += [name, value]
         elif word in _FLAGS:
             front.append(word)
@@ -88,10 +93,6 @@ def place_of(words: Sequence[str], names: Sequence[str]) -> int | None:
     return first if first is not None and words[first].lower() in names else None
 
 
-def _is_text(word: str) -> bool:
-    return word.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in word)
-
-
 def wants_json(argv: Sequence[str]) -> bool:
     """Say whether the answer must be JSON, even when the line cannot be read otherwise."""
     words = list(argv)
@@ -103,19 +104,6 @@ def first_command(argv: Sequence[str], known: Container[str]) -> list[str]:
     """Name the command of a line that cannot be read, as far as it is clear: for the envelope."""
     values = {place + 1 for place, word in enumerate(argv) if word in VALUES}
     return [word for place, word in enumerate(argv) if word in known and place not in values][:1]
-
-
-def _value(word: str, words: Iterator[str]) -> tuple[str, str]:
-    name, equals, value = word.partition("=")
-    value = value if equals else next(words, "")
-    if not value or (not equals and value.startswith("-")):
-        raise UsageError(f"{name} needs a value.", next=HELP, option=name)
-    return name, value
-
-
-def _refuse_second(name: str, value: str, seen: dict[str, str]) -> None:
-    if seen.setdefault(name, value) != value:
-        raise UsageError(f"{name} is given twice: {seen[name]} and {value}.", next=HELP, option=name)
 
 
 def read_zone(text: str | None) -> bool:

@@ -15,6 +15,8 @@ _FILES = (
 def manual() -> str:
     """Return the page in the man macros. Imports every command."""
     from capcli.cli.completions.plan import commands
+    from capcli.render.error_pages import MEANINGS
+    from capcli.settings.table import CREDENTIALS, TABLE
 
     (_, root, context), *others = commands()
     lines = [
@@ -32,50 +34,36 @@ def manual() -> str:
         ".SH COMMANDS",
     ]
     for path, command, its_context in others:
-        lines += _command(path, command, its_context)
-    lines += [*_exit_status(), *_environment(), *_files()]
+        usage = " ".join(("capcli", *path, *command.collect_usage_pieces(its_context)))
+        lines += [
+            f'.SS "{_escaped(usage)}"',
+            *_blocks(paragraphs(command.help)),
+            *_options(command, its_context),
+        ]
+        if shown := example(command.epilog):
+            lines += [".PP", "Example:", ".PP", ".RS 4", ".nf"]
+            lines += [*(_escaped(line.strip()) for line in shown.splitlines()), ".fi", ".RE"]
+    credential = "The credential, where it is not in the keychain; also _FILE and _CMD."
+    sections = {
+        "EXIT STATUS": [(str(code.value), meaning) for code, meaning in MEANINGS.items()],
+        "ENVIRONMENT": [
+            *((setting.name, f"{setting.about}; {setting.allowed}.") for setting in TABLE),
+            *((name, credential) for name in CREDENTIALS),
+            ("CAPCLI_HOME", "One folder for all files; an absolute path."),
+        ],
+        "FILES": _FILES,
+    }
+    for title, entries in sections.items():
+        lines.append(f".SH {title}")
+        if title == "FILES":
+            lines.append(_escaped("capcli config path prints where they are."))
+        lines += [line for name, about in entries for line in _entry(name, about)]
     return "\n".join(lines) + "\n"
-
-
-def _command(path: tuple[str, ...], command: Any, context: Any) -> Iterator[str]:
-    yield f'.SS "{_escaped(" ".join(("capcli", *path, *command.collect_usage_pieces(context))))}"'
-    yield from _blocks(paragraphs(command.help))
-    yield from _options(command, context)
-    if shown := example(command.epilog):
-        yield from (".PP", "Example:", ".PP", ".RS 4", ".nf")
-        yield from (_escaped(line.strip()) for line in shown.splitlines())
-        yield from (".fi", ".RE")
 
 
 def _options(command: Any, context: Any) -> Iterator[str]:
     for names, about in options(command, context):
         yield from _entry(names, about)
-
-
-def _exit_status() -> Iterator[str]:
-    from capcli.render.error_pages import MEANINGS
-
-    yield ".SH EXIT STATUS"
-    for code, meaning in MEANINGS.items():
-        yield from _entry(str(code.value), meaning)
-
-
-def _environment() -> Iterator[str]:
-    from capcli.settings.table import CREDENTIALS, TABLE
-
-    yield ".SH ENVIRONMENT"
-    for setting in TABLE:
-        yield from _entry(setting.name, f"{setting.about}; {setting.allowed}.")
-    for name in CREDENTIALS:
-        yield from _entry(name, "The credential, where it is not in the keychain; also _FILE and _CMD.")
-    yield from _entry("CAPCLI_HOME", "One folder for all files; an absolute path.")
-
-
-def _files() -> Iterator[str]:
-    yield ".SH FILES"
-    yield _escaped("capcli config path prints where they are.")
-    for name, about in _FILES:
-        yield from _entry(name, about)
 
 
 def _entry(name: str, about: str) -> Iterator[str]:

@@ -5,7 +5,7 @@ run: whoever typed it decides.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from itertools import takewhile
 from shlex import join
@@ -55,24 +55,28 @@ class Meant(Struct, frozen=True):
 
 def meant(line: Sequence[str], known: Sequence[str]) -> Meant | None:
     """Return what a line means, None where the tables do not know it."""
-    typed = _small(list(line), known)
-    phrase = _phrase(typed)
-    if phrase is not None:
-        return phrase
+    typed = list(line)
+    first = first_word(typed)
+    if first is not None and typed[first].lower() in known:
+        typed[first] = typed[first].lower()
+    if first is not None and (found := phrase_of(typed[first:])):
+        words = [*typed[:first], *found[0]]
+        if words != typed:
+            return Meant(found[1] or _otherwise(typed), tuple(words))
     words = _brief(_without_fillers(typed), known)
     place = place_of(words, (*known, *WORDS, *FIRST))
     if place is None:
         return None
     named = _unsent(_command(words, place, known), place)
     spelt = _spelt(named, place)
-    sized = _sized([*_options(spelt, named[place])], place)
+    sized = _sized([part for word in spelt for part in _option(word, named[place])], place)
     if sized == list(line):
         return None
     why = _why(line, words, named, spelt, place)
     if why is None and named != words:
         why = f"There is no command {' '.join(words[place : place + 1 + (words[place] in known)])!a}."
     elif why is None:
-        lacking = [word.partition("=")[0] for word in words if _option(word, named[place]) != word]
+        lacking = [word.partition("=")[0] for word in words if _option(word, named[place]) != [word]]
         why = "The market comes first, then the size."
         if lacking:
             why = f"There is no option {' or '.join(lacking)} here."
@@ -99,16 +103,6 @@ def _otherwise(line: Sequence[str]) -> str:
     return f"{' '.join(line)[:60]!a} is written differently here."
 
 
-def _phrase(line: Sequence[str]) -> Meant | None:
-    """Look a line up among the phrases, its global options in front kept."""
-    place = first_word(line)
-    found = None if place is None else phrase_of(line[place:])
-    if found is None or place is None:
-        return None
-    words, why = [*line[:place], *found[0]], found[1]
-    return Meant(why or _otherwise(line), tuple(words)) if words != list(line) else None
-
-
 def _completed(words: list[str], place: int) -> list[str]:
     """Name the market as the broker does, and what an order still lacks."""
     name, rest = words[place], words[place + 1 :]
@@ -119,14 +113,6 @@ def _completed(words: list[str], place: int) -> list[str]:
     if name in ORDERS and alone and not sized and "--help" not in rest and not rest[0].startswith("-"):
         rest[1:1] = ["SIZE"] if name in _SIZE_STANDS else ["--size", "SIZE"]
     return [*words[: place + 1], *rest]
-
-
-def _small(words: list[str], known: Sequence[str]) -> list[str]:
-    """Write a command in small letters."""
-    place = first_word(words)
-    if place is not None and words[place] not in known and words[place].lower() in known:
-        words[place] = words[place].lower()
-    return words
 
 
 def _without_fillers(words: list[str]) -> list[str]:
@@ -251,22 +237,15 @@ def _unsent(words: list[str], place: int) -> list[str]:
     return [*words[:place], "preview", *(word for word in words[place + 1 :] if word != _DRY), *side]
 
 
-def _options(words: Sequence[str], command: str) -> Iterator[str]:
-    """Yield the words with our options in them, each of which may bring its value."""
-    for word in words:
-        ours = _option(word, command)
-        yield from [ours] if ours == word else ours.split()
-
-
-def _option(word: str, command: str) -> str:
-    """Return our name of an option; nothing where what it says needs no option at this command."""
+def _option(word: str, command: str) -> list[str]:
+    """Return our option with its value; nothing where what it says needs no option at this command."""
     name, equals, value = word.partition("=")
     ours = OPTIONS.get(name, name)
     if ours == "--size" and command in _SIZE_STANDS:
-        return value
+        return value.split()
     if name not in OPTIONS or (not ours and name not in ANYWAY.get(command, ())):
-        return word
-    return f"{ours}{equals}{value}" if ours else ""
+        return [word]
+    return f"{ours}{equals}{value}".split() if ours else []
 
 
 def _sized(words: list[str], place: int) -> list[str]:

@@ -48,7 +48,7 @@ def asked_in_source() -> Counter[str]:
             calls = [node for node in ast.walk(function) if isinstance(node, ast.Call)]
             asking = sum(_name(call) in ASKING for call in calls)
             if asking:
-                module = ".".join(file.relative_to(SOURCE).with_suffix("").parts)
+                module = ".".join(file.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__")
                 found[f"{module}.{function.name}"] += asking
     return found
 
