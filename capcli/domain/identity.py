@@ -4,7 +4,7 @@ An answer is a confirmation, a row of a list or a row of the activity. What it d
 what it says must fit: epic, side, size, deal ids and time. Pure.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -56,41 +56,37 @@ class Misfit(Struct, frozen=True):
 Told = Confirm | Position | WorkingOrder | Activity
 
 
-def misfit(asked: Asked, told: Told) -> Misfit | None:
+def misfit(asked: Asked, answer: Told) -> Misfit | None:
     """Say why an answer is not about what was asked; None where it is."""
     if asked.request is not None:
-        return _opening_misfit(asked, asked.request, told)
-    if isinstance(told, Confirm):
-        return _change_misfit(asked, told)
-    return None if told.deal_id == asked.deal_id else Misfit(f"it is about {told.deal_id or 'another deal'}")
+        names, at = _names_and_time(answer)
+        owner = next((owner for name in names if name and (owner := asked.owners.get(name))), None)
+        if owner is not None:
+            return Misfit(f"it is about the order of {owner}", owner)
+        size = None if asked.any_size else answer.size
+        return (
+            _differing(asked.request, answer.epic, answer.side, size)
+            or _too_early(asked, at)
+            or (_confirm_misfit(asked, answer) if isinstance(answer, Confirm) else _old_row(asked, answer))
+        )
+    if isinstance(answer, Confirm):
+        return _change_misfit(asked, answer)
+    if answer.deal_id == asked.deal_id:
+        return None
+    return Misfit(f"it is about {answer.deal_id or 'another deal'}")
 
 
-def _opening_misfit(asked: Asked, request: OrderRequest, told: Told) -> Misfit | None:
-    names, size, at = _facts(told)
-    return (
-        _owned(asked, names)
-        or _differing(request, told.epic, told.side, None if asked.any_size else size)
-        or _too_early(asked, at)
-        or (_confirm_misfit(asked, told) if isinstance(told, Confirm) else _old_row(asked, told.deal_id))
-    )
-
-
-def _facts(told: Told) -> tuple[tuple[str | None, ...], Decimal | None, datetime | None]:
-    match told:
+def _names_and_time(answer: Told) -> tuple[tuple[str | None, ...], datetime | None]:
+    match answer:
         case Confirm():
-            opened = (deal.deal_id for deal in told.deals if deal.status == OPENED)
-            return (told.deal_reference, told.order_id, *opened), told.size, told.at
+            opened = (deal.deal_id for deal in answer.deals if deal.status == OPENED)
+            return (answer.deal_reference, answer.order_id, *opened), answer.at
         case Position():
-            return (told.deal_id, told.working_order_id), told.size, told.opened_at
+            return (answer.deal_id, answer.working_order_id), answer.opened_at
         case WorkingOrder():
-            return (told.deal_id,), told.size, told.created_at
+            return (answer.deal_id,), answer.created_at
         case Activity():
-            return (told.deal_id, told.working_order_id, told.deal_reference), told.size, told.at
-
-
-def _owned(asked: Asked, names: Iterable[str | None]) -> Misfit | None:
-    owner = next((owner for name in names if name and (owner := asked.owners.get(name))), None)
-    return None if owner is None else Misfit(f"it is about the order of {owner}", owner)
+            return (answer.deal_id, answer.working_order_id, answer.deal_reference), answer.at
 
 
 def _differing(
@@ -112,8 +108,9 @@ def _too_early(asked: Asked, at: datetime | None) -> Misfit | None:
     return Misfit(f"it is of {at:%Y-%m-%d %H:%M:%S}Z, before the send")
 
 
-def _old_row(asked: Asked, deal_id: str) -> Misfit | None:
-    return Misfit(f"{deal_id} was there before the send") if deal_id in asked.baseline else None
+def _old_row(asked: Asked, row: Position | WorkingOrder | Activity) -> Misfit | None:
+    there = row.deal_id in asked.baseline
+    return Misfit(f"{row.deal_id} was there before the send") if there else None
 
 
 def _confirm_misfit(asked: Asked, confirm: Confirm) -> Misfit | None:
@@ -127,7 +124,7 @@ def _confirm_misfit(asked: Asked, confirm: Confirm) -> Misfit | None:
     if confirm.order_id is not None:
         new.append(confirm.order_id)
     if old := next((deal_id for deal_id in new if deal_id in asked.baseline), None):
-        return _old_row(asked, old)
+        return Misfit(f"{old} was there before the send")
     reduced = (deal.deal_id for deal in confirm.deals if deal.deal_id not in new)
     strange = next((deal_id for deal_id in reduced if deal_id not in asked.baseline), None)
     return None if strange is None else Misfit(f"it reduced {strange}, which was not there before the send")

@@ -4,7 +4,7 @@ A mandate is bound to a secret that one client is given. Its amounts are in acco
 is granted. It is spent by sending: nothing that happens afterwards gives an order of it back.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal, localcontext
 from enum import StrEnum
@@ -201,7 +201,10 @@ def usage_of(mandate: Mandate, sent: Iterable[Sent], book: MandateBook) -> Usage
 
     A gain makes up for nothing. What is not seen yet counts in full, as it was reserved when it was sent.
     """
-    orders, charged, lost = 0, _costs(mandate, book), None
+    # Overnight fees name only the market, no deal (API page 10.2).
+    costs = (row.amount for row in book.bookings if row.deal_id is None and _is_cost(mandate, row))
+    charged = sum((-min(amount, Decimal(0)) for amount in costs), Decimal(0))
+    orders, lost = 0, None
     with localcontext(EXACT):
         for one in sent:
             orders += 1
@@ -263,39 +266,33 @@ def _came_to_nothing(one: Sent, book: MandateBook) -> bool:
     return any(row.deal_id in one.names and row.status in _ENDED for row in book.activity)
 
 
-def _costs(mandate: Mandate, book: MandateBook) -> Decimal:
-    """Add up the charges in its markets that name no deal: overnight fees say only the market (API 10.2)."""
-    rows = (row for row in book.bookings if row.deal_id is None and row.at >= mandate.since)
-    ours = (row for row in rows if row.epic in mandate.epics and column_of(row.type) is not Column.DEPOSITS)
-    return sum((-min(row.amount, Decimal(0)) for row in ours), Decimal(0))
+def _is_cost(mandate: Mandate, row: Transaction) -> bool:
+    ours = row.epic in mandate.epics and row.at >= mandate.since
+    return ours and column_of(row.type) is not Column.DEPOSITS
 
 
 def why_not_opened(mandate: Mandate, opening: Opening, used: Usage) -> str | None:
     """Say why an order is outside a mandate; None where it is within."""
-    return next(_faults(mandate, opening, used), None)
-
-
-def _faults(mandate: Mandate, opening: Opening, used: Usage) -> Iterator[str]:
     if opening.epic not in mandate.epics:
-        yield f"{opening.epic} is not among {', '.join(mandate.epics)}"
+        return f"{opening.epic} is not among {', '.join(mandate.epics)}"
     if opening.meets:
-        yield f"it meets {', '.join(opening.meets)} on the other side of {opening.epic}"
+        return f"it meets {', '.join(opening.meets)} on the other side of {opening.epic}"
     if opening.is_working and (opening.good_till is None or opening.good_till > mandate.expires_at):
         until = f"{mandate.expires_at:%Y-%m-%dT%H:%M:%SZ}"
-        yield f"a working order has to expire with the mandate, at {until} or before"
+        return f"a working order has to expire with the mandate, at {until} or before"
     if used.orders >= mandate.orders:
-        yield f"its {counted(mandate.orders, 'order')} {'is' if mandate.orders == 1 else 'are'} used up"
-    if opening.loss is None:
-        yield "it has no stop"
-        return
-    loss, currency = ceil_to(opening.loss, CENT), mandate.currency
+        return f"its {counted(mandate.orders, 'order')} {'is' if mandate.orders == 1 else 'are'} used up"
+    return "it has no stop" if opening.loss is None else _too_much(mandate, opening.loss, used)
+
+
+def _too_much(mandate: Mandate, at_stop: Decimal, used: Usage) -> str | None:
+    loss, currency = ceil_to(at_stop, CENT), mandate.currency
     if loss > mandate.risk:
-        yield f"it may lose {_money(loss)} at its stop of at most {_money(mandate.risk)} {currency} an order"
-    if used.charged + loss > mandate.total_risk:
-        yield (
-            f"{_money(used.charged)} is lost or at stake already, and {_money(loss)} more is above the total "
-            f"of {_money(mandate.total_risk)} {currency}"
-        )
+        return f"it may lose {_money(loss)} at its stop of at most {_money(mandate.risk)} {currency} an order"
+    if used.charged + loss <= mandate.total_risk:
+        return None
+    already = f"{_money(used.charged)} is lost or at stake already"
+    return f"{already}, and {_money(loss)} more is above the total of {_money(mandate.total_risk)} {currency}"
 
 
 def why_not_tightened(change: Tightening, kept: Decimal | None) -> str | None:

@@ -6,7 +6,7 @@ kind and length, or drawn anew in the same form, so that a program still reads i
 
 import json
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from random import Random
 from typing import Any
@@ -82,11 +82,18 @@ class Mask:
     def value(self, value: Any, name: str = "") -> Any:
         """Return a parsed answer, masked. `name` is the field that holds it."""
         if isinstance(value, dict):
-            return self._object(value)
+            masked: dict[str, Any] = {}
+            for key, item in value.items():
+                shown = self._name(key)
+                shown = shown if shown not in masked else f"{shown[:-1]} #{len(masked)}>"
+                masked[shown] = self.value(item, key)
+            return masked
         if isinstance(value, list):
             return [self.value(item, name) for item in value]
         if isinstance(value, Lexeme):
-            return self._number(value, name)
+            if len(value) > _EPOCH_DIGITS and value.isdigit() and "time" in name.lower():
+                return Lexeme(int(value) + int(self._shift / timedelta(milliseconds=1)))
+            return Lexeme(self._drawn(value))
         return self.text(value) if isinstance(value, str) else value
 
     def text(self, text: str) -> str:
@@ -100,15 +107,9 @@ class Mask:
         if _NUMBER.fullmatch(text):
             return self._drawn(text)
         if _HOURS.fullmatch(text):
-            return f"{self._clock()} - {self._clock()}"
+            hours = (f"{self._random.randint(0, 23):02}:{self._random.randint(0, 59):02}" for _ in range(2))
+            return " - ".join(hours)
         return f"<{kind_of(text)} {len(text)}>"
-
-    def _object(self, value: Mapping[str, Any]) -> dict[str, Any]:
-        masked: dict[str, Any] = {}
-        for name, item in value.items():
-            shown = self._name(name)
-            masked[shown if shown not in masked else f"{shown[:-1]} #{len(masked)}>"] = self.value(item, name)
-        return masked
 
     def _name(self, name: str) -> str:
         """Keep a name that is known, or new and made of words that others are made of."""
@@ -117,11 +118,6 @@ class Mask:
             known = name in self._names or name in self._words or self._parts.issuperset(parts)
             return name if known else f"<name {len(name)}>"
         return self.text(name) if _ID.fullmatch(name) else f"<name {len(name)}>"
-
-    def _number(self, number: Lexeme, name: str) -> Lexeme:
-        if len(number) > _EPOCH_DIGITS and number.isdigit() and "time" in name.lower():
-            return Lexeme(int(number) + int(self._shift / timedelta(milliseconds=1)))
-        return Lexeme(self._drawn(number))
 
     def _drawn(self, number: str) -> str:
         """Draw a number anew in the same form: sign, digits before and after the point, exponent."""
@@ -159,9 +155,6 @@ class Mask:
         drawn = f".{self._digits(len(fraction) - 1)}" if fraction else ""
         return f"{at:%Y-%m-%d}{between}{at:%H:%M:%S}{drawn}{zone or ''}"
 
-    def _clock(self) -> str:
-        return f"{self._random.randint(0, 23):02}:{self._random.randint(0, 59):02}"
-
 
 def _parts(name: str) -> list[str]:
     return [part.lower() for part in _CAMEL.findall(name)]
@@ -178,14 +171,10 @@ def forms(value: Any, note: Callable[[str, str], None], where: str = "") -> None
         for item in value:
             forms(item, note, f"{where}[]")
     else:
-        note(where, _form(value))
-
-
-def _form(value: Any) -> str:
-    if isinstance(value, Lexeme):
-        if not _NUMBER.fullmatch(value):
-            return "no number"
-        return "number with an exponent" if "e" in value.lower() else "number"
-    if isinstance(value, str):
-        return kind_of(value)
-    return "null" if value is None else "true or false"
+        form = "null" if value is None else "true or false"
+        if isinstance(value, Lexeme):
+            number = "number with an exponent" if "e" in value.lower() else "number"
+            form = number if _NUMBER.fullmatch(value) else "no number"
+        elif isinstance(value, str):
+            form = kind_of(value)
+        note(where, form)

@@ -87,22 +87,13 @@ def _others(lost: UnconfirmedOrder, seen: Seen, named: Collection[str]) -> Itera
 
 
 def _listed(row: Position, size: Decimal | None, *, sure: bool = True) -> Candidate:
-    return Candidate(
-        (row.deal_id,), (row,), row.level, size, row.working_order_id, Ending.OPEN, sure, row.opened_at
-    )
+    ids, order_id, at = (row.deal_id,), row.working_order_id, row.opened_at
+    return Candidate(ids, (row,), row.level, size, order_id, Ending.OPEN, sure, at)
 
 
 def _waiting(row: WorkingOrder, *, sure: bool = True) -> Candidate:
-    return Candidate(
-        (row.deal_id,),
-        (row,),
-        row.level,
-        row.size,
-        row.deal_id,
-        Ending.WAITING,
-        sure,
-        row.created_at,
-    )
+    ids, order_id, at = (row.deal_id,), row.deal_id, row.created_at
+    return Candidate(ids, (row,), row.level, row.size, order_id, Ending.WAITING, sure, at)
 
 
 def _fits_stop(request: OrderRequest) -> Callable[[Candidate], bool]:
@@ -139,15 +130,12 @@ def _opened(lost: UnconfirmedOrder, seen: Seen) -> tuple[list[Candidate], list[C
             continue
         if size == (row.size if opened is None else opened):
             fits.append(_listed(row, size))
-        elif opened is None or _may_be_of(row, ordered, size):
+            continue
+        # Opened with another size, it may still come from an order of this one.
+        order_id = row.working_order_id
+        if opened is None or (order_id is not None and ordered.get(order_id) in {None, size}):
             maybe.append(_listed(row, row.size, sure=False))
     return fits, maybe
-
-
-def _may_be_of(row: Position, ordered: Mapping[str, Decimal | None], size: Decimal) -> bool:
-    """Say whether a position that was opened with another size may come from an order of this size."""
-    order_id = row.working_order_id
-    return order_id is not None and ordered.get(order_id) in {None, size}
 
 
 def _opened_and_gone(lost: UnconfirmedOrder, seen: Seen) -> Iterator[Candidate]:
@@ -258,17 +246,13 @@ def _ended(lost: UnconfirmedOrder, seen: Seen, order_id: str, rows: list[Activit
     if not filled:
         return Candidate((order_id,), (), None, None, order_id, sure=False, at=at)
     deals = tuple(dict.fromkeys(row.deal_id for row in filled))
-    closed = complete and all(_is_closed(lost, seen, deal) for deal in deals)
-    return Candidate(
-        deals, (), filled[0].level, lost.request.size, order_id, Ending.FILLED_AND_CLOSED, closed, at
+    ends = (row for row in seen.activity if row.type == POSITION and row.side is lost.request.side.opposite)
+    closed, level, size = (
+        complete and {row.deal_id for row in ends} >= {*deals},
+        filled[0].level,
+        lost.request.size,
     )
-
-
-def _is_closed(lost: UnconfirmedOrder, seen: Seen, deal_id: str) -> bool:
-    return any(
-        row.deal_id == deal_id and row.type == POSITION and row.side is lost.request.side.opposite
-        for row in seen.activity
-    )
+    return Candidate(deals, (), level, size, order_id, Ending.FILLED_AND_CLOSED, closed, at)
 
 
 def _rejected(lost: UnconfirmedOrder, seen: Seen) -> dict[str, datetime]:
