@@ -47,9 +47,8 @@ class Exit(IntEnum):
 class Problem(Struct, frozen=True):
     """Why a reply is not `ok`: what both faces print beside the data.
 
-    `assistant_error` is false for outcomes that an assistant must not retry (an order that landed without
-    its stop, or that may be live): they are results there, so that retry-on-error loops stay asleep.
-    `account_id` and `data` (ids and their state) stand in for a result where a command was stopped.
+    `assistant_error` is false where an assistant must not retry (an order may be live or lack its stop):
+    there it is a result, so that no retry loop starts. `account_id` and `data` stand in for a missing result.
     """
 
     code: str
@@ -66,7 +65,7 @@ class Problem(Struct, frozen=True):
 class CapcliError(Exception):
     """A command was stopped. `next` is a command that helps, `details` are machine-readable facts.
 
-    Of each kind `capcli help error CODE` shows a page: the docstring says what happened, `cure` what to do.
+    `capcli help error CODE` shows the first line of the docstring and `cure`, what to do.
     """
 
     code: ClassVar[str] = "BUG"
@@ -648,9 +647,9 @@ class Interrupted(CapcliError):
 
 
 class WouldSend(Exception):
-    """A dry run came to where something would be sent (method, path, body): nothing was, and all is well.
+    """A dry run reached what would be sent (method, path, body); nothing was.
 
-    `asked_by` names the setting or option; `first` says what would be done here before the first request.
+    `asked_by` names the setting or option; `first`: what would be done here before the first request.
     """
 
     def __init__(

@@ -76,9 +76,9 @@ class Leverage(Struct, frozen=True):
 
 
 class Preferences(Struct, frozen=True):
-    """An account's choice: whether opposite positions stay open side by side, and a leverage a class.
+    """Whether opposite positions stay open side by side, and the leverage of each class of markets.
 
-    `observed` is the margin of markets, in percent of a deal's value, where a fill showed another one.
+    `observed`: the margin that a fill showed, in percent of its value, by market.
     """
 
     hedging: bool
@@ -92,9 +92,8 @@ class Preferences(Struct, frozen=True):
 
 
 class Position(Struct, frozen=True):
-    """An open position. Prices and `upl` are in the instrument's currency (API page 14.4).
-
-    A suspended market may have no bid or offer (API page 18.11).
+    """An open position. Prices and `upl` in the instrument's currency (API page 14.4), no bid or offer where
+    its market is suspended (18.11).
     """
 
     deal_id: str

@@ -31,13 +31,12 @@ class EventKind(StrEnum):
 
 
 class Happened(Struct, frozen=True):
-    """One thing that happened, by the broker's clock where the broker told of it.
+    """One thing that happened, by the broker's clock where the broker reported it.
 
-    `side`, `size` and `deal_id` are the deal's: a stop that sells a long position is BUY. `level` is the
-    price in the instrument's currency; `amount` is the realised P&L in `currency`, the account's. `source` is
-    the broker's word for who did it (USER, SL, TP, CLOSE_OUT, DEALER, SYSTEM). `margin_level` is equity in
-    percent of the margin in use. `attempt_id` is the order of this computer that it is about, or that the
-    deal came from; `state` is what that became. `detail` is text for people.
+    `side`, `size` and `deal_id` are the deal's: a stop that sells a long position is BUY. `level` is in the
+    instrument's currency, `amount` the realised P&L in `currency`, the account's. `source` is the broker's
+    word (USER, SL, TP, CLOSE_OUT, DEALER, SYSTEM). `margin_level`: equity in percent of the margin in use.
+    `attempt_id` is this computer's order that it is about, `state` what that became, `detail` for people.
     """
 
     kind: EventKind
@@ -64,10 +63,7 @@ class Happened(Struct, frozen=True):
 
 
 class KnownDeals(Struct, frozen=True):
-    """What tells an opening row from a closing one: both are type POSITION with the same words.
-
-    `sides` are those of deals that are or were open. `booked` are the realised results by deal.
-    """
+    """Tells opening rows from closing ones: the sides of deals that are or were open, the results booked."""
 
     sides: Mapping[str, Side]
     booked: Mapping[str, Sequence[Transaction]] = field(default_factory=dict)
@@ -87,9 +83,9 @@ _UNDECIDED = timedelta(seconds=150)
 
 
 def read_activity(rows: Sequence[Activity], known: KnownDeals, now: datetime) -> tuple[list[Keyed], datetime]:
-    """Return what rows of the activity, newest first, tell: oldest first, and up to when all of it is told.
+    """Return the events in rows of activity (newest first), oldest first, and up to when they are complete.
 
-    A row that cannot be told yet (opened or closed?) is left for the next look while it is young.
+    A young row that may be an opening or a close is left for the next read.
     """
     ordered = list(rows[::-1])
     # Rows of one instant stay in the broker's order.

@@ -33,10 +33,9 @@ _SUBJECTS = {Measure.PNL: "open P&L", Measure.MARGIN: "margin"}
 
 
 class Level(Struct, frozen=True):
-    """A level to wait for. Of a market: its bid, in the instrument's currency, or its move in percent.
+    """A level to wait for: a market's bid (instrument's currency) or its move in percent from `start`.
 
-    A move counts up or down from `start`, the bid when the waiting began. Of the account, without an epic:
-    the open P&L in its currency, or the margin in use in percent of equity.
+    Without an epic the account's: open P&L in its currency, or margin in use in percent of equity.
     """
 
     epic: str

@@ -21,10 +21,7 @@ class ApprovalState(StrEnum):
 
 
 class Asked(Struct, frozen=True):
-    """A request that a person is asked about, and the text that they are shown.
-
-    `subject` tells requests with the same bytes apart: the preview, or the deal that is changed.
-    """
+    """A request for a person's approval. `subject` (preview or deal) tells equal requests apart."""
 
     kind: str
     subject: str
@@ -51,10 +48,7 @@ class Asked(Struct, frozen=True):
 
 
 class ApprovalRecord(Struct, frozen=True):
-    """A request for approval as the journal keeps it; the code itself is kept nowhere.
-
-    `client` is the name of who asked, as an assistant's client gives it, or a script.
-    """
+    """A request for approval as the journal keeps it, without its code. `client` is who asked."""
 
     code_hash: str
     digest: str

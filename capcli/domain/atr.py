@@ -11,7 +11,7 @@ from capcli.domain.money import EXACT
 def average_true_range(candles: tuple[Candle, ...], period: int) -> Decimal | None:
     """Return Wilder's ATR of closed candles, oldest first, in price units; None when there are too few.
 
-    It begins with the plain mean of the first `period` true ranges and then moves by 1 / period of each one.
+    The mean of the first `period` true ranges, then moved by 1 / period of each further one.
     """
     with localcontext(EXACT):
         ranges = tuple(_true_ranges(candles))

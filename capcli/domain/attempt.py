@@ -95,11 +95,10 @@ class Delivery(StrEnum):
 class Answer(Struct, frozen=True):
     """What came back for one mutation, reduced to what a verdict may rest on.
 
-    `error_code` is set only when the body is a JSON object with a text `errorCode`, and without a connection
-    to our own code of what kept the request here, for `retry_after_s` seconds where that passes;
-    `bare_object` says that the body is a JSON object with neither `errorCode` nor `dealReference`.
-    `last_byte_at` (broker time) is when the last byte had left, and `other_account_id` where the session was
-    after the send, if not on the account that was meant. `detail` is for people.
+    `error_code`: the text `errorCode` of a JSON object, or our own code for what kept the request here, for
+    `retry_after_s` seconds. `bare_object`: a JSON object with neither `errorCode` nor `dealReference`.
+    `last_byte_at`: when the last byte had left, in broker time. `other_account_id`: where the session was
+    afterwards, if not on the account that was meant. `detail` is for people.
     """
 
     delivery: Delivery
@@ -138,10 +137,7 @@ def classify(answer: Answer) -> AttemptState:
 
 
 class PreviewRecord(Struct, frozen=True):
-    """A preview as the journal keeps it; `document` is the preview that was shown, as JSON.
-
-    `broker_time` is the broker's clock when it was made, which tells its age where ours was wrong.
-    """
+    """A preview as the journal keeps it; `document` is what was shown at `broker_time`, as JSON."""
 
     preview_id: str
     kind: Kind

@@ -26,10 +26,7 @@ class Window(Struct, frozen=True):
 
     @classmethod
     def of(cls, sent_at: datetime, last_byte_at: datetime | None) -> "Window":
-        """Return the window of an order: from its send to two seconds after its last byte had left.
-
-        Both ends are wider by what the clocks may differ.
-        """
+        """Return the window: from its send to two seconds after its last byte left, plus clock error."""
         until = sent_at + _LONGEST_SEND if last_byte_at is None else last_byte_at + _EXECUTES
         return cls(sent_at - CLOCKS, until + CLOCKS)
 
@@ -47,12 +44,11 @@ class CompetingOrder(Struct, frozen=True):
 
 
 class UnconfirmedOrder(Struct, frozen=True):
-    """An order without an answer; `known` are deals that others account for.
+    """An order without an answer.
 
-    `known` holds the ids of the baseline and of every other attempt, orders and positions alike; `sizes` the
-    sizes of the baseline's positions, `opposite` those of the other side of this market; `rivals` are the
-    orders that a trace of this one may belong to as well. On an account that `hedges` an order reduces
-    nothing.
+    `known`: the ids of the baseline and of all other attempts. `sizes`: those of the baseline's positions,
+    `opposite` the ones on the other side of this market. `rivals` may have left the same trace. On an account
+    that `hedges` an order reduces nothing.
     """
 
     request: OrderRequest
@@ -69,10 +65,7 @@ class UnconfirmedOrder(Struct, frozen=True):
 
 
 class Seen(Struct, frozen=True):
-    """One clean look at an account since the send; `activity` is newest first, with details.
-
-    `at` is the broker's clock at the look: what shows no time of its own happened before that.
-    """
+    """One complete read of an account after the send, `at` by the broker's clock; activity newest first."""
 
     positions: tuple[Position, ...]
     orders: tuple[WorkingOrder, ...]
@@ -91,11 +84,10 @@ class Seen(Struct, frozen=True):
 
 
 class Candidate(Struct, frozen=True):
-    """One thing that the lost order may have become; `rows` are what is still there of it.
+    """Something that the lost order may have become; `rows` are what is still there of it.
 
-    One that is not `sure` speaks against absence and proves nothing yet: the rest of it is late or missing.
-    A `late` one was created, `at` that time, after the window. `shared` are attempts that it fits too. Of its
-    deals it `reduced` these, and opened the others.
+    Not `sure`: it speaks against absence and proves nothing yet. `late`: created (`at`) after the window.
+    `shared`: attempts that it fits too. `reduced`: those of its deals that it did not open.
     """
 
     deal_ids: tuple[str, ...]
@@ -128,7 +120,7 @@ class Verdict(StrEnum):
 class ReconciliationReport(Struct, frozen=True):
     """All traces of a lost order, those that fit its stop first, and the ids of refused orders like it.
 
-    `others` are the new deals of that epic and side that nothing but a person's word makes this order.
+    `others`: new deals of that epic and side, which only a person can say are this order.
     """
 
     traces: tuple[Candidate, ...] = ()

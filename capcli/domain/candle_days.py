@@ -1,11 +1,10 @@
 """Which candles are missing, judged by the sessions that the candles themselves show.
 
-A market's opening hours are today's (API page 18.19): a share's session moves by an hour against UTC when its
-exchange changes its clocks, and hours change over the years. So a day is compared with the same weekday of
-the weeks around it, by the local time that the candles follow; where there is none, with like days of its
-week, and with today's hours only in today's season. One or two trading days without any candle are a holiday
-or a hole, which nothing here tells apart; in a market that never closes they are a hole. A day beside a
-holiday may end early, as the Friday after Thanksgiving.
+Opening hours are today's (API page 18.19), and sessions move with the exchange's clock changes. So a day is
+compared with the same weekday of the weeks around it, in the local time that the candles follow; else with
+like days of its week; with today's hours only in today's season. One or two trading days without a candle
+are a holiday or a hole, which cannot be told apart, except in a market that never closes. The day beside a
+holiday may end early.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

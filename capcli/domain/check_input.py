@@ -27,10 +27,10 @@ class Policy(Limits, frozen=True):
 
 
 class Amends(Struct, frozen=True):
-    """A deal that is there and is to be changed: no order, and new risk only by what it `adds`, in words.
+    """An open deal that is to be changed; it `adds` new risk as its words say, or none.
 
-    `loss` is what it then loses at its stop, in account currency; None without one: that is unlimited.
-    `moves` and `ends` say whether a working order gets another level, and another expiry.
+    `loss`: at its stop afterwards, in account currency; None without one: unlimited. `moves` and `ends`: a
+    working order gets another level, another expiry.
     """
 
     deal_id: str
@@ -41,12 +41,11 @@ class Amends(Struct, frozen=True):
 
 
 class OpenRisk(Struct, frozen=True):
-    """What counts beside the order, in account currency: the book, what is on its way, and the day so far.
+    """What counts beside the order, in account currency: open deals, orders in flight, and the day so far.
 
-    `risk` is the loss at stop of the same market and direction, and `unprotected` names what has no stop
-    there; `total_risk` and `total_unprotected` are the same of all markets. `margin` is what the account's
-    figures do not hold yet, and `unpriced` names what nobody can tell it of. `realised` is what was booked
-    since 00:00 UTC.
+    `risk`: loss at stop in its market and direction, `unprotected` a deal there without a stop; `total_`: of
+    all markets. `margin`: what the account's figures do not include yet; `unpriced`: a deal whose margin is
+    unknown. `realised`: booked since 00:00 UTC.
     """
 
     risk: Decimal = Decimal(0)
@@ -59,11 +58,10 @@ class OpenRisk(Struct, frozen=True):
 
 
 class Blocked(Struct, frozen=True):
-    """What keeps every new order from being sent: a halt in words, unresolved attempts, the hour's orders.
+    """What keeps new orders from being sent: a halt in words, unresolved attempts, the hour's orders.
 
-    `in_market` are those of them that are orders in the same market: they may change the deals that an order
-    reduces, so nobody can tell what that would do. `journal` is what is wrong with the journal, and
-    `journal_next` the command that helps.
+    `in_market`: unresolved orders of the same market, which may change the deals that an order reduces.
+    `journal`: what is wrong with the journal, `journal_next` the command that helps.
     """
 
     halt: str | None = None
@@ -103,10 +101,7 @@ class CheckInput(Struct, frozen=True):
 
     @property
     def only_reduces(self) -> bool:
-        """Say whether the order takes risk away and adds none: then no limit stands in its way.
-
-        A working order may meet another book when it fills, so it always counts as new risk.
-        """
+        """Say whether the order only takes risk away, so no limit applies; a working order never does."""
         reduces = self.effect is not None and self.effect.only_reduces
         return reduces and self.request.kind is Kind.MARKET
 

@@ -19,10 +19,7 @@ def preview_command(
     good_till: str | None = None,
     risk: Risk | None = None,
 ) -> str:
-    """Return the command that previews this order again, with its stop, its limit and its level.
-
-    With a `risk` that stands in place of the size.
-    """
+    """Return the command that previews this order again, complete; a `risk` stands in place of the size."""
     size = f"--size {short(request.size)}" if risk is None else f"--risk {risk.words}"
     words = ["capcli preview", request.epic, size]
     if request.side is Side.SELL:

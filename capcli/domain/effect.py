@@ -1,7 +1,6 @@
 """What an order does to the account: the deals it closes, what it opens, and the margin afterwards. Pure.
 
-A netting account closes opposite deals oldest first, and opens only what is left (API page 9.4); a hedging
-account closes nothing.
+A netting account closes opposite deals oldest first, then opens the rest (API page 9.4); a hedging one none.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,8 +20,7 @@ from capcli.domain.sizing import Figures, estimated_entry, leverage_decides
 class ReducedDeal(Struct, frozen=True):
     """A deal that an order closes, whole or in part. Prices in the instrument's currency.
 
-    `realised` is account currency, rounded to cents as the broker books it. `left` keeps its own stop and
-    limit, which are None where nothing is left.
+    `realised`: account currency, in cents as booked. The stop and limit are those of what is `left`.
     """
 
     deal_id: str
@@ -40,10 +38,9 @@ class ReducedDeal(Struct, frozen=True):
 class Effect(Struct, frozen=True):
     """What the account is once the order is filled at the price shown. Money in `currency`, the account's.
 
-    `closes` and `opens` are units of the market. `long_after` and `short_after` are the units open in it
-    afterwards. The margin figures are the whole account's: None where a leverage or a rate is unknown.
-    `point_value` is what one unit gains when the price moves by 1. The order's `stop_level` and `limit_level`
-    belong to the opened part alone.
+    `closes`, `opens` and what is long and short afterwards are units. Margin is the whole account's, None
+    where a leverage or a rate is unknown. `point_value`: what one unit gains when the price moves by 1. The
+    `stop_level` and `limit_level` belong to the opened part.
     """
 
     closes: Decimal
@@ -94,10 +91,7 @@ class AccountBook(Struct, frozen=True):
 
 
 def effect_of(request: OrderRequest, market: Market, figures: Figures, book: AccountBook) -> Effect:
-    """Work out the effect of an order at the present quote, or at its own level for a working order.
-
-    What a working order meets when it fills may differ: this is what it would do to the account as it is.
-    """
+    """Work out the effect of an order at the quote, or of a working order at its level, as things are now."""
     with localcontext(EXACT):
         price, rate = estimated_entry(request, market), figures.conversion_rate
         deals = () if book.preferences.hedging else tuple(_reduced(request, book.positions, price, rate))
@@ -180,10 +174,10 @@ def _moved(deal: Position | ReducedDeal, price: Decimal) -> Decimal:
 def _margin_after(
     figures: Figures, book: AccountBook, *, deals: Iterable[ReducedDeal], opened: Decimal, used: Decimal
 ) -> tuple[Decimal, Decimal | None]:
-    """Return the margin that is freed, and that in use after a value was opened, on the mid prices of now.
+    """Return the margin that is freed, and that in use afterwards, at the mid prices of now.
 
-    Where the same sum over the open deals gives the account's own figure, it gives the next one to the cent.
-    Elsewhere the broker reckons in another way, and its own figure moves by what the order changes.
+    Where the sum over the open deals equals the account's own figure, the next one is exact to the cent.
+    Elsewhere the broker's figure moves by what the order changes.
     """
     share, rate = _share(figures), figures.conversion_rate
     if share is None:

@@ -8,9 +8,6 @@ K = TypeVar("K", bound=Struct)
 
 
 def with_fields_of(source: object, kind: type[K], /, **facts: Any) -> K:
-    """Return a value of a kind from these facts and, for what they do not name, the source's equal fields.
-
-    Raises TypeError for a field that neither has.
-    """
+    """Return a value of a kind from facts and the source's fields. Raises TypeError for one in neither."""
     names = [name for name in kind.__struct_fields__ if name not in facts and hasattr(source, name)]
     return kind(**{name: getattr(source, name) for name in names}, **facts)

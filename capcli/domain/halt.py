@@ -25,9 +25,8 @@ class Halt(Struct, frozen=True):
 
 
 class HaltKept(Struct, frozen=True):
-    """What became of halting: the halt in force, the files that keep it, and those that could not be written.
-
-    With no file at all it holds in this process alone; `everywhere`: every process of the user looks at one.
+    """The halt in force, the files that keep it, and those that could not be written; without any, it holds
+    in this process alone. `everywhere`: every process of the user reads one of them.
     """
 
     halt: Halt

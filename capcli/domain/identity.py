@@ -1,7 +1,7 @@
 """Whether an answer is about what was asked: one rule for open, close, amend and cancel (order protocol, I9).
 
-An answer is a confirmation, a row of a list or a row of the activity. What it does not say excludes nothing;
-what it says must fit: epic, side, size, deal ids and time. Pure.
+An answer is a confirmation or a row. What it does not say excludes nothing; what it says must fit: epic,
+side, size, deal ids and time. Pure.
 """
 
 from collections.abc import Mapping
@@ -28,12 +28,11 @@ _EXPECTED = {
 
 
 class Asked(Struct, frozen=True):
-    """What was asked of the broker, as far as an answer can be held against it.
+    """What was asked of the broker: a `request` to open, else the `deal_id` that it is about.
 
-    An opening order has a `request`, everything else the `deal_id` that it is about. `reference` is what the
-    broker answered to it, `since` the broker's clock at the send. `baseline` are the deals that were there
-    before, and `owners` tells which other attempt a reference, an order or a deal belongs to. With `any_size`
-    rows count whatever their size.
+    `reference`: the broker's answer to it; `since`: the broker's clock at the send. `baseline`: deals that
+    were there before; `owners`: the other attempt that a reference, an order or a deal belongs to.
+    `any_size`: rows count whatever their size.
     """
 
     kind: Kind
@@ -114,10 +113,7 @@ def _old_row(asked: Asked, row: Position | WorkingOrder | Activity) -> Misfit | 
 
 
 def _confirm_misfit(asked: Asked, confirm: Confirm) -> Misfit | None:
-    """Hold the ids of a confirmed opening against the book before it.
-
-    What it opened is new; what it reduced was there (netting, API page 9.4).
-    """
+    """Check a confirmed opening: what it opened is new, what it reduced was there (netting, API page 9.4)."""
     if asked.reference is not None and confirm.deal_reference != asked.reference:
         return Misfit(f"it is about {confirm.deal_reference}, not {asked.reference}")
     new = [deal.deal_id for deal in confirm.deals if deal.status == OPENED or asked.kind is Kind.WORKING]
@@ -131,10 +127,10 @@ def _confirm_misfit(asked: Asked, confirm: Confirm) -> Misfit | None:
 
 
 def _change_misfit(asked: Asked, confirm: Confirm) -> Misfit | None:
-    """Hold a confirmation against the target of a change, its expected status, and the time of the send.
+    """Check the deal, status and time of a confirmed change.
 
-    The opening, every amendment and the close of a position share one reference (API page 9.2). DELETED for
-    an order's id proves its cancellation at any date (API page 18, fact 2).
+    The opening, amendments and close of a position share one reference (API page 9.2). DELETED for an order's
+    id proves its cancellation at any date (API page 18, fact 2).
     """
     deals = {deal.deal_id: deal.status for deal in confirm.deals}
     about = {*deals, confirm.order_id} - {None}

@@ -1,7 +1,7 @@
 """Mandates: what a client may send without a person, how much of it is used, and what ends it. Pure.
 
-A mandate is bound to a secret that one client is given. Its amounts are in account currency and fixed when it
-is granted. It is spent by sending: nothing that happens afterwards gives an order of it back.
+A mandate belongs to one client's secret; its amounts, in account currency, are fixed when it is granted.
+Sending uses it up: nothing that happens later gives an order back.
 """
 
 from collections.abc import Iterable, Mapping
@@ -60,10 +60,10 @@ class Deed(StrEnum):
 
 
 class Mandate(Struct, frozen=True):
-    """A mandate as the journal keeps it; the secret itself is kept nowhere but in the client's file.
+    """A mandate as the journal keeps it; only the client's file has the secret.
 
-    `risk` is what one order may lose at its stop, `total_risk` what all may lose, in `currency`. `since` is
-    when it was granted by the broker's clock, which bookings are dated by.
+    `risk`: what one order may lose at its stop, `total_risk`: all of them, in `currency`. `since`: when it
+    was granted by the broker's clock, as bookings are dated.
     """
 
     mandate_id: str
@@ -85,9 +85,9 @@ class Mandate(Struct, frozen=True):
 
 
 class Use(Struct, frozen=True):
-    """One request that was sent under a mandate. `number` counts its orders from 1; None for other deeds.
+    """One request sent under a mandate. `number` counts its orders from 1; None for other deeds.
 
-    `reserved` is what an order could lose when it was sent, a fill one spread worse included.
+    `reserved`: what an order could lose when it was sent, filled one spread worse.
     """
 
     attempt_id: str
@@ -126,9 +126,8 @@ class Outside(Struct, frozen=True):
 class Opening(Struct, frozen=True):
     """An order that would open something. Levels in the market's currency, `loss` in account currency.
 
-    `loss` is that at the stop if it fills one spread worse than now, None without a stop. `meets` are the
-    deals on the other side of its market that it would reduce, now or when it fills. `positions` and `orders`
-    are the account's, by the look that it was judged by.
+    `loss`: at the stop if filled one spread worse, None without a stop. `meets`: the opposite deals that it
+    would reduce. `positions` and `orders`: the account's at that moment.
     """
 
     epic: str
@@ -150,10 +149,9 @@ class Tightening(Struct, frozen=True):
 
 
 class Sent(Struct, frozen=True):
-    """An order of a mandate: its use, its attempt, what was ordered, and the stop that it has to keep.
+    """An order of a mandate, with the stop that it has to keep.
 
-    `stop` is what the fill showed, or the latest tightening; None where nobody saw one yet. `asked` is the
-    stop that the order was sent with.
+    `stop`: at the fill or by the latest tightening, None until it was seen; `asked`: as it was sent.
     """
 
     use: Use
@@ -181,10 +179,7 @@ class MandateBook(Struct, frozen=True):
 
 
 class Usage(Struct, frozen=True):
-    """How much of a mandate is used: `orders` sent, and what of the total risk is lost or at stake.
-
-    `lost_stop` names a deal of it whose stop is missing, or further away than it was.
-    """
+    """How much of a mandate is used: orders sent, and risk lost or at stake; `lost_stop` lacks its stop."""
 
     orders: int
     charged: Decimal
@@ -296,9 +291,9 @@ def _too_much(mandate: Mandate, at_stop: Decimal, used: Usage) -> str | None:
 
 
 def why_not_tightened(change: Tightening, kept: Decimal | None) -> str | None:
-    """Say why an amendment is more than the tightening of a stop; None where it is no more.
+    """Say why an amendment does more than tighten a stop; None where it does not.
 
-    `kept` is the stop that the deal has to have: one that is missing may be put back there, or nearer.
+    `kept`: the stop that the deal must have; a missing one may be put back there, or nearer.
     """
     least = change.before if change.before is not None else kept
     if not change.only_stop or change.after is None or least is None:

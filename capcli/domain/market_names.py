@@ -1,7 +1,4 @@
-"""What people call a market, and the epic that it has at the broker.
-
-A name is offered, never taken: only the broker knows whether the market is there.
-"""
+"""Common names of markets with their epics: offered, never taken, for only the broker knows its markets."""
 
 import re
 from collections.abc import Iterator, Mapping

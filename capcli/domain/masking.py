@@ -1,7 +1,7 @@
-"""The broker's answers without what is the user's: the form of everything stays, names and amounts go.
+"""The broker's answers without the user's data: the form stays, names and amounts go.
 
-It is an allow-list. A text stays only where it is a word of the vocabulary; every other one is written by its
-kind and length, or drawn anew in the same form, so that a program still reads it.
+An allow-list: a text stays only if the vocabulary has it; every other is replaced by its kind and length, or
+drawn anew in the same form, so that programs can still read it.
 """
 
 import json
@@ -65,10 +65,9 @@ def kind_of(text: str) -> str:
 
 
 class Mask:
-    """Takes out what is the user's. The same id becomes the same other id everywhere.
+    """Takes the user's data out; equal ids become equal other ids.
 
-    `words` are the texts and `names` the field names that stay; `random` draws the rest, and by how much the
-    times are shifted.
+    `words` and field `names` stay; `random` draws the rest and the shift of all times.
     """
 
     def __init__(self, words: Collection[str], names: Collection[str], random: Random) -> None:

@@ -1,10 +1,9 @@
 """What may be the order whose answer was lost, in book and activity (order protocol, Reconcile). Pure.
 
-A trace proves a landing only where it cannot be anything else: created between the send and two seconds
-after the last byte of the request had left, and by no other lost order of the same epic, side and size. What
-was created later may as well be a trade by hand or of another computer, so a person decides. What a deal was
-opened with its first activity row tells, for a person may have changed it since; the list counts until that
-row is there.
+A trace proves a landing only if it can be nothing else: created between the send and two seconds after the
+last byte left, and by no other lost order of the same epic, side and size. What was created later may be a
+trade by hand or from another computer: a person decides. What a deal was opened with is in its first activity
+row, since a person may have changed it; until that row is there, the list counts.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -165,8 +164,7 @@ def _without_deals(lost: UnconfirmedOrder, seen: Seen, found: list[Candidate]) -
 def _placed(lost: UnconfirmedOrder, seen: Seen) -> frozenset[str]:
     """Return the orders like ours, whoever's, of which a deal of their size is seen.
 
-    A listed position names its order. One that is gone does not: it was opened in the second of its order
-    (API page 9.1).
+    A listed position names its order; one that is gone was opened in its order's second (API page 9.1).
     """
     listed = {row.deal_id: row.working_order_id for row in seen.positions if row.working_order_id}
     openings = [

@@ -31,9 +31,8 @@ class Money(Struct, frozen=True):
 def parse_decimal(text: str) -> Decimal:
     """Read a plain decimal number such as `1.5`, keeping its digits.
 
-    Raises NotANumber for nan, infinity, exponents, separators and for more than 15 significant digits
-    (the broker reads JSON numbers, and 15 digits are what every reader of them keeps), wherever the point
-    stands: no more than 15 digits before it, and no more than 15 places after it.
+    Raises NotANumber for nan, infinity, exponents and separators, and for more than 15 significant digits,
+    digits before the point or places after it: what every reader of JSON numbers keeps.
     """
     cleaned = text.strip()
     if not _PLAIN.fullmatch(cleaned) or not cleaned.isascii():

@@ -88,10 +88,9 @@ def maybe_netted(lost: UnconfirmedOrder, seen: Seen) -> Iterator[Candidate]:
 
 
 def _may_be_cut(lost: UnconfirmedOrder, seen: Seen) -> dict[str, Decimal]:
-    """Return the opposite deals that lost something in the order's time, and how much of that may be its own.
+    """Return the opposite deals that lost something in the order's time, and how much of it may be its own.
 
-    What a deal lost and no row tells of may be, while rows may be late; what a row tells beside an order of
-    another size is that one's.
+    A loss without a row may be, while rows may be late; a row beside an order of another size is not.
     """
     rows_are_late = seen.at is None or seen.at <= lost.window.until + _LATE
     now = {row.deal_id: row.size for row in seen.positions}

@@ -1,7 +1,4 @@
-"""What a person writes beside an order: a note in their own words, and a tag to count trades by.
-
-Both stay on this computer. They are data wherever they are shown: one line, no control characters.
-"""
+"""A note in a person's own words beside an order, and a tag to count trades by; kept on this computer."""
 
 import re
 
@@ -23,10 +20,7 @@ _PLAIN = re.compile(r"[\w .,:+-]+")
 
 
 def read_note(text: str) -> str | None:
-    """Return a note on one line, without control and direction characters; None where nothing is left.
-
-    Raises ValueError for one of more than 200 characters.
-    """
+    """Return a note as one printable line, None if empty. Raises ValueError for more than 200 characters."""
     line = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
     if len(line) > LONGEST_NOTE:
         raise ValueError(f"must be at most {LONGEST_NOTE} characters, not {len(line)}")

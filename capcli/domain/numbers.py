@@ -64,10 +64,7 @@ class Gained(Protocol):
 
 
 def gained(row: Gained) -> str:
-    """Write a result in account currency, in its own currency where that is another one, and in percent.
-
-    `about -5.40 USD (-5.00 EUR), -0.031 %`; nothing where no result is known.
-    """
+    """Write a result as `about -5.40 USD (-5.00 EUR), -0.031 %`; nothing where none is known."""
     own = "" if row.pl is None else result(row.pl, row.currency)
     percentage = "" if row.pl_pct is None else f", {change(row.pl_pct)}"
     if row.pl_account is None:

@@ -11,10 +11,7 @@ from capcli.domain.sizing import ExitFigures, Figures
 
 
 def opened_figures(check: CheckInput) -> Figures:
-    """Return the figures with margin, stop, limit and overnight fee of what the order opens.
-
-    The rest of it closes deals that are open, and sets nothing aside.
-    """
+    """Return the figures with margin, stop, limit and overnight fee of only what the order opens."""
     effect, whole = check.effect, check.figures
     if effect is None or not effect.closes or check.request.kind is Kind.WORKING:
         return whole

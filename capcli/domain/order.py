@@ -79,10 +79,7 @@ class Trigger(Struct, frozen=True):
 
 
 class OrderRequest(Struct, frozen=True):
-    """An order as it was asked for. `size` is in units of the instrument; legs in its currency.
-
-    `note` and `tag` are for the person who trades: they are kept here and never sent.
-    """
+    """An order as asked for: `size` in units, exits in the instrument's currency; notes are never sent."""
 
     epic: str
     side: Side

@@ -29,10 +29,10 @@ class Opening(Struct, frozen=True):
 
 
 class Trade(Struct, frozen=True):
-    """One deal with all its closes that a span holds. Money in account currency, times UTC.
+    """One deal with all its closes in a span. Money in account currency, times UTC.
 
-    `costs` are the bookings beside `pl` that name this deal: fees by night name none (API page 10.2). `net`
-    is both. `r` is the net over the `risk` at the first stop, None where that is not known.
+    `costs`: other bookings of this deal (overnight fees name none: API page 10.2); `net` includes them. `r`:
+    net over the `risk` at the first stop.
     """
 
     deal_id: str | None
@@ -54,11 +54,10 @@ class Trade(Struct, frozen=True):
 class Performance(Struct, frozen=True):
     """The figures of some trades. Money in account currency.
 
-    `key` is what they have in common: a market, a tag; empty where that is not known, None for what was
-    booked without naming a deal. `net` is `pl` and all `costs`, also those that name no deal; `expectancy` is
-    it for each trade. Wins and losses are by the trade's own net; the averages too. `profit_factor` is won
-    over lost, None without a loss. `average_r` is over the `r_known` trades whose risk is known.
-    `max_drawdown` is the largest fall of the booked sum from its highest point, 0 or more.
+    `key` is what they have in common: empty where unknown, None for bookings that name no deal. `net`
+    includes all `costs`; `expectancy` is net per trade. Wins and losses are by each trade's own net.
+    `profit_factor`: won over lost, None without a loss. `average_r` is over the `r_known` trades.
+    `max_drawdown`: the largest fall of the booked sum from its highest point, 0 or more.
     """
 
     key: str | None
@@ -118,10 +117,7 @@ def closed_deals(rows: Iterable[Transaction]) -> tuple[str, ...]:
 
 
 def ledger(rows: Iterable[Transaction], openings: Mapping[str, Opening]) -> Ledger:
-    """Join the bookings that trading brought with the deals that they name; deposits are left out.
-
-    Several closes of one deal are one trade; a close that names no deal is a trade of its own.
-    """
+    """Join bookings, without deposits, with their deals: one trade a deal; a close without one is its own."""
     booked = sorted(
         (row for row in rows if column_of(row.type) is not Column.DEPOSITS), key=lambda row: row.at
     )

@@ -214,9 +214,9 @@ def _freed(check: CheckInput) -> Decimal:
 
 
 def _risk(check: CheckInput) -> Verdict:
-    """Judge the loss at stop of a trade: what is open, waits or is on its way in its market and direction.
+    """Judge the loss at stop in the order's market and direction: open, waiting, in flight, and its own.
 
-    Counted from the entry to the stop, the spread within; not what a gap, a fee or a guarantee costs besides.
+    From entry to stop, spread included; not a gap, a fee or the price of a guarantee.
     """
     if check.policy.max_risk_pct is None:
         return None
@@ -269,10 +269,7 @@ def _share(check: CheckInput, percent: Decimal) -> tuple[Decimal, str]:
 
 
 def _daily_loss(check: CheckInput) -> Verdict:
-    """Judge the day: what was booked since 00:00 UTC, and what is being lost on open positions.
-
-    An open gain makes up for nothing, for it can still go.
-    """
+    """Judge the day: booked since 00:00 UTC, plus open losses; open gains do not count, they can still go."""
     most = check.policy.max_daily_loss
     if most is None:
         return None
@@ -322,9 +319,9 @@ def _effect(check: CheckInput) -> Verdict:
 
 
 class _Entry(Struct, frozen=True):
-    """A rule in the table: its `setting`, if one governs it, and what it is about besides orders that open.
+    """A rule in the table, and the `setting` that governs it. `new_risk`: orders that only reduce pass it.
 
-    `new_risk`: an order that only reduces passes it. `amended`: which amendments it judges; none by default.
+    `amended`: which amendments it judges; none by default.
     """
 
     rule: Rule

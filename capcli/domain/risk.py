@@ -67,8 +67,8 @@ class Sized(Struct, frozen=True):
 def sized(risk: Risk, unit: OrderRequest, figures: Figures, rules: OrderRules) -> Sized | None:
     """Return the largest size on the step whose loss at the stop stays within the risk.
 
-    `unit` is a request for one unit with a stop as level or distance, and `figures` are its own. None when
-    the stop is on the wrong side of the entry, so that it limits no loss.
+    `unit` is a request for one unit, with a stop, and `figures` are its own. None when the stop is on the
+    wrong side of the entry.
     """
     stop = figures.stop
     if stop is None or stop.distance <= 0:

@@ -23,10 +23,7 @@ def rows_by_deal(lost: UnconfirmedOrder, seen: Seen, kind: str) -> dict[str, lis
 
 
 def unclaimed_rows(lost: UnconfirmedOrder, seen: Seen, kind: str) -> Iterable[tuple[str, list[Activity]]]:
-    """Return the rows of each deal that nobody accounts for, oldest first.
-
-    An order that a known position came from is accounted for with it.
-    """
+    """Return the rows of each deal that no known deal or order accounts for, oldest first."""
     known = lost.known | {row.working_order_id for row in seen.positions if row.deal_id in lost.known}
     return [
         (deal_id, rows) for deal_id, rows in rows_by_deal(lost, seen, kind).items() if deal_id not in known

@@ -31,9 +31,8 @@ class ExitFigures(Struct, frozen=True):
 class Figures(Struct, frozen=True):
     """What an order means in money. Prices in `currency`; amounts in `account_currency`.
 
-    `leverage` is the account's own choice for the market's class, None where it has none. The margin follows
-    the larger of it and the market's factor, as `leverage_decides` says, unless a fill showed another one:
-    then `observed_margin_pct`.
+    `leverage`: the account's for this class of markets, None without. It or the market's factor sets the
+    margin (`leverage_decides`), unless a fill showed another: `observed_margin_pct`.
     """
 
     entry: Decimal
@@ -64,9 +63,9 @@ def estimated_entry(request: OrderRequest, market: Market) -> Decimal:
 
 
 def exit_base(request: OrderRequest, market: Market) -> Decimal:
-    """Return the price that distances count from: an order's own level, else the side a position closes at.
+    """Return what distances count from: an order's own level, else the price a position closes at (API 6.4).
 
-    API page 6.4: "from current price". A stop at a distance therefore loses the spread besides.
+    A stop at a distance therefore also loses the spread.
     """
     return request.trigger.level if request.trigger else market.quote.exit(request.side)
 
@@ -74,11 +73,7 @@ def exit_base(request: OrderRequest, market: Market) -> Decimal:
 def exit_level(
     leg: ExitOrder, *, entry: Decimal, base: Decimal, below: bool, size: Decimal, rate: Decimal
 ) -> Decimal:
-    """Return the price of a leg, below or above the entry.
-
-    A distance counts from `base`. An amount (account currency, at `rate` for one of the instrument's) counts
-    from the entry.
-    """
+    """Return the price of an exit: a distance from `base`, or an amount (account currency) from the entry."""
     if leg.form is ExitForm.LEVEL:
         return leg.value
     if leg.form is ExitForm.DISTANCE:
@@ -148,10 +143,7 @@ def figures(
     rate: Decimal,
     preferences: Preferences | None = None,
 ) -> Figures:
-    """Work out an order's figures; `rate` is account currency per unit of instrument currency.
-
-    The margin follows the market's factor, or the leverage in `preferences` where that asks for more.
-    """
+    """Work out an order's figures; `rate` is account currency per unit of instrument currency."""
     with localcontext(EXACT):
         entry, margins = estimated_entry(request, market), _margin_rule(market, preferences)
         value = entry * request.size * rate

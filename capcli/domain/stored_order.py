@@ -16,10 +16,9 @@ from capcli.domain.order import ExitOrder, Kind, OrderRequest, Trigger
 
 
 class StoredOrder(Struct, frozen=True):
-    """What an execution needs to know about its preview beyond the bytes that it sends.
+    """What an execution needs of its preview besides the bytes it sends.
 
-    For statistics it keeps `risk`, the loss in account currency at the stop of what it opens, and the
-    `client` that asked for it; None where there is none.
+    For statistics: `risk`, the loss in account currency at the stop of what it opens, and the `client`.
     """
 
     request: OrderRequest
@@ -83,10 +82,9 @@ def read_order(document: bytes) -> StoredOrder:
 
 
 class _Baseline(Struct, frozen=True):
-    """The book as it stood before a send: sizes by deal id, and the ids of waiting orders.
+    """The book before a send: sizes by deal id, ids of waiting orders, and the planned effect.
 
-    `markets` says what each deal is: epic, side and size. `effect` is what the order was about to do to that
-    book.
+    `markets`: epic, side and size of each deal.
     """
 
     positions: Mapping[str, Decimal]

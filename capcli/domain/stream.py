@@ -1,6 +1,6 @@
-"""What a price stream tells. Ticks are plain tuples: ten thousand a second pass through.
+"""Events of a price stream, as plain tuples: ten thousand a second pass through.
 
-Instants are milliseconds since 1970, as the broker stamps them; `received_ms` is by our own clock.
+Instants are the broker's, in milliseconds since 1970; `received_ms` is by our own clock.
 """
 
 from decimal import Decimal

@@ -43,10 +43,7 @@ class Caution(Struct, frozen=True):
 
 
 class CautionInput(Struct, frozen=True):
-    """What a warning looks at: the order, how far the market moves in an average day, and the broker's time.
-
-    `day_range` (price units) is None where it was not measured.
-    """
+    """What a warning looks at; `day_range` is an average day's move in price units, None if not measured."""
 
     check: CheckInput
     day_range: Decimal | None

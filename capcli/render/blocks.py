@@ -28,10 +28,9 @@ class Tone(StrEnum):
 
 
 class Cell(Struct, frozen=True):
-    """A piece of text and its tone. Text from the broker is data: the painter strips control characters.
+    """Text and its tone; control characters in broker text are stripped when painted.
 
-    `deal`: the text is a deal id, which a terminal shows with the number that this computer gave it. `at` and
-    `form`: the text is this time, for a reader who wants it in local time.
+    `deal`: a deal id, shown with its number on a terminal. `at` and `form`: a time, for local display.
     """
 
     text: str
@@ -70,10 +69,9 @@ def cell_of(content: Content) -> Cell:
 
 
 class Column(Struct, Generic[T], frozen=True):
-    """A column: its heading, and what it shows of a row; numbers stand to the right, prose wraps.
+    """A column: heading, and content for a row; numbers stand to the right, prose wraps.
 
-    `spare`: where a list of deals does not fit, columns are left out, the largest first; 0 is always shown.
-    `if_any`: it is shown only where some row has something in it.
+    `spare`: columns left out where a list does not fit, largest first; 0 stays. `if_any`: hidden if empty.
     """
 
     title: str
@@ -98,20 +96,21 @@ class Table(Struct, frozen=True):
     rows: tuple[tuple[Cell, ...], ...]
     ids_last: bool = False
 
+    def only(self, places: Sequence[int]) -> "Table":
+        """Return the columns at these places."""
+        rows = tuple(tuple(row[place] for place in places) for row in self.rows)
+        return Table(tuple(self.columns[place] for place in places), rows, self.ids_last)
+
 
 def table(columns: Sequence[Column[T]], rows: Iterable[T], *, ids_last: bool = False) -> Table:
     """Return a table of rows; a column that is shown only if any row has something in it may be missing."""
-    cells = [tuple(cell_of(column.content(row)) for column in columns) for row in rows]
-    kept = [
+    cells = tuple(tuple(cell_of(column.content(row)) for column in columns) for row in rows)
+    shown_at = [
         place
         for place, column in enumerate(columns)
         if not column.if_any or any(row[place].text for row in cells)
     ]
-    return Table(
-        tuple(columns[place] for place in kept),
-        tuple(tuple(row[place] for place in kept) for row in cells),
-        ids_last,
-    )
+    return Table(tuple(columns), cells, ids_last).only(shown_at)
 
 
 class Pairs(Struct, frozen=True):
@@ -166,10 +165,9 @@ Block = Table | Pairs | Line | Page | Chart | Curve
 
 
 class Terminal(Struct, frozen=True):
-    """How the reader reads: `width` is None where nothing may be cut or wrapped (pipes and files).
+    """What the output can show: `width` is None where nothing is cut or wrapped (pipes and files).
 
-    `columns` is how wide a drawing may be there; `numbers` are the deals that a person may name by number.
-    `local`: times are shown in this computer's zone, with its offset.
+    `columns`: for drawings there. `numbers`: deals that have one. `local`: times in this computer's zone.
     """
 
     terminal: bool = False

@@ -74,10 +74,9 @@ _ASCII = _Glyphs("#", "o", "|", "|")
 def lines(
     candles: Sequence[Candle], look: Terminal, *, rows: int | None = None, marks: Sequence[Mark] = ()
 ) -> list[list[Cell]]:
-    """Return the chart as lines of toned cells for this reader; one line that says so where it cannot fit.
+    """Return the chart as lines of toned cells, or one line that says it cannot fit.
 
-    `rows`: at most so many lines in all, where there is no room for more. A mark far from the candles is left
-    out, or they could not be told apart: `beyond` names it.
+    `rows`: at most so many lines. Marks far from the candles are left out: `beyond` names them.
     """
     width = look.width or look.columns or _PIPED
     if width < NARROWEST:

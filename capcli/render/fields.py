@@ -32,8 +32,7 @@ def check_fields(kind: Any, only: Iterable[str], option: str = "--fields") -> No
 def pick(kind: Any, data: dict[str, Any], only: Sequence[str]) -> dict[str, Any]:
     """Return the data of a result with these fields of each row, in this order.
 
-    What else the result says stays, unless a field of it is named too. Without rows the fields are those of
-    the result itself.
+    The rest stays, unless a field of it is named too. Without rows the fields are the result's own.
     """
     if not only:
         return data

@@ -1,7 +1,5 @@
 """What became of an order, a close, an amendment, a cancellation, and of a close of everything."""
 
-from typing import Protocol
-
 from capcli.domain.attempt import AttemptState, Protection
 from capcli.domain.money import plain, short
 from capcli.reconcile.outcomes import Execution
@@ -18,6 +16,7 @@ from capcli.trading.dry_run import DryRun
 from capcli.trading.flatten import Flattened, Flattening
 from capcli.trading.partial_close import Reduction
 
+_Mutation = Amendment | OrderAmendment | Cancellation | Reduction
 _NEVER_OPEN = (AttemptState.REJECTED, AttemptState.REFUSED, AttemptState.NOT_SENT)
 _STOP = {
     Protection.YES: Cell("seen on the position", Tone.GOOD),
@@ -59,20 +58,7 @@ def _(data: Closing) -> View:
     return [line(data.sentence, Tone.STRONG), pairs(("State", state), *rows, ("Attempt", data.attempt_id))]
 
 
-class _Changed(Protocol):
-    """A deal that was changed."""
-
-    @property
-    def sentence(self) -> str: ...
-    @property
-    def deal_id(self) -> str: ...
-    @property
-    def attempt_id(self) -> str | None: ...
-    @property
-    def next(self) -> str | None: ...
-
-
-def _changed(data: _Changed, *facts: tuple[str, Content]) -> list[Block]:
+def _changed(data: _Mutation, *facts: tuple[str, Content]) -> list[Block]:
     ids = (
         ("Deal", deal(data.deal_id or None)),
         ("Attempt", data.attempt_id or None),

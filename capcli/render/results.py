@@ -25,10 +25,9 @@ class LoginDone(Struct, frozen=True):
 
 
 class LoginStatus(Struct, frozen=True):
-    """Where the credentials come from, with as much of them as may be shown.
+    """Where the credentials come from, masked, and where session tokens are stored.
 
-    `session` says where tokens rest. The key's age counts from its first storing here, None where that is
-    unknown. `logged_in` is None unless the broker was asked.
+    The key's age counts from its first storing here. `logged_in` is None unless the broker was asked.
     """
 
     profile: str

@@ -24,6 +24,7 @@ from capcli.render.blocks import (
     Table,
     Terminal,
     Tone,
+    pairs,
     shown,
     written,
 )
@@ -93,26 +94,27 @@ def _fitted(block: Table, look: Terminal) -> Iterator[RenderableType]:
     if (found := next((table for table in (whole, *shorter) if _fits(table, look)), None)) is not None:
         yield _table(found, look)
         if found != whole and len(block.rows) == 1:
-            yield _pairs(Pairs(((block.columns[-1].title, whole.rows[0][-1]),)), look)
+            yield _pairs(pairs((block.columns[-1].title, whole.rows[0][-1])), look)
     elif small is not None and (narrow := _narrowed(small, look)) is not None:
         hidden = [one.title for one in block.columns if one not in narrow.columns]
         yield _table(narrow, look)
         yield _text(Cell(f"Hidden in this narrow window: {', '.join(hidden)}.", Tone.DIM), look)
-    elif block.ids_last and _fits(short := _without_ids(block), look):
-        yield _table(short, look)
-        ids = ((str(place), row[-1]) for place, row in enumerate(block.rows, 1))
-        yield _pairs(Pairs(tuple(ids), title=block.columns[-1].title), look)
     else:
-        yield from (_pairs(_as_pairs(block, row), look) for row in whole.rows)
+        rows = tuple((Cell(str(place)), *row[:-1]) for place, row in enumerate(block.rows, 1))
+        short = Table((Column("#"), *block.columns[:-1]), rows)
+        if block.ids_last and _fits(short, look):
+            yield _table(short, look)
+            ids = ((str(place), row[-1]) for place, row in enumerate(block.rows, 1))
+            yield _pairs(pairs(*ids, title=block.columns[-1].title), look)
+        else:
+            yield from (_pairs(_as_pairs(block, row), look) for row in whole.rows)
 
 
 def _narrowed(block: Table, look: Terminal) -> Table | None:
     """Leave out columns that can be spared until the table fits; None where it cannot."""
     kept = block
     for spared in sorted((one for one in block.columns if one.spare), key=lambda one: -one.spare):
-        places = [at for at, column in enumerate(kept.columns) if column != spared]
-        columns = tuple(kept.columns[at] for at in places)
-        kept = Table(columns, tuple(tuple(row[at] for at in places) for row in kept.rows), kept.ids_last)
+        kept = kept.only([at for at, column in enumerate(kept.columns) if column != spared])
         if _fits(kept, look):
             return kept
     return None
@@ -129,11 +131,6 @@ def _named(cell: Cell, look: Terminal, form: str) -> Cell:
     parts = cell.text.split("-")
     middle = "-".join(parts[1:3]) if len(parts) == _UUID_PARTS else cell.text
     return replace(cell, text=form.format(number=look.numbers[cell.text], deal=cell.text, middle=middle))
-
-
-def _without_ids(block: Table) -> Table:
-    rows = (((Cell(str(place)), *row[:-1])) for place, row in enumerate(block.rows, 1))
-    return Table((Column("#"), *block.columns[:-1]), tuple(rows))
 
 
 def _text(cell: Cell, look: Terminal) -> Text:
@@ -183,4 +180,4 @@ def _fits(block: Table, look: Terminal) -> bool:
 def _as_pairs(block: Table, row: tuple[Cell, ...]) -> Pairs:
     named = [(column.title, cell) for column, cell in zip(block.columns, row, strict=True)]
     (_, first), *rest = [(title, cell) for title, cell in named if cell.text]
-    return Pairs(tuple(rest), title=first.text, tone=Tone.STRONG)
+    return pairs(*rest, title=first.text)

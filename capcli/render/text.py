@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct
 
 from capcli.errors import Problem
-from capcli.render.blocks import Block, Cell, Column, Line, Table, Terminal, Tone, shown
+from capcli.render.blocks import Block, Cell, Column, Table, Terminal, Tone, line, shown
 from capcli.render.envelope import instant
 from capcli.render.fields import value_at
 
@@ -24,31 +24,28 @@ class Subject(Struct, frozen=True):
     env: str | None
     account_id: str | None
 
-    def line(self) -> Line | None:
+    def lines(self) -> list[Block]:
         if self.env is None:
-            return None
+            return []
         account = f" · account {self.account_id}" if self.account_id else ""
-        return Line(Cell(f"{self.env}{account}", Tone.BAD if self.env == "live" else Tone.DIM))
+        return [line(f"{self.env}{account}", Tone.BAD if self.env == "live" else Tone.DIM)]
 
 
 def text(data: Any, subject: Subject, look: Terminal, *, explain: bool = False, asked: bool = False) -> str:
-    """Return a result as it is shown to a person.
-
-    `asked`: a question follows, so the command at its end is left out.
-    """
+    """Return a result as text for a person; `asked`: a question follows, so the last command is left out."""
     from capcli.render.views import blocks_of
 
     blocks = blocks_of(data, explain=explain)
-    return paint(_with_subject(blocks[:-1] if asked else blocks, subject), look)
+    return paint([*subject.lines(), *(blocks[:-1] if asked else blocks)], look)
 
 
 def rows_text(rows: list[dict[str, Any]], names: tuple[str, ...], subject: Subject, look: Terminal) -> str:
     """Return chosen fields of rows as a table under their own names."""
     table = Table(
-        tuple(Column(name, right=_is_number(rows, name)) for name in names),
+        tuple(Column(name, right=any(_is_number(_field(row, name)) for row in rows)) for name in names),
         tuple(tuple(Cell(cell_text(_field(row, name))) for name in names) for row in rows),
     )
-    return paint(_with_subject([table], subject), look)
+    return paint([*subject.lines(), table], look)
 
 
 def paint(blocks: Iterable[Block], look: Terminal) -> str:
@@ -97,9 +94,8 @@ def csv_text(
 ) -> str:
     """Return rows as RFC 4180: a header, CRLF line ends, quotes where a field needs them.
 
-    Text is harmless wherever it is opened: control and direction characters are `?`, and what a spreadsheet
-    would run as a formula begins with an apostrophe, which spreadsheets take for "this is text". Numbers stay
-    numbers. `look` is a terminal's, which may lack some glyphs.
+    Control and direction characters become `?`; what a spreadsheet would run as a formula begins with an
+    apostrophe. Numbers stay numbers. `look` is a terminal's, which may lack some glyphs.
     """
     import csv
     from io import StringIO
@@ -118,14 +114,8 @@ def _csv_cell(value: Any, look: Terminal) -> str:
     return f"'{text}" if is_words and text.lstrip().startswith(_FORMULA) else text
 
 
-def _with_subject(blocks: Iterable[Block], subject: Subject) -> list[Block]:
-    line = subject.line()
-    return [*([line] if line else []), *blocks]
-
-
-def _is_number(rows: list[dict[str, Any]], name: str) -> bool:
-    found = [_field(row, name) for row in rows]
-    return any(isinstance(value, Decimal | int) and not isinstance(value, bool) for value in found)
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Decimal | int) and not isinstance(value, bool)
 
 
 def _field(row: Mapping[str, Any], name: str) -> Any:

@@ -1,7 +1,4 @@
-"""The live table on a terminal: what fits its width, a sparkline a row, and what is wrong below it.
-
-Drawn by rich, which loads only here.
-"""
+"""The live table of watch: what fits its width, a sparkline a row, problems below it. Drawn by rich."""
 
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -205,8 +202,7 @@ def drawn(
     board: "Board | BookBoard", subject: Subject, look: Terminal, now_ms: int, *, height: int = _UNLIMITED
 ) -> str:
     """Return the board as it stands, with the environment and the account on top."""
-    head = subject.line()
-    return paint([*([head] if head else []), *board.blocks(look, height, now_ms)], look)
+    return paint([*subject.lines(), *board.blocks(look, height, now_ms)], look)
 
 
 def _market_cells(row: Row, now_ms: int) -> dict[str, Cell]:
