@@ -42,7 +42,7 @@ MAY_IMPORT = {
     "context": {"domain", "errors", "ports", "safety.approval", "trading.send_gate"},
     **{room: {*USE_CASE, *ROOMS[:place]} for place, room in enumerate(ROOMS)},
     # The checklist looks once at everything that has to be done before live.
-    "safety.going_live": {*USE_CASE, "safety", "marketdata", "trading.explain", "account.accounts"},
+    "safety.going_live": {*USE_CASE, "safety", "marketdata", "account.accounts"},
     # The probes look at what the composition root wires; see ROOTS.
     "health": USE_CASE,
     "broker": {"ports", "domain", "errors"},

@@ -43,7 +43,9 @@ class OrderLookup:
             if sent is None or active_on(self.context.broker, attempt.account_id) != attempt.account_id:
                 return None
             window = window_of(attempt, sent)
-            seen = self._see(window.since)
+            # In this order: what fills or closes between two of the reads then shows in the later one.
+            orders, positions = self.context.broker.orders(), self.context.broker.positions()
+            seen = Seen(positions, orders, self.activity(window.since), self.broker_now())
         except CapcliError:
             return None
         if self.context.broker.account_id != attempt.account_id:
@@ -121,12 +123,6 @@ class OrderLookup:
         since = context.clock() - _WATCH
         found = context.journal.recent(context.env, context.broker.host, account_id, since)
         return tuple(attempt for attempt in found if self.is_watched(attempt))
-
-    def _see(self, since: datetime) -> Seen:
-        # In this order: what fills or closes between two of the reads then shows in the later one.
-        orders = self.context.broker.orders()
-        positions = self.context.broker.positions()
-        return Seen(positions, orders, self.activity(since), self.broker_now())
 
     def activity(self, since: datetime) -> tuple[Activity, ...]:
         """Read the activity, newest first, day by day: the broker refuses longer windows (API page 10.1)."""

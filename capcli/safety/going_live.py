@@ -15,7 +15,7 @@ from capcli.errors import CapcliError, JournalAltered, LiveLocked, NotConfirmed
 from capcli.marketdata.markets import Markets
 from capcli.ports import LivePlace, UnlockKeeper
 from capcli.reply import Reply
-from capcli.trading.explain import is_walkable, sentences
+from capcli.safety.preview_fields import is_walkable, sentences
 
 if TYPE_CHECKING:
     from capcli.safety.audit import Verification

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from capcli.context import Context
 from capcli.domain.approval import Asked
 from capcli.domain.check_input import Policy
 from capcli.errors import ApprovalUnrecorded, ConfigError, LiveLocked, OrderNotConfirmed, Refused, TradingOff
@@ -86,11 +87,17 @@ def terminal_command(env: str, command: str) -> str:
     return f"capcli --env {env}{command.removeprefix('capcli')}"
 
 
-def require_confirmation(policy: Policy, *, confirmed: bool, needed: bool, command: str) -> None:
+def require_exit(context: Context, action: str, command: str, *, confirmed: bool, person: bool) -> None:
+    """Raise as `require_way_out`, and OrderNotConfirmed unless somebody said yes or a `person` typed it."""
+    require_way_out(context.policy, action, command, person=person)
+    require_confirmation(context, command, confirmed=confirmed or person)
+
+
+def require_confirmation(context: Context, command: str, *, confirmed: bool) -> None:
     """Raise OrderNotConfirmed unless somebody said yes, or the settings ask for no confirmation."""
-    if confirmed or not needed:
+    if confirmed or not context.confirmation_needed:
         return
     raise OrderNotConfirmed(
-        f"Not confirmed, so nothing was sent to {policy.env}. Review it, then confirm.",
+        f"Not confirmed, so nothing was sent to {context.policy.env}. Review it, then confirm.",
         next=f"{command} --confirm",
     )

@@ -73,12 +73,7 @@ class Amendments(Generic[D, A]):
         deal_id = typed.deal_id(deal_id)
         self._deals.check(change)
         require_trading(self._context.policy, "The amendment")
-        require_confirmation(
-            self._context.policy,
-            confirmed=confirmed,
-            needed=self._context.confirmation_needed,
-            command=self._deals.command(deal_id, change),
-        )
+        require_confirmation(self._context, self._deals.command(deal_id, change), confirmed=confirmed)
         with self._planned(deal_id, change) as plan:
             return self._nothing(plan) if plan.is_idle else self.send(plan)
 

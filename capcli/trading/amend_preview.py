@@ -20,7 +20,6 @@ from capcli.errors import (
     ChecksFailed,
     Exit,
     PreviewElsewhere,
-    PreviewUnknown,
     Problem,
     Refused,
     UsageError,
@@ -33,7 +32,7 @@ from capcli.safety.approval_text import order_words
 from capcli.safety.trading_gate import require_confirmation, require_trading
 from capcli.trading.amend_order import ORDERS, OrderAmendment, order_amendments
 from capcli.trading.amend_plan import Plan
-from capcli.trading.sending import clock_fault, expired, life_fault, ready_preview
+from capcli.trading.sending import clock_fault, expired, find_preview, life_fault, ready_preview
 from capcli.trading.snapshot import order_rules
 
 
@@ -158,7 +157,7 @@ class OrderUpdates:
         ChecksFailed, DealUnknown, AttemptUnresolved, Busy, BrokerRefused, Unreachable: then nothing changed.
         Problems as of an amendment.
         """
-        context, record = self._context, self._find(typed.preview_id(preview_id))
+        context, record = self._context, self._find(preview_id)
         document = msgspec.json.decode(record.document, type=_Document)
         deal_id = document.order.deal_id
         again = ORDERS.command(deal_id, document.change)
@@ -167,8 +166,7 @@ class OrderUpdates:
                 if why := life_fault(context, record):
                     raise expired(record, why, again)
                 require_trading(context.policy, "The update")
-                needed, command = self._context.confirmation_needed, f"capcli orders amend {deal_id}"
-                require_confirmation(context.policy, confirmed=confirmed, needed=needed, command=command)
+                require_confirmation(context, f"capcli orders amend {deal_id}", confirmed=confirmed)
             lock = self._context.lock(record.env, record.host, record.account_id)
             with lock, returning(context.broker), context.broker.hold_account():
                 if attempt := context.journal.attempt_of(record.preview_id):
@@ -188,11 +186,7 @@ class OrderUpdates:
                 return self._amendments.send(plan, record)
 
     def _find(self, preview_id: str) -> PreviewRecord:
-        record = self._context.journal.preview(preview_id)
-        if record is None:
-            raise PreviewUnknown(
-                f"No preview has the id {preview_id}. Nothing was sent.", next="capcli orders amend --help"
-            )
+        record = find_preview(self._context, preview_id, "capcli orders amend --help")
         if record.kind is not Kind.WORKING_UPDATE:
             raise _elsewhere(record, f"a {record.kind.value} order")
         if (record.env, record.host) != (self._context.env, self._context.broker.host):

@@ -28,7 +28,7 @@ from capcli.reconcile.deal_account import placing
 from capcli.reconcile.readback import Ended, ReadBack, asked_of, confirmed, filled_as, order_read_back
 from capcli.reply import Reply
 from capcli.safety.approval_text import order_words
-from capcli.safety.trading_gate import require_confirmation, require_way_out
+from capcli.safety.trading_gate import require_exit
 from capcli.trading.exit_text import cancel_lines
 from capcli.trading.mutation import AGREES_AFTER_S, Mutation, Mutations, unconfirmed
 
@@ -84,11 +84,7 @@ class Cancellations:
         """
         deal_id = typed.deal_id(deal_id)
         command = f"capcli orders cancel {deal_id}"
-        require_way_out(self._context.policy, "The cancellation", command, person=person)
-        needed = self._context.confirmation_needed
-        require_confirmation(
-            self._context.policy, confirmed=confirmed or person, needed=needed, command=command
-        )
+        require_exit(self._context, "The cancellation", command, confirmed=confirmed, person=person)
         self._context.send_gate.ask()
         target = self._target(deal_id)
         return self._changer.take_away(self._change(target), active_account_id(self._context), person=person)

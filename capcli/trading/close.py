@@ -31,7 +31,7 @@ from capcli.reconcile.deal_account import name_account, placing
 from capcli.reconcile.readback import Ended, ReadBack, asked_of, close_read_back, confirmed
 from capcli.reply import Reply
 from capcli.safety.approval_text import opened_words
-from capcli.safety.trading_gate import require_confirmation, require_way_out
+from capcli.safety.trading_gate import require_exit
 from capcli.trading.exit_text import close_lines
 from capcli.trading.mutation import AGREES_AFTER_S, Mutation, Mutations, refusal, unconfirmed
 
@@ -129,11 +129,7 @@ class Closings:
         """Close as `close` does, and read no rate: whoever closes several does that when all are closed."""
         deal_id = typed.deal_id(deal_id)
         command = f"capcli close {deal_id}"
-        require_way_out(self._context.policy, "The close", command, person=person)
-        needed = self._context.confirmation_needed
-        require_confirmation(
-            self._context.policy, confirmed=confirmed or person, needed=needed, command=command
-        )
+        require_exit(self._context, "The close", command, confirmed=confirmed, person=person)
         self._context.send_gate.ask()
         target = self._target(deal_id)
         return self._changer.take_away(self._change(target), active_account_id(self._context), person=person)

@@ -6,7 +6,6 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
-from capcli import ids
 from capcli.context import AccountSnapshot, Context, active_on, returning
 from capcli.domain.approval import Asked
 from capcli.domain.attempt import AttemptRecord, AttemptState, PreviewRecord, PreviewState
@@ -23,7 +22,6 @@ from capcli.errors import (
     Interrupted,
     PreviewElsewhere,
     PreviewNotExecutable,
-    PreviewUnknown,
     Refused,
 )
 from capcli.reconcile.blocking import refuse_while_order_unresolved, refuse_while_unresolved
@@ -39,6 +37,7 @@ from capcli.trading.sending import (
     SendOnce,
     clock_fault,
     expired,
+    find_preview,
     life_fault,
     preview_again,
 )
@@ -48,6 +47,9 @@ from capcli.trading.snapshot import (
 )
 
 T = TypeVar("T")
+
+
+_HELP = "capcli preview --help"
 
 
 class Executions:
@@ -75,7 +77,7 @@ class Executions:
         ApprovalDenied, Busy: then nothing was sent. Raises WouldSend on a dry run, which leaves the preview
         as it was.
         """
-        preview = self._find(ids.preview_id(preview_id))
+        preview = find_preview(self._context, preview_id, _HELP)
         with about(self._account_here(preview), lambda: self._sender.known(preview)):
             self._belongs_here(preview, kind)
             send = lambda: self._send(preview, again=again, wait_s=wait_s)  # noqa: E731
@@ -86,7 +88,7 @@ class Executions:
 
         Raises as `execute` what would be refused: nobody is asked about that.
         """
-        preview = self._find(ids.preview_id(preview_id))
+        preview = find_preview(self._context, preview_id, _HELP)
         with about(self._account_here(preview), lambda: self._sender.known(preview)):
             self._belongs_here(preview, None)
             return self._in_turn(preview, lambda: self._question(preview, again=again), confirmed=True)
@@ -130,7 +132,7 @@ class Executions:
         `replayed` is false where the caller's own sending is meant.
         Raises PreviewUnknown, and Busy while it has not had its turn to be sent.
         """
-        preview = self._find(ids.preview_id(preview_id))
+        preview = find_preview(self._context, preview_id, _HELP)
         attempt = self._context.journal.attempt_of(preview.preview_id)
         if attempt is None:
             busy = Busy(
@@ -145,7 +147,7 @@ class Executions:
 
         Raises PreviewUnknown, and Interrupted where nothing was sent.
         """
-        preview = self._find(ids.preview_id(preview_id))
+        preview = find_preview(self._context, preview_id, _HELP)
         attempt = self._context.journal.attempt_of(preview.preview_id)
         if attempt is None:
             raise Interrupted(f"Interrupted. Nothing was sent for {preview.preview_id}.")
@@ -153,15 +155,6 @@ class Executions:
             note = "interrupted while waiting for the answer"
             attempt = replace(attempt, state=AttemptState.UNKNOWN, note=note)
         return execution_reply(attempt, read_order(preview.document), replayed=False)
-
-    def _find(self, preview_id: str) -> PreviewRecord:
-        preview = self._context.journal.preview(preview_id)
-        if preview is None:
-            raise PreviewUnknown(
-                f"No preview has the id {preview_id}. Nothing was sent.",
-                next="capcli preview --help",
-            )
-        return preview
 
     def _belongs_here(self, preview: PreviewRecord, kind: Kind | None) -> None:
         context, command = self._context, f"capcli execute {preview.preview_id}"
@@ -198,17 +191,12 @@ class Executions:
         require_trading(self._context.policy, "The order")
         if not read_order(preview.document).only_reduces:
             refuse_while_halted(self._context.halt, "The order")
-        require_confirmation(
-            self._context.policy,
-            confirmed=confirmed,
-            needed=self._context.confirmation_needed,
-            command=f"capcli execute {preview.preview_id}",
-        )
+        require_confirmation(self._context, f"capcli execute {preview.preview_id}", confirmed=confirmed)
 
     def _send(self, preview: PreviewRecord, *, again: bool, wait_s: float) -> Reply[Execution]:
         snapshot, case, settled = self._checked(preview, again=again)
-        request = (preview.method, preview.path, preview.body)
-        self._context.rehearse(*request, preview.account_id, preview.preview_id)
+        context, request = self._context, (preview.method, preview.path, preview.body)
+        context.rehearse(*request, preview.account_id, preview.preview_id)
         asked = self._asked(preview, case)
         permit = self._context.approvals.permit(asked, opening_of(case, snapshot))
         baseline = write_baseline(snapshot.positions, snapshot.orders, case.effect)
@@ -256,11 +244,8 @@ class Executions:
             )
         # One of those reads may have found the session renewed elsewhere, on another account.
         self._require_account(preview, self._context.broker.account_id)
-        return (
-            snapshot,
-            case,
-            tuple(settled_words(one, self._reconciler.lookup.order_of(one)) for one in settled),
-        )
+        order_of = self._reconciler.lookup.order_of
+        return snapshot, case, tuple([settled_words(one, order_of(one)) for one in settled])
 
     def _asked(self, preview: PreviewRecord, case: CheckInput) -> Asked:
         """Return what a person is asked about a preview, with the figures of the fresh look."""

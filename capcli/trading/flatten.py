@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -12,30 +12,19 @@ from capcli.context import Context
 from capcli.domain.account import Position, WorkingOrder
 from capcli.domain.approval import Asked
 from capcli.domain.numbers import counted
-from capcli.errors import (
-    Busy,
-    CapcliError,
-    ConfigError,
-    DealUnknown,
-    Exit,
-    Interrupted,
-    Problem,
-    WouldSend,
-)
+from capcli.errors import Busy, CapcliError, ConfigError, DealUnknown, Exit, Interrupted, Problem, WouldSend
 from capcli.fanout import together
 from capcli.reconcile.readback import require_account, went_away
 from capcli.reconcile.reconcile import Reconciliations
 from capcli.reply import Reply
 from capcli.safety.approval_text import order_words, request_text
 from capcli.safety.halt import Halting
-from capcli.safety.trading_gate import permit_way_out, require_confirmation, require_way_out
+from capcli.safety.trading_gate import permit_way_out, require_exit, require_way_out
 from capcli.trading.cancel import Cancellations
 from capcli.trading.close import Closing, Closings, Total, deal_told, total_of
 from capcli.trading.exit_text import all_cancels_lines, all_closes_lines
 from capcli.trading.mutation import AGREES_AFTER_S
 from capcli.trading.sweep import Row, rows_of
-
-T = TypeVar("T")
 
 _AGAIN = "capcli flatten --confirm"
 _AGAIN_SAID = "Run the same command again to continue."
@@ -220,8 +209,7 @@ class Flattenings:
                 first="It would halt first.",
             )
         if not (confirmed or person) and self._context.confirmation_needed:
-            require_way_out(context.policy, "The flattening", command, person=person)
-            require_confirmation(context.policy, confirmed=False, needed=True, command=command)
+            require_exit(context, "The flattening", command, confirmed=False, person=False)
         self._context.send_gate.ask()
         run = _Run([] if done is None else done, person, [*context.notices])
         unhalted = self._halting.halt("flatten", by=by).problem
@@ -245,14 +233,13 @@ class Flattenings:
         """Return what a person is asked before everything is taken off the account."""
         there = self._look()
         account_id = there.account_id or ""
-        orders = f"cancel {counted(len(there.orders), 'working order')}"
-        what = f"Halt, {orders} and close {counted(len(there.positions), 'position')}"
-        closes = all_closes_lines(self._context.broker, there.positions)
-        lines = [*all_cancels_lines(there.orders), *closes]
+        orders, positions = len(there.orders), len(there.positions)
+        lines = [*all_cancels_lines(there.orders), *all_closes_lines(self._context.broker, there.positions)]
         if there.unread is not None:
             lines.append(f"One of the two lists could not be read: {there.unread.message}")
         if other := self._others(account_id):
             lines.append(f"Not touched: {', '.join(f'account {one}' for one in other)}")
+        what = f"Halt, cancel {counted(orders, 'working order')} and close {counted(positions, 'position')}"
         return request_text(what, lines, self._context.env, account_id)
 
     def _asked(self, there: _Account) -> list[Asked]:
@@ -447,7 +434,7 @@ def _why_behind(error: CapcliError) -> str:
     return f"Earlier orders could not be looked at: {why}."
 
 
-def _tried(read: Callable[[], T]) -> T | CapcliError:
+def _tried(read: Callable[[], Any]) -> Any:
     try:
         return read()
     except CapcliError as error:

@@ -224,7 +224,10 @@ class Mutations:
             raise not_sent(answer.error_code, message, change.command, answer.retry_after_s)
         if classify(answer) is AttemptState.REFUSED and answer.status != _GONE:
             self.record(attempt, AttemptState.REFUSED, answer)
-            raise refusal(change, answer, look=_next_after(change, answer))
+            # The amendment that the broker would take, where it says which; else a look at the deals.
+            bounded = bounded_exit(reason_of(answer)) if change.kind in _AMENDS else None
+            amended = f"{change.overview} amend {change.deal_id} {bounded}"
+            raise refusal(change, answer, look=amended if bounded else change.overview)
         return change.conclude(attempt, answer, self._look(change, wait=True))
 
     def _look(self, change: Mutation[T], *, wait: bool) -> ReadBack:
@@ -232,19 +235,15 @@ class Mutations:
         seen = ReadBack.UNREADABLE
         for pause in _LOOKS_S:
             self.context.sleep(pause)
-            now = self._agreed(change)
+            now = change.look()
+            if now is ReadBack.GONE:
+                # Absence counts when two looks agree on it.
+                self.context.sleep(AGREES_AFTER_S)
+                now = change.look()
             seen = seen if now is ReadBack.UNREADABLE else now
             if now in {ReadBack.DONE, ReadBack.GONE} or (now is ReadBack.NOT_YET and not wait):
                 break
         return seen
-
-    def _agreed(self, change: Mutation[T]) -> ReadBack:
-        """Look once, and where nothing is there once more: absence counts when two looks agree on it."""
-        now = change.look()
-        if now is not ReadBack.GONE:
-            return now
-        self.context.sleep(AGREES_AFTER_S)
-        return change.look()
 
 
 def unconfirmed(code: str, message: str, command: str, attempt: AttemptRecord) -> Problem:
@@ -274,12 +273,6 @@ class Worded(Protocol):
 
     @property
     def command(self) -> str: ...
-
-
-def _next_after(change: Mutation[T], answer: Answer) -> str:
-    """Return the amendment that the broker would take, where it says which; else a look at the deals."""
-    bounded = bounded_exit(reason_of(answer)) if change.kind in _AMENDS else None
-    return f"{change.overview} amend {change.deal_id} {bounded}" if bounded else change.overview
 
 
 def refusal(change: Worded, answer: Answer, *, look: str | None = None) -> CapcliError:

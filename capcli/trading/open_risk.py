@@ -88,11 +88,18 @@ def open_risk(
     """Work out what counts beside an order; `apart` is the deal that is judged itself, if it is there."""
     losses = tuple(losses_in(book, request.epic, request.side, apart))
     bare = next((name for name, loss in losses if loss is None), None)
-    waiting, unpriced = _margins(book, request.epic, figures, apart)
+    sizes = [row.size * row.level for row in book.orders if row.epic == request.epic and row.deal_id != apart]
+    sizes += [each.order.request.size * each.order.entry for each in book.flights]
+    factor = (figures.margin_pct or Decimal(0)) * figures.conversion_rate / 100
+    margin, unpriced = sum(sizes, Decimal(0)) * factor, None
+    # Nobody can tell the margin of an order that is on its way in another market.
+    if other := next((each for each in book.flights if each.order.request.epic != request.epic), None):
+        margin = Decimal(0)
+        unpriced = f"{other.attempt.attempt_id}, an order in {other.order.request.epic} on its way"
     return OpenRisk(
         risk=sum((loss for _, loss in losses if loss is not None), Decimal(0)) * figures.conversion_rate,
         unprotected=bare,
-        margin=waiting,
+        margin=margin,
         unpriced=unpriced,
         realised=realised(bookings),
     )
@@ -152,17 +159,6 @@ def loss_at(stop: Decimal | None, level: Decimal, units: Decimal, side: Side) ->
     return max(distance, Decimal(0)) * units
 
 
-def _margins(book: Book, epic: str, figures: Figures, apart: str | None) -> tuple[Decimal, str | None]:
-    """Return the margin of what waits or is on its way in a market, and what nobody can tell it of."""
-    other = next((each for each in book.flights if each.order.request.epic != epic), None)
-    if other is not None:
-        return Decimal(0), f"{other.attempt.attempt_id}, an order in {other.order.request.epic} on its way"
-    sizes = [row.size * row.level for row in book.orders if row.epic == epic and row.deal_id != apart]
-    sizes += [each.order.request.size * each.order.entry for each in book.flights]
-    factor = (figures.margin_pct or Decimal(0)) * figures.conversion_rate / 100
-    return sum(sizes, Decimal(0)) * factor, None
-
-
 def result_at(
     deal: Deal, level: Decimal | None, rate: Decimal, entry: Decimal | None = None
 ) -> Decimal | None:
@@ -214,21 +210,17 @@ def foreign_orders(
         and row.deal_reference not in references
     }
     for attempt in ours:
-        if attempt.order_id is None and not attempt.deal_ids:
-            found.pop(_lost(found, attempt, journal) or "", None)
+        preview = journal.preview(attempt.preview_id or "") if attempt.kind.is_order else None
+        sent = attempt.broker_time_at_send or attempt.sent_at
+        if attempt.order_id is not None or attempt.deal_ids or preview is None or sent is None:
+            continue
+        request = read_order(preview.document).request
+        wanted = (request.epic, request.side, request.size)
+        equal = [
+            deal_id
+            for deal_id, row in found.items()
+            if (row.epic, row.side, row.size) == wanted and row.at >= sent - _SLACK
+        ]
+        if equal:
+            del found[equal[0]]
     return found
-
-
-def _lost(rows: dict[str, Activity], attempt: AttemptRecord, journal: Journal) -> str | None:
-    preview = journal.preview(attempt.preview_id or "") if attempt.kind.is_order else None
-    sent = attempt.broker_time_at_send or attempt.sent_at
-    if preview is None or sent is None:
-        return None
-    request = read_order(preview.document).request
-    wanted = (request.epic, request.side, request.size)
-    equal = (
-        deal_id
-        for deal_id, row in rows.items()
-        if (row.epic, row.side, row.size) == wanted and row.at >= sent - _SLACK
-    )
-    return next(equal, None)

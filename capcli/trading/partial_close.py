@@ -124,12 +124,7 @@ class Reductions:
         if size <= 0:
             raise UsageError(f"The size must be above 0, not {size}.", next="capcli close --help")
         require_trading(self._context.policy, "The close")
-        require_confirmation(
-            self._context.policy,
-            confirmed=confirmed,
-            needed=self._context.confirmation_needed,
-            command=_command(deal_id, size),
-        )
+        require_confirmation(self._context, _command(deal_id, size), confirmed=confirmed)
         with self._checked_part(deal_id, size, again=again) as part:
             return self._send_part(part, wait_s=wait_s, begun=begun)
 

@@ -183,18 +183,14 @@ class Previews:
         checks, broker_now = evaluate(case), self._context.broker.broker_time() or now
         assert case.effect is not None, "an order always has an effect"
         passed = all(check.passed for check in checks)
-        return Preview(
+        return with_fields_of(
+            request,
+            Preview,
             preview_id=self._context.ids("p_"),
             executable=passed,
-            kind=request.kind,
-            epic=request.epic,
             name=case.market.name,
-            side=request.side,
-            size=request.size,
             order_type=case.order_type,
             good_till=request.trigger.good_till if request.trigger else None,
-            trailing=request.trailing,
-            guaranteed=request.guaranteed,
             market_status=quote.status,
             bid=quote.bid,
             offer=quote.offer,
@@ -209,8 +205,6 @@ class Previews:
             created_at=now,
             expires_at=now + timedelta(seconds=self._context.preview_ttl_s),
             ttl_s=self._context.preview_ttl_s,
-            note=request.note,
-            tag=request.tag,
         )
 
     def _store(self, preview: Preview, case: CheckInput, account_id: str) -> None:

@@ -8,14 +8,13 @@ from msgspec.structs import replace
 
 from capcli.context import AccountSnapshot, Context
 from capcli.domain.atr import average_true_range
-from capcli.domain.check_input import CheckInput
 from capcli.domain.market import Candle, Resolution, Side
 from capcli.domain.money import EXACT, ceil_to, plain, short
 from capcli.domain.notes import as_options
 from capcli.domain.order import ExitForm, ExitOrder, OrderRequest
 from capcli.domain.policy import Check, Rule, evaluate
 from capcli.domain.risk import ONE_UNIT, Risk
-from capcli.domain.sizing import estimated_entry
+from capcli.domain.sizing import Figures, estimated_entry
 from capcli.domain.unusual import Caution
 from capcli.errors import CapcliError, Exit, Problem, Refused, TooFewCandles
 from capcli.fanout import together
@@ -154,13 +153,16 @@ class Proposals:
         try:
             whole, sizing = sized_case(self._context, snapshot, case, risk)
         except Refused as error:
-            return _shown(case, arithmetic="", refused=error.message, sized=False)
+            return _proposed(case.figures, side, None, arithmetic="", refused=error.message)
         failed = [
             f"{one.rule.value}: {one.reason}."
             for one in evaluate(whole)
             if not one.passed and one.rule not in _OF_SENDING
         ]
-        return _shown(whole, arithmetic=sizing.arithmetic, refused=" ".join(failed) or None)
+        refused = " ".join(failed) or None
+        return _proposed(
+            whole.figures, side, whole.request.size, arithmetic=sizing.arithmetic, refused=refused
+        )
 
     def _one(
         self, snapshot: AccountSnapshot, request: OrderRequest, risk: Risk, found: _Stop
@@ -170,9 +172,12 @@ class Proposals:
         except CapcliError as error:
             raise error.about(snapshot.account_id) from None
         preview = reply.data
-        proposal = _proposal(snapshot, risk, found, (_previewed(preview),))
+        assert preview.sizing is not None
+        refused = " ".join(f"{one.rule.value}: {one.reason}." for one in preview.failed) or None
+        arithmetic = preview.sizing.arithmetic
+        side = _proposed(preview, preview.side, preview.size, arithmetic=arithmetic, refused=refused)
         proposal = replace(
-            proposal,
+            _proposal(snapshot, risk, found, (side,)),
             preview_id=preview.preview_id,
             executable=preview.executable,
             expires_at=preview.expires_at,
@@ -228,12 +233,15 @@ def _proposal(
     )
 
 
-def _shown(case: CheckInput, *, arithmetic: str, refused: str | None, sized: bool = True) -> ProposedSide:
-    figures, stop = case.figures, case.figures.stop
+def _proposed(
+    figures: Figures | Preview, side: Side, size: Decimal | None, *, arithmetic: str, refused: str | None
+) -> ProposedSide:
+    """Put one side together; without a size only where its stop is."""
+    stop, sized = figures.stop, size is not None
     assert stop is not None
     return ProposedSide(
-        side=case.request.side,
-        size=case.request.size if sized else None,
+        side=side,
+        size=size,
         entry=figures.entry,
         stop_level=stop.level,
         stop_distance=stop.distance,
@@ -242,22 +250,4 @@ def _shown(case: CheckInput, *, arithmetic: str, refused: str | None, sized: boo
         margin=figures.margin if sized else None,
         arithmetic=arithmetic,
         refused=refused,
-    )
-
-
-def _previewed(preview: Preview) -> ProposedSide:
-    assert preview.stop is not None
-    assert preview.sizing is not None
-    refused = " ".join(f"{one.rule.value}: {one.reason}." for one in preview.failed)
-    return ProposedSide(
-        side=preview.side,
-        size=preview.size,
-        entry=preview.entry,
-        stop_level=preview.stop.level,
-        stop_distance=preview.stop.distance,
-        loss=preview.stop.amount,
-        notional=preview.notional,
-        margin=preview.margin,
-        arithmetic=preview.sizing.arithmetic,
-        refused=refused or None,
     )

@@ -58,14 +58,18 @@ class ProtectedExecutions:
                 try:
                     reply = repair(reply)
                 except ApprovalRequired as waiting:
-                    return self._reply(reply, (_waits(reply, work, waiting),))
+                    # The order was sent, so the refusal's own words do not fit.
+                    what = "Setting its stop" if work is StopWork.SET else "Ending it"
+                    told, deal_id = f"{what} waits for a person: {waiting.next}", reply.data.deal_id or ""
+                    return self._reply(reply, (StopStep(deal_id, work, None, done=False, told=told),))
         return reply
 
     def lacks_stop(self, reply: Reply[Execution]) -> bool:
         """Say whether an order landed in this call, and the stop that it asked for was not seen."""
         done = reply.data
         missing = done.protected in {Protection.NO, Protection.UNCHECKED}
-        return missing and done.state is AttemptState.LANDED and not done.replayed and not _is_ended(done)
+        ended = any(step.done and step.work is not StopWork.SET for step in done.stop_steps)
+        return missing and done.state is AttemptState.LANDED and not done.replayed and not ended
 
     def set_stop(self, reply: Reply[Execution]) -> Reply[Execution]:
         """Give the deals of an order the stop that it asked for. Raises ApprovalRequired, ApprovalDenied."""
@@ -101,7 +105,13 @@ class ProtectedExecutions:
                 now = self._context.clock()
                 self._context.journal.observe(attempt.attempt_id, attempt.state, at=now, **facts)
         steps = (*reply.data.stop_steps, *steps)
-        return _told(execution_reply(replace(attempt, **facts), order, replayed=False), steps)
+        # The steps stand before what is known by now: a command at the end stays there.
+        words = "".join(f"{step.told.rstrip('.')}. " for step in steps)
+        now_known = execution_reply(replace(attempt, **facts), order, replayed=False)
+        data, problem = now_known.data, now_known.problem
+        data = replace(data, stop_steps=steps, sentence=f"{words}{data.sentence}")
+        problem = problem and replace(problem, message=f"{words}{problem.message}")
+        return replace(now_known, data=data, problem=problem)
 
     def _set(self, attempt: AttemptRecord, deal_id: str, order: StoredOrder) -> StopStep:
         def work(row: Position | WorkingOrder) -> Reply[Any]:
@@ -120,12 +130,8 @@ class ProtectedExecutions:
 
         row = self._row(attempt, deal_id)
         deed = StopWork.CANCEL if isinstance(row, WorkingOrder) else StopWork.CLOSE
-        is_position = attempt.kind is not Kind.WORKING
-        if (
-            row is None
-            and is_position
-            and is_open(self._context.broker, deal_id, attempt.account_id) is False
-        ):
+        is_position, broker = attempt.kind is not Kind.WORKING, self._context.broker
+        if row is None and is_position and is_open(broker, deal_id, attempt.account_id) is False:
             return StopStep(deal_id, deed, None, done=True, told=f"{deal_id} is no longer open.")
         if row is None or row.stop_level is not None or row.trailing:
             return StopStep(deal_id, deed, None, done=False, told=_NOT_CLOSED)
@@ -173,22 +179,3 @@ class ProtectedExecutions:
 def _deals(attempt: AttemptRecord) -> tuple[str, ...]:
     """Return what an order opened: the deals that it only reduced keep the stops that they had."""
     return attempt.opened_deal_ids or attempt.deal_ids
-
-
-def _waits(reply: Reply[Execution], work: StopWork, waiting: ApprovalRequired) -> StopStep:
-    """Say what a person has to approve first: the order was sent, so the refusal's own words do not fit."""
-    what = "Setting its stop" if work is StopWork.SET else "Ending it"
-    told = f"{what} waits for a person: {waiting.next}"
-    return StopStep(reply.data.deal_id or "", work, None, done=False, told=told)
-
-
-def _is_ended(done: Execution) -> bool:
-    return any(step.done and step.work is not StopWork.SET for step in done.stop_steps)
-
-
-def _told(reply: Reply[Execution], steps: tuple[StopStep, ...]) -> Reply[Execution]:
-    """Put the steps before what is known by now: a command at the end stays there."""
-    words = "".join(f"{step.told.rstrip('.')}. " for step in steps)
-    data = replace(reply.data, stop_steps=steps, sentence=f"{words}{reply.data.sentence}")
-    problem = reply.problem and replace(reply.problem, message=f"{words}{reply.problem.message}")
-    return replace(reply, data=data, problem=problem)

@@ -8,6 +8,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from capcli import ids
 from capcli.context import Context
 from capcli.domain.attempt import (
     Answer,
@@ -31,6 +32,7 @@ from capcli.errors import (
     Interrupted,
     JournalUnreadable,
     PreviewExpired,
+    PreviewUnknown,
     RateLimited,
     Refused,
 )
@@ -236,6 +238,15 @@ class SendOnce:
         if not moved:
             journal.note(attempt.attempt_id, "late_answer", at=self._context.clock(), detail=facts)
         return journal.attempt(attempt.attempt_id) or attempt
+
+
+def find_preview(context: Context, preview_id: str, help_command: str) -> PreviewRecord:
+    """Return a preview as it is kept. Raises UsageError and PreviewUnknown."""
+    preview_id = ids.preview_id(preview_id)
+    preview = context.journal.preview(preview_id)
+    if preview is None:
+        raise PreviewUnknown(f"No preview has the id {preview_id}. Nothing was sent.", next=help_command)
+    return preview
 
 
 def ready_preview(  # noqa: PLR0917  what a preview is made of

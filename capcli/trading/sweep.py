@@ -21,7 +21,7 @@ from capcli.errors import (
 )
 from capcli.reconcile.readback import require_account
 from capcli.reply import Reply
-from capcli.safety.trading_gate import permit_way_out, require_confirmation, require_way_out
+from capcli.safety.trading_gate import permit_way_out, require_exit
 from capcli.trading.mutation import AGREES_AFTER_S
 
 # What the user has to look at first comes first: what may still be open, then what was refused.
@@ -158,9 +158,7 @@ class Sweep(Generic[R, D]):
         WouldSend on a dry run, and what reading the list raises.
         """
         context, policy = self.context, self.context.policy
-        require_way_out(policy, self.action, self.command, person=person)
-        sure = confirmed or person
-        require_confirmation(policy, confirmed=sure, needed=context.confirmation_needed, command=self.command)
+        require_exit(context, self.action, self.command, confirmed=confirmed, person=person)
         rows = self.rows()
         account_id = context.broker.account_id
         asked = [self.asked(row.deal_id, row.read) for row in rows if row.deal_id]

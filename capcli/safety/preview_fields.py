@@ -1,4 +1,4 @@
-"""Every field of a stored preview in a sentence with its own numbers, to be understood one by one."""
+"""What the go-live checklist asks a person to understand: each field of a stored preview, in a sentence."""
 
 from decimal import Decimal
 
@@ -9,6 +9,7 @@ from capcli.domain.order import ExitOrder
 from capcli.domain.stored_order import StoredOrder, read_order
 
 _QUOTE_PARTS = 3
+_MORE = "You can lose more than its margin."
 
 
 def is_walkable(record: PreviewRecord) -> bool:
@@ -21,34 +22,28 @@ def sentences(record: PreviewRecord) -> tuple[tuple[str, str], ...]:
     order = read_order(record.document)
     bid, offer, at = record.quote.decode().split()
     request, spread = order.request, Decimal(offer) - Decimal(bid)
+    size = short(request.size)
+    notional = f"{short(order.entry * request.size)} = {plain(order.entry)} x {size}"
     return (
         ("Preview", f"{record.preview_id}: this one order. It is sent once at most, and it expires."),
         ("Account", f"{record.account_id}: the account of {record.env} whose money is at stake."),
         ("Market", f"{request.epic}: the epic, the broker's own name of the market."),
         ("Side", _side(request.side)),
-        ("Size", f"{short(request.size)} units: your gain or loss for each point that the price moves."),
+        ("Size", f"{size} units: your gain or loss for each point that the price moves."),
         ("Bid, offer", f"{bid} / {offer} at {at}: you sell at the bid and buy at the offer."),
         (
             "Spread",
             f"{plain(spread)} = {offer} - {bid}: what it costs to open and close at once, times size.",
         ),
         ("Entry", _entry(order)),
-        ("Notional", _notional(order)),
+        ("Notional", f"{notional}: what the deal is worth, in the market's currency. {_MORE}"),
         ("Margin", "the part of the notional that is set aside while the deal is open; below it, close-out."),
-        ("Stop", _stop(order)),
-        ("Limit", _limit(order)),
+        ("Stop", _exit(order, order.stop_level, request.stop, is_stop=True)),
+        ("Limit", _exit(order, order.limit_level, request.limit, is_stop=False)),
         ("Reward : risk", "the gain at the limit over the loss at the stop, where there are both."),
         ("Overnight", "a fee or a credit for each night over which the deal stays open."),
         ("Good till", _good_till(order)),
         ("Checks", "every rule of the broker and each of your limits; if one fails, nothing is sent."),
-    )
-
-
-def _notional(order: StoredOrder) -> str:
-    size = order.request.size
-    return (
-        f"{short(order.entry * size)} = {plain(order.entry)} x {short(size)}: what the deal is worth, in the "
-        "market's currency. You can lose more than its margin."
     )
 
 
@@ -65,22 +60,18 @@ def _entry(order: StoredOrder) -> str:
     return f"{level}: the level at which this {order.order_type.value} order opens."
 
 
-def _stop(order: StoredOrder) -> str:
-    if order.stop_level is None:
-        return "none: the loss is unlimited."
-    kind = "guaranteed" if order.request.guaranteed else "trailing" if order.request.trailing else "normal"
-    slips = "" if order.request.guaranteed else "; it can fill at a worse price"
-    return f"{plain(order.stop_level)}{_as_typed(order.request.stop)}: a {kind} stop closes there{slips}."
-
-
-def _limit(order: StoredOrder) -> str:
-    if order.limit_level is None:
-        return "none: it is not closed automatically in profit."
-    return f"{plain(order.limit_level)}{_as_typed(order.request.limit)}: it closes there in profit."
-
-
-def _as_typed(leg: ExitOrder | None) -> str:
-    return f" (asked for as {leg.form.value.lower()} {plain(leg.value)})" if leg else ""
+def _exit(order: StoredOrder, level: Decimal | None, asked: ExitOrder | None, *, is_stop: bool) -> str:
+    if level is None:
+        return (
+            "none: the loss is unlimited." if is_stop else "none: it is not closed automatically in profit."
+        )
+    typed = f" (asked for as {asked.form.value.lower()} {plain(asked.value)})" if asked else ""
+    if not is_stop:
+        return f"{plain(level)}{typed}: it closes there in profit."
+    request = order.request
+    kind = "guaranteed" if request.guaranteed else "trailing" if request.trailing else "normal"
+    slips = "" if request.guaranteed else "; it can fill at a worse price"
+    return f"{plain(level)}{typed}: a {kind} stop closes there{slips}."
 
 
 def _good_till(order: StoredOrder) -> str:
