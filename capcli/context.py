@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from capcli.domain.account import Account, Position, Preferences, Transaction, W
 from capcli.domain.check_input import Policy
 from capcli.domain.market import Market, OrderRules
 from capcli.errors import CapcliError, WouldSend
-from capcli.ports import AccountLock, AttemptBook, Broker, Clock, HaltSwitch, Ids, Journal, Lane
+from capcli.ports import AccountLock, AttemptBook, Broker, Clock, HaltSwitch, Ids, Journal, Lane, Place
 
 if TYPE_CHECKING:
     from capcli.domain.check_input import Policy
@@ -106,6 +107,15 @@ class Context(Struct, frozen=True, kw_only=True):
     @property
     def preview_ttl_s(self) -> int:
         return self.supply.preview_ttl_s()
+
+    def now(self) -> datetime:
+        """Return the broker's time where it is known, else this computer's (UTC)."""
+        return self.broker.broker_time() or self.clock()
+
+    def place(self) -> Place:
+        """Return environment, host and active account; asks the broker where no session is known."""
+        broker = self.broker
+        return self.env, broker.host, broker.account_id or broker.session().account_id
 
     def in_lane(self, lane: Lane) -> "Context":
         """Return this context with requests of another lane."""

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from capcli.health.service import Health
     from capcli.marketdata.browse import Browsing
     from capcli.marketdata.downloads import Downloads
-    from capcli.marketdata.live_book import LivePortfolio
     from capcli.marketdata.markets import Markets
     from capcli.marketdata.stream_snapshots import StreamSnapshots
     from capcli.marketdata.streams import Watching
@@ -105,7 +104,6 @@ class UseCases:
     stream_snapshots: "StreamSnapshots" = use(
         "marketdata.stream_snapshots", "StreamSnapshots", "reads", "streams"
     )
-    live_portfolio: "LivePortfolio" = use("marketdata.live_book", "LivePortfolio", "reads", "streams")
     markets: "Markets" = use("marketdata.markets", "Markets", "reads")
     watching: "Watching" = use("marketdata.streams", "Watching", "reads", "streams")
     watchlists: "Watchlists" = use("marketdata.watchlists", "Watchlists", "reads")

@@ -123,7 +123,7 @@ class Events:
         """
         if since is not None:
             _check_form(since)
-        place = self._place()
+        place = self._context.place()
         if since is not None and self._context.journal.account_events.state(place):
             self.number(place, since)
         problems = self.read_new(place)
@@ -142,17 +142,13 @@ class Events:
         if since is not None:
             _check_form(since)
         patient = Events(self._context.in_lane(Lane.BULK))
-        place = self._place()
+        place = self._context.place()
         return Feed(patient, place, since)
 
     def after(self, place: Place, number: int) -> tuple[tuple[EventRow, ...], int]:
         """Return the events behind a number, and the number of the last of them."""
         rows = self._context.journal.account_events.after(place, number, MOST)
         return self._rows(place, rows), rows[-1].number if rows else number
-
-    def _place(self) -> Place:
-        account_id = self._broker.account_id or self._broker.session().account_id
-        return self._context.env, self._broker.host, account_id
 
     def _now(self) -> datetime:
         return self._broker.broker_time() or self._broker.server_time()

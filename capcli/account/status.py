@@ -102,19 +102,16 @@ class Status:
         """
         context, broker, problems = self._context, self._context.broker, list[str]()
 
-        def now() -> datetime:
-            return broker.broker_time() or context.clock()
-
         def todays_activity() -> tuple[Activity, ...]:
             if context.policy.max_orders_per_day is None:
                 return ()
-            return broker.activity(broker_midnight(now()), now())
+            return broker.activity(broker_midnight(context.now()), context.now())
 
         positions, orders, accounts, bookings, activity = together(
             broker.list_positions,
             broker.list_orders,
             broker.accounts,
-            lambda: _tried(problems, lambda: broker.transactions(broker_midnight(now()), None)),
+            lambda: _tried(problems, lambda: broker.transactions(broker_midnight(context.now()), None)),
             lambda: _tried(problems, todays_activity),
         )
         account = active_account(accounts, broker.account_id or "")

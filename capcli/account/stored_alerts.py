@@ -11,7 +11,7 @@ from capcli.domain.alerts import AccountLevels, AlertState, Level, Measure, Stor
 from capcli.domain.fields import with_fields_of
 from capcli.domain.numbers import counted
 from capcli.errors import UsageError
-from capcli.ports import Lane, Place
+from capcli.ports import Lane
 from capcli.reconcile.deal_account import active_account
 from capcli.reply import Reply
 
@@ -66,7 +66,7 @@ class StoredAlerts:
             level.begun(self._broker.market(level.epic).quote.bid) if level.epic else level
             for level in dict.fromkeys(levels)
         ]
-        place = self._place()
+        place = self._context.place()
         kept = self._context.journal.alerts.add(place, begun, at_most=MOST, at=self._context.clock())
         if kept is None:
             raise UsageError(
@@ -80,13 +80,13 @@ class StoredAlerts:
 
     def found(self) -> Reply[AlertsFound]:
         """Return what waits, oldest first, then what fired last."""
-        place = self._place()
+        place = self._context.place()
         rows = self._context.journal.alerts.of(place, fired=_SHOWN)
         return Reply(AlertsFound(tuple(map(_row, rows))), place[2])
 
     def remove(self, numbers: Sequence[int], *, every: bool = False) -> Reply[AlertsChanged]:
         """Take alerts off the list. Raises UsageError for a number that is not on it: then all stay."""
-        place = self._place()
+        place = self._context.place()
         book = self._context.journal.alerts
         listed = {one.number: one for one in book.of(place, fired=None)}
         if missing := [number for number in numbers if number not in listed]:
@@ -107,10 +107,6 @@ class StoredAlerts:
         broker = self._broker.in_lane(Lane.BULK)
         account = active_account(broker.accounts(), broker.account_id or "")
         return AccountLevels.of(account, broker.broker_time() or self._context.clock())
-
-    def _place(self) -> Place:
-        account_id = self._broker.account_id or self._broker.session().account_id
-        return self._context.env, self._broker.host, account_id
 
 
 def _row(one: StoredAlert) -> AlertRow:

@@ -15,7 +15,7 @@ from capcli.errors import UsageError
 
 if TYPE_CHECKING:
     from capcli.app import App
-    from capcli.marketdata.live_book import Book
+    from capcli.marketdata.live_book import LivePortfolio
     from capcli.marketdata.streams import Watch
     from capcli.render.watch import Board, BookBoard
 
@@ -40,6 +40,7 @@ def watch(
     connects again and says which ticks may be missing ("gap"). A market that stops ticking is shown as
     closed, or as silent. Times: "at" is the broker's, "received_at" is this computer's.
     """
+    from capcli.marketdata.live_book import LivePortfolio
     from capcli.render.watch_lines import BOOK_FIELDS, TICK_FIELDS, check_names
 
     if bool(epics) == positions:
@@ -52,7 +53,9 @@ def watch(
     app = call.build()
     call.note_default(app)
     with plan.signals():
-        source: Any = app.live_portfolio.open() if positions else app.watching.watch(listed(epics))
+        source: Any = (
+            LivePortfolio(app.reads, app.streams) if positions else app.watching.watch(listed(epics))
+        )
         plan.ending.begun = True
         try:
             if plan.on_screen:
@@ -67,7 +70,7 @@ def watch(
     raise typer.Exit(0)
 
 
-def _on_screen(plan: Plan, app: "App", source: "Watch | Book", board: "Board | BookBoard") -> None:
+def _on_screen(plan: Plan, app: "App", source: "Watch | LivePortfolio", board: "Board | BookBoard") -> None:
     from capcli.render.text import Subject
     from capcli.render.watch import Screen
 
@@ -85,7 +88,7 @@ def _on_screen(plan: Plan, app: "App", source: "Watch | Book", board: "Board | B
         screen.draw(_now_ms(app))
 
 
-def _once(plan: Plan, app: "App", source: "Watch | Book", board: "Board | BookBoard") -> None:
+def _once(plan: Plan, app: "App", source: "Watch | LivePortfolio", board: "Board | BookBoard") -> None:
     """Wait for the first tick of each market that is open, and write the table once."""
     from capcli.render.text import Subject
     from capcli.render.watch import drawn
@@ -134,7 +137,7 @@ def _tick_lines(plan: Plan, app: "App", watched: "Watch") -> None:
         lines.take(throttle.pass_on(rest, _now_ms(app) + int(plan.every * 1000)))
 
 
-def _book_lines(plan: Plan, app: "App", book: "Book") -> None:
+def _book_lines(plan: Plan, app: "App", book: "LivePortfolio") -> None:
     from capcli.render.watch_lines import BOOK_FIELDS
 
     lines = _Lines(plan.call, app, book.account_id, BOOK_FIELDS)

@@ -147,7 +147,7 @@ class Downloads:
         finally:
             target.close()
         took = Decimal(str(round(self._context.monotonic() - began, 3)))
-        judged = judge(done.days, order.resolution.span, market.hours, self._now())
+        judged = judge(done.days, order.resolution.span, market.hours, self._context.now())
         found = with_fields_of(
             done,
             Download,
@@ -165,12 +165,9 @@ class Downloads:
         )
         return Reply(found, self._broker.account_id)
 
-    def _now(self) -> datetime:
-        return self._broker.broker_time() or self._context.clock()
-
     def _window(self, order: DownloadOrder, kept: Kept | None) -> tuple[datetime, datetime]:
         """Return the first and the last instant to ask for."""
-        now = self._now()
+        now = self._context.now()
         # Where the first candle at or after the start begins, as far as that is known.
         off_grid = (_EPOCH - order.start) % order.resolution.span if _has_grid(order.resolution) else _NOTHING
         start = (kept and kept.start) or order.start + off_grid
@@ -219,7 +216,7 @@ class _Run:
         self._kept = kept
         self._days = dict(kept.days)
         self._saved = kept.pages
-        self._told = progress
+        self._progress = progress
         self._monotonic = monotonic
         self._times: deque[float] = deque([monotonic()], maxlen=_RATE_OVER)
 
@@ -261,7 +258,7 @@ class _Run:
         rate = (len(self._times) - 1) / took if took > 0 else 0.0
         missing = len(self._windows) - self._kept.pages
         left = missing / rate if rate else None
-        self._told(Progress(self._kept.rows, self._kept.pages, len(self._windows), rate, left))
+        self._progress(Progress(self._kept.rows, self._kept.pages, len(self._windows), rate, left))
 
     def _save(self) -> None:
         self._target.keep(self._kept)

@@ -64,19 +64,10 @@ class _RateMarket(Struct, frozen=True):
 
 
 class LivePortfolio:
-    """Opens live books. Changes nothing."""
+    """The open positions and their prices. Reads them again now and then, for what opened and closed.
 
-    def __init__(self, context: Context, streams: Streams) -> None:
-        self._context = context
-        self._streams = streams
-
-    def open(self) -> "Book":
-        """Read the positions and follow their markets. Raises as any read, and as `Watching.watch`."""
-        return Book(self._context, self._streams)
-
-
-class Book:
-    """The positions and their prices. Reads the book again now and then, for what opened and closed."""
+    Made, it reads them and follows their markets. Raises as any read, and as `Watching.watch`.
+    """
 
     def __init__(self, context: Context, streams: Streams) -> None:
         self._context = context

@@ -187,7 +187,7 @@ class Markets:
         Raises EpicUnknown; UsageError for a window that is empty, in the future or above 20,000 candles.
         """
         epic = ids.epic(epic)
-        now = self._now()
+        now = self._context.now()
         if start is None:
             candles = self._latest(epic, resolution, _SHOWN if last is None else last, end or now)
         else:
@@ -196,16 +196,13 @@ class Markets:
         found = CandlesFound(epic, resolution, candles, forming, candles.unreadable)
         return Reply(found, self._broker.account_id)
 
-    def _now(self) -> datetime:
-        return self._broker.broker_time() or self._context.clock()
-
     def _latest(self, epic: str, resolution: Resolution, last: int, end: datetime) -> Rows[Candle]:
         if not 1 <= last <= _PAGE:
             raise UsageError(
                 f"--last takes 1 to {_PAGE}, not {last}. For more, give --from and --to.",
                 next=f"capcli prices {epic} --last {_PAGE}",
             )
-        if self._now() - end < _SECOND:
+        if self._context.now() - end < _SECOND:
             return self._broker.candles(epic, resolution, last=last)
         return self._broker.candles(epic, resolution, last=last, end=end)
 

@@ -222,7 +222,7 @@ class StreamSnapshots:
         """Return the open positions with P&L from their ticks. Raises as any read, and Unreachable."""
         before, ends = _read(cursor, "portfolio"), self._ends(duration_s)
         every_s = max(interval_s, min(duration_s, LONGEST_S) / MOST_ROWS)
-        book, missed = LivePortfolio(self._context, self._streams).open(), self._since(before)
+        book, missed = LivePortfolio(self._context, self._streams), self._since(before)
         history, opened, closed = list[PlPoint](), list[str](), list[str]()
         try:
             latest, due = book.snapshot(), self._context.monotonic() + every_s
@@ -268,7 +268,7 @@ class StreamSnapshots:
             raise UsageError(f"Name 1 to {MOST_CANDLE_EPICS} epics, not {len(wanted)}.")
         for epic in wanted:
             self._broker.details(epic)
-        began = self._broker_ms()
+        began = int(self._context.now().timestamp() * 1000)
         since = _instant(before.get("at", began))
         stream = self._streams.open(wanted, resolution)
         found: dict[tuple[str, datetime], ClosedBar] = {}
@@ -280,7 +280,7 @@ class StreamSnapshots:
                     found[bar.epic, opened] = with_fields_of(bar, ClosedBar, time=opened)
         finally:
             stream.close()
-        until = self._broker_ms()
+        until = int(self._context.now().timestamp() * 1000)
         found |= self._read_closed(wanted, resolution, since, _instant(until))
         every = sorted(found.values(), key=lambda bar: (bar.time, bar.epic))
         latest_bars = tuple(bar for bar in every if bar.time + resolution.span > since)[-MOST_ROWS:]
@@ -322,9 +322,6 @@ class StreamSnapshots:
 
     def _now_ms(self) -> int:
         return int(self._context.clock().timestamp() * 1000)
-
-    def _broker_ms(self) -> int:
-        return int((self._broker.broker_time() or self._context.clock()).timestamp() * 1000)
 
 
 def _read(cursor: str | None, kind: str) -> dict[str, Any]:

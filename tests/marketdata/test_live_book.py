@@ -18,13 +18,13 @@ def exchange(time):
 
 @pytest.fixture
 def live(seat, exchange, time):
-    return LivePortfolio(seat.app.reads, Streams(seat.app.broker, exchange.setting()))
+    return lambda: LivePortfolio(seat.app.reads, Streams(seat.app.broker, exchange.setting()))
 
 
 def test_each_tick_moves_the_profit_of_its_market(seat, live, exchange):
     seat.open("SILVER", "2")
     seat.open("GOLD", "1", side=Side.SELL)
-    book = live.open()
+    book = live()
     silver, gold = book.snapshot().positions
     exchange.socket.fed.append(tick("SILVER", f"{silver.level + 3}", f"{silver.level + 4}"))
     exchange.socket.fed.append(tick("GOLD", f"{gold.level - 2}", f"{gold.level - 1}"))
@@ -41,7 +41,7 @@ def test_it_begins_with_the_profit_that_the_broker_says(seat, live):
     seat.open("SILVER", "2")
     (row,) = seat.app.portfolio.positions().data.positions
 
-    (shown,) = live.open().snapshot().positions
+    (shown,) = live().snapshot().positions
 
     (later,) = seat.app.portfolio.positions().data.positions
     assert (shown.deal_id, shown.currency) == (row.deal_id, row.currency)
@@ -50,7 +50,7 @@ def test_it_begins_with_the_profit_that_the_broker_says(seat, live):
 
 def test_a_mixed_book_is_summed_at_streamed_rates(seat, live, exchange):
     seat.open("USDJPY", "1000")
-    book = live.open()
+    book = live()
     (row,) = book.snapshot().positions
     bid = row.level + 2
     exchange.socket.fed.append(tick("USDJPY", f"{bid}", f"{bid}"))
@@ -65,14 +65,14 @@ def test_a_mixed_book_is_summed_at_streamed_rates(seat, live, exchange):
 
 def test_the_market_of_an_exchange_rate_is_watched_too(seat, live, exchange):
     seat.open("DE40", "1")
-    live.open()
+    live()
 
     assert exchange.socket.said[0]["payload"]["epics"] == ["DE40", "EURUSD"]
 
 
 def test_what_opens_and_closes_elsewhere_is_found_at_the_next_reading(seat, live, exchange, time):
     first = seat.open("SILVER", "2").deal_id
-    book = live.open()
+    book = live()
     book.snapshot()
     second = seat.open("GOLD", "1").deal_id
     seat.app.closings.close(first, confirmed=True)
@@ -88,7 +88,7 @@ def test_what_opens_and_closes_elsewhere_is_found_at_the_next_reading(seat, live
 
 
 def test_an_empty_book_waits_for_a_position(seat, live, exchange, time):
-    book = live.open()
+    book = live()
     assert book.snapshot().positions == ()
     assert book.receive(1) == []
     assert exchange.addresses == []
@@ -107,13 +107,13 @@ def test_markets_beyond_the_forty_of_a_stream_are_named(seat, live, monkeypatch)
     seat.open("SILVER", "2")
     seat.open("GOLD", "1", side=Side.SELL)
 
-    assert live.open().snapshot().reread == ("GOLD",)
+    assert live().snapshot().reread == ("GOLD",)
 
 
 def test_it_goes_on_with_a_row_that_cannot_be_read_and_names_it(seat, live, time):
     first = seat.open("SILVER", "2").deal_id
     second = seat.open("GOLD", "1").deal_id
-    book = live.open()
+    book = live()
     book.snapshot()
 
     def without_its_size(request):

@@ -77,7 +77,7 @@ def test_a_stream_moves_the_profit_of_all_units(seat: Seat, time: Time) -> None:
     seat.open(size="2")
     with_contracts_of_ten(seat)
     exchange = Exchange(time)
-    book = LivePortfolio(seat.app.reads, Streams(seat.app.broker, exchange.setting())).open()
+    book = LivePortfolio(seat.app.reads, Streams(seat.app.broker, exchange.setting()))
     (row,) = book.snapshot().positions
     exchange.socket.fed.append(tick("SILVER", f"{row.level + 3}", f"{row.level + 4}"))
     book.receive(1)
