@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from capcli.credentials.source import CredentialSource
     from capcli.domain.check_input import Policy
     from capcli.domain.notes import OrderNotes
+    from capcli.marketdata.downloads import CandleTarget
     from capcli.paper_control import PaperControl
-    from capcli.ports import AttemptBook, Broker, CandleTarget
+    from capcli.ports import Broker
+    from capcli.ports.journal import AttemptBook
     from capcli.safety.announcements import Launch
     from capcli.safety.halt import Halting
     from capcli.store.day_ranges import FileDayRanges

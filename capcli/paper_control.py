@@ -15,7 +15,7 @@ from capcli.system import private_folder
 
 if TYPE_CHECKING:
     from capcli.paper.state import PaperFaults, PaperStatus
-    from capcli.ports import AccountLock, Journal
+    from capcli.ports.journal import AccountLock, Journal
 
 _RESET = "the paper broker was reset, and what became of this order went with its book"
 _ALL = 1_000_000

@@ -23,6 +23,8 @@ from capcli.domain.account_events import (
     Happened,
     Keyed,
     KnownDeals,
+    Numbered,
+    Place,
     margin_level,
     margin_steps,
     read_activity,
@@ -33,7 +35,7 @@ from capcli.domain.fields import with_fields_of
 from capcli.domain.market import Side
 from capcli.errors import Busy, CapcliError, EpicUnknown, UsageError
 from capcli.fanout import together
-from capcli.ports import Lane, Numbered, Place
+from capcli.ports import Lane
 from capcli.reconcile.deal_account import active_account
 from capcli.reply import Reply
 

@@ -11,7 +11,7 @@ from capcli.domain.fields import with_fields_of
 from capcli.domain.market import Side
 from capcli.domain.stored_order import StoredOrder, read_deal, read_order
 from capcli.errors import UsageError
-from capcli.ports import Journal
+from capcli.ports.journal import Journal
 from capcli.reply import Reply
 
 MOST = 1000

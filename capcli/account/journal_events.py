@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 
 from capcli.account.executions import ExecutionsLog
-from capcli.domain.account_events import EventKind, Happened, Keyed
+from capcli.domain.account_events import EventKind, Happened, JournalEntry, Keyed, Place
 from capcli.domain.attempt import AttemptRecord, AttemptState
 from capcli.domain.halt import Halt
 from capcli.domain.order import Kind
-from capcli.ports import Journal, JournalEntry, Place
+from capcli.ports.journal import Journal
 
 # An order that has had no verdict for so long is not on its way any more.
 _STUCK = timedelta(seconds=60)

@@ -54,15 +54,13 @@ from capcli.errors import (
     UsageError,
     WouldSend,
 )
-from capcli.ports import (
-    Clock,
+from capcli.ports import Clock, Lane, Requests
+from capcli.ports.login import (
     Credentials,
-    Lane,
     LoginLock,
     OpeningsBook,
     PaceBook,
     PreferencesBook,
-    Requests,
     SessionCache,
     SessionLock,
     StoredSession,

@@ -4,7 +4,7 @@ from base64 import b64decode, b64encode
 from typing import TYPE_CHECKING
 
 from capcli.errors import ConfigError
-from capcli.ports import Credentials
+from capcli.ports.login import Credentials
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey

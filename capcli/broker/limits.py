@@ -11,7 +11,8 @@ from typing import Generic, TypeVar
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from capcli.ports import Allowance, Clock, Lane, OpeningsBook, PaceBook, Ticket
+from capcli.ports import Clock, Lane
+from capcli.ports.login import Allowance, OpeningsBook, PaceBook, Ticket
 
 T = TypeVar("T")
 

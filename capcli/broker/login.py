@@ -11,7 +11,8 @@ from capcli.broker.encryption import LoginKey, load_key
 from capcli.broker.failures import HEALTH, LOGIN, login_refused, not_json
 from capcli.broker.transport import API_KEY, Headers, Reply
 from capcli.errors import LoginRefused, UnreadableAnswer
-from capcli.ports import Clock, Credentials, StoredSession
+from capcli.ports import Clock
+from capcli.ports.login import Credentials, StoredSession
 
 _OK = 200
 _NOT_FOUND = 404

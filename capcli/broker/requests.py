@@ -19,7 +19,8 @@ from capcli.domain.market import Resolution
 from capcli.domain.money import plain, short
 from capcli.domain.order import ExitForm, OrderRequest, wire_time
 from capcli.errors import UsageError
-from capcli.ports import Credentials, Lane, Request
+from capcli.ports import Lane, Request
+from capcli.ports.login import Credentials
 
 PAGE = 1000
 """The most candles of an answer (API page 11)."""

@@ -20,7 +20,8 @@ from capcli.domain import freshness
 from capcli.domain.account import Session
 from capcli.domain.freshness import is_fresh
 from capcli.errors import BrokerRefused, Busy, CapcliError
-from capcli.ports import Clock, Credentials, LoginLock, SessionCache, SessionLock, StoredSession
+from capcli.ports import Clock
+from capcli.ports.login import Credentials, LoginLock, SessionCache, SessionLock, StoredSession
 
 _OK = 200
 _UNAUTHORIZED = 401

@@ -19,7 +19,7 @@ from capcli.reply import Reply
 if TYPE_CHECKING:
     from capcli.app import App
     from capcli.cli.call import Call
-    from capcli.ports import Credentials
+    from capcli.ports.login import Credentials
     from capcli.render.results import LoginDone
 
 TRIES = 3
@@ -163,7 +163,7 @@ class Login:
 
     def _typed(self) -> "Credentials":
         from capcli.credentials.form import checked
-        from capcli.ports import Credentials
+        from capcli.ports.login import Credentials
 
         key = _ask(self.call, "API key (hidden): ", hidden=True)
         user = _ask(self.call, "E-mail address of the account: ")

@@ -17,8 +17,8 @@ from typing import TypeVar
 from msgspec.structs import replace
 
 from capcli.credentials.keychain import Item
+from capcli.domain.chain import Anchor
 from capcli.errors import CapcliError, ConfigError
-from capcli.ports import Anchor
 from capcli.system import file_lock
 
 T = TypeVar("T")

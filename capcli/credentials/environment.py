@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from capcli.credentials.form import checked
 from capcli.errors import ConfigError, CredentialsMissing, SettingInvalid
-from capcli.ports import Credentials
+from capcli.ports.login import Credentials
 from capcli.settings import CREDENTIAL_NAMES
 from capcli.settings.values import command
 

@@ -5,7 +5,7 @@ import re
 from datetime import datetime
 
 from capcli.errors import ConfigError, CredentialsMissing, SettingInvalid
-from capcli.ports import Credentials
+from capcli.ports.login import Credentials
 from capcli.settings import slip
 
 LONGEST_ITEM = 1000

@@ -20,7 +20,7 @@ from capcli.errors import (
     KeychainSilent,
     KeychainUnsafe,
 )
-from capcli.ports import Credentials
+from capcli.ports.login import Credentials
 from capcli.settings import Env
 from capcli.system import session_bus
 

@@ -9,10 +9,9 @@ import msgspec
 from msgspec.structs import asdict
 
 from capcli.credentials.keychain import Item
-from capcli.domain.going_live import Unlock
+from capcli.domain.going_live import PinHash, Unlock
 from capcli.domain.hosts import HostKind
 from capcli.errors import ConfigError, KeychainUnsafe
-from capcli.ports import PinHash
 
 T = TypeVar("T")
 

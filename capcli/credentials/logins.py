@@ -15,7 +15,7 @@ from capcli.errors import (
     KeychainSilent,
     KeychainUnsafe,
 )
-from capcli.ports import Credentials, StoredSession
+from capcli.ports.login import Credentials, StoredSession
 from capcli.settings import Env
 from capcli.system import Folders
 

@@ -9,7 +9,7 @@ from msgspec import MsgspecError, to_builtins
 
 from capcli.credentials.sessions import FileSessionCache, session_of
 from capcli.errors import CapcliError
-from capcli.ports import StoredSession
+from capcli.ports.login import StoredSession
 
 if TYPE_CHECKING:
     from capcli.credentials.keychain import Item

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from capcli.errors import CapcliError
-from capcli.ports import StoredSession
+from capcli.ports.login import StoredSession
 from capcli.system import private_folder, put_in_place
 
 _LARGEST_FILE = 16_384

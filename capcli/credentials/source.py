@@ -11,7 +11,7 @@ from msgspec import Struct
 from capcli.credentials import environment
 from capcli.credentials.form import key_ending, masked
 from capcli.errors import CapcliError, CredentialsMissing, SettingInvalid, UsageError
-from capcli.ports import Credentials
+from capcli.ports.login import Credentials
 from capcli.settings import Env, Settings
 from capcli.settings.config_file import DEFAULT_PROFILE
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any
 
 from msgspec import Struct, field
 
@@ -194,3 +195,31 @@ def margin_level(account: Account) -> Decimal | None:
 def margin_steps(level: Decimal | None) -> Iterator[Decimal]:
     """Yield the steps that a margin level is below."""
     yield from (step for step in MARGIN_STEPS if level is not None and level < step)
+
+
+Place = tuple[str, str, str]
+"""Environment, host and account."""
+
+
+class Numbered(Struct, frozen=True):
+    """An event of an account with its number among them; `repeat`: told before, without its price."""
+
+    number: int
+    repeat: bool
+    fact: Happened
+
+
+class JournalEntry(Struct, frozen=True):
+    """What the journal's chain tells: a move of an attempt, a halt, a request for approval.
+
+    `key` tells it from every other one, of a journal that was put back too.
+    """
+
+    seq: int
+    key: str
+    kind: str
+    at: datetime
+    attempt_id: str | None
+    from_state: str | None
+    to_state: str | None
+    detail: Mapping[str, Any]

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cached_property
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from capcli.domain.candle_gaps import Gap, Gaps, Week, zone_named
 from capcli.domain.market import OpeningHours
@@ -27,6 +27,25 @@ _ZONES = ("America/New_York", "Europe/London", "Australia/Sydney")
 
 Days = Mapping[int, int]
 """For each day (its ordinal) a bit for each slot in which a candle begins."""
+
+
+class Kept(Struct, frozen=True):
+    """How far a download has come; a target keeps it beside the candles.
+
+    `start` and `end` are the first and last instant to ask for, fixed when it began. `price_places` and
+    `volume_places` are the most decimals that were sent so far. `days` notes which candles there are.
+    """
+
+    end: datetime
+    start: datetime | None = None
+    pages: int = 0
+    rows: int = 0
+    requests: int = 0
+    first: datetime | None = None
+    last: datetime | None = None
+    days: Days = field(default_factory=dict)
+    price_places: int = 0
+    volume_places: int = 0
 
 
 def slots_of(span: timedelta) -> int:

@@ -6,6 +6,21 @@ from enum import StrEnum
 from msgspec import Struct
 
 
+class PinHash(Struct, frozen=True):
+    """What is kept of the PIN: its scrypt hash with salt and cost, and the wrong tries in a row."""
+
+    hash: bytes
+    salt: bytes
+    n: int
+    r: int
+    p: int
+    wrong: int = 0
+    wrong_at: datetime | None = None
+
+    def __repr__(self) -> str:
+        return f"PinHash(wrong={self.wrong})"
+
+
 class Step(StrEnum):
     """The steps of the broker's guide before a live account, and what completes them."""
 

@@ -26,7 +26,7 @@ from capcli.errors import CapcliError
 from capcli.health.recording import SHOWN_EPICS, Difference, Exchange, RecordingChecked, read_document, record
 from capcli.paper.state import reset, switches
 from capcli.paper.transport import PaperTransport
-from capcli.ports import Credentials
+from capcli.ports.login import Credentials
 
 if TYPE_CHECKING:
     import httpx

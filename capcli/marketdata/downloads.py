@@ -8,19 +8,19 @@ from decimal import Decimal
 from queue import Empty, SimpleQueue
 from shlex import quote
 from threading import Event, Lock, Thread
-from typing import Self
+from typing import Protocol, Self
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from capcli import ids
 from capcli.context import Context
-from capcli.domain.candle_days import add, judge
+from capcli.domain.candle_days import Kept, add, judge
 from capcli.domain.candle_gaps import Gap
 from capcli.domain.fields import with_fields_of
 from capcli.domain.market import Candle, Resolution
 from capcli.errors import CapcliError, Interrupted, UnreadableAnswer, UsageError
-from capcli.ports import Broker, CandleTarget, Kept, Lane
+from capcli.ports import Broker, Lane
 from capcli.reply import Reply
 
 _PAGE = 1000
@@ -39,6 +39,26 @@ _MIDNIGHT = datetime.min.time()
 
 _Page = tuple[Candle, ...] | BaseException
 """The candles of one window, or why there are none; it is told when its turn comes."""
+
+
+class CandleTarget(Protocol):
+    """Where candles go. Raises OutputUnusable for what the disk refuses."""
+
+    def begin(self, terms: dict[str, str], command: str) -> Kept | None:
+        """Open the target; return how far an earlier run came. Raises UsageError, Busy, ExtraMissing."""
+        ...
+
+    def append(self, candles: tuple[Candle, ...]) -> None: ...
+
+    def keep(self, kept: Kept) -> None:
+        """Make all that was appended durable, together with how far it goes."""
+        ...
+
+    def finish(self, kept: Kept) -> None:
+        """Make the result appear as a whole under its name."""
+        ...
+
+    def close(self) -> None: ...
 
 
 class DownloadOrder(Struct, frozen=True):

@@ -12,8 +12,7 @@ from capcli.domain.market import Side
 from capcli.domain.money import EXACT, cents
 from capcli.domain.stream import MOST_EPICS, Gap, Quiet, Tick, Told
 from capcli.errors import EpicUnknown, RateLimited, Unreachable
-from capcli.marketdata.streams import Watch, Watching
-from capcli.ports import Streams
+from capcli.marketdata.streams import Streams, Watch, Watching
 
 REREAD_MS = 15_000
 _CROSS = "USD"

@@ -23,8 +23,7 @@ from capcli.domain.stream import Bar, Gap, Quiet, Tick, Told
 from capcli.errors import UsageError
 from capcli.marketdata.alerts import Alarms
 from capcli.marketdata.live_book import LivePortfolio, LivePosition
-from capcli.marketdata.streams import Throttle, Watch, Watching, chosen
-from capcli.ports import Streams
+from capcli.marketdata.streams import Streams, Throttle, Watch, Watching, chosen
 from capcli.reply import Reply
 
 LONGEST_S = 43  # opening and ending included, so that a call stays below 45

@@ -1,19 +1,47 @@
 """Prices as they come: which markets, what each tick says, and which of them went silent."""
 
 from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 from msgspec import Struct
 
 from capcli import ids
 from capcli.context import Context
-from capcli.domain.market import MarketDetails, MarketStatus
+from capcli.domain.market import MarketDetails, MarketStatus, Resolution
 from capcli.domain.stream import MOST_EPICS, Gap, Lost, Quiet, Tick, Told
 from capcli.errors import RateLimited, Unreachable, UsageError
-from capcli.ports import Broker, Clock, PriceStream, Streams
+from capcli.ports import Broker, Clock
 
 QUIET_MS = 30_000
 _LOOK_S = 1.0
 _ASK_AGAIN_S = 60.0
+
+
+class PriceStream(Protocol):
+    """One price stream, which comes back by itself after a break. For one thread."""
+
+    def add(self, epics: Sequence[str]) -> None:
+        """Subscribe to more markets. Raises UsageError above 40 in all."""
+        ...
+
+    def receive(self, timeout_s: float) -> list[Told]:
+        """Return what came, waiting at most so long for the first of it. Raises what nothing mends."""
+        ...
+
+    def close(self) -> list[Told]:
+        """End it; return what was sent before the broker knew."""
+        ...
+
+
+class Streams(Protocol):
+    """Opens price streams of the session."""
+
+    def open(self, epics: Sequence[str], bars: Resolution | None = None) -> PriceStream:
+        """Subscribe to quotes, or to closed bars, of at most 40 markets.
+
+        Raises UsageError for more, EpicUnknown, Unreachable, RateLimited, and what a login raises.
+        """
+        ...
 
 
 class Watched(Struct, frozen=True):

@@ -12,7 +12,7 @@ from capcli.domain.identity import OPENED, Misfit, misfit
 from capcli.domain.order import ExitForm, Kind, OrderRequest
 from capcli.domain.stored_order import StoredOrder, read_sizes
 from capcli.errors import CapcliError
-from capcli.ports import DealTaken
+from capcli.ports.journal import DealTaken
 from capcli.reconcile.attribution import Attribution
 from capcli.reconcile.lookup import OrderLookup
 from capcli.reconcile.readback import ReadBack, filled_as, read_asked, read_back_of

@@ -2,9 +2,9 @@
 
 from capcli.account.executions import ExecutionRecord, ExecutionsFound
 from capcli.domain.attempt import AttemptState, Protection
+from capcli.domain.chain import JournalBreak
 from capcli.domain.money import plain, short
 from capcli.domain.order import Kind
-from capcli.ports import JournalBreak
 from capcli.reconcile.reconcile import Reconciliation, Settled
 from capcli.render.blocks import KEPT, Block, Cell, Column, Tone, line, moment, pairs, table
 from capcli.render.views import View, view

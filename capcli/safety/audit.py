@@ -7,8 +7,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from capcli.context import Context
+from capcli.domain.chain import Anchor, Inspection, JournalBreak
 from capcli.errors import CapcliError, JournalAltered, JournalBehind, UsageError
-from capcli.ports import Anchor, Inspection, JournalBreak
 from capcli.reply import Reply
 
 _PLAIN = (

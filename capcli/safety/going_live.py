@@ -1,7 +1,7 @@
 """The go-live checklist: what is done, how that is known, and what unlocks live on this computer."""
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
 
@@ -13,7 +13,6 @@ from capcli.domain.hosts import HostKind, host_kind
 from capcli.domain.numbers import counted
 from capcli.errors import CapcliError, JournalAltered, LiveLocked, NotConfirmed
 from capcli.marketdata.markets import Markets
-from capcli.ports import LivePlace, UnlockKeeper
 from capcli.reply import Reply
 from capcli.safety.preview_fields import is_walkable, sentences
 
@@ -48,6 +47,22 @@ _WHERE = {
     HostKind.OTHER: "at such a host",
 }
 ASKED = (Step.PREVIEW_FIELDS, Step.TERMS, Step.ELECTRONIC_TERMS)
+
+
+class UnlockKeeper(Protocol):
+    """The protected place of a completed go-live checklist. Raises as `PinKeeper` does."""
+
+    def load(self) -> Unlock | None: ...
+
+    def save(self, unlock: Unlock) -> None: ...
+
+
+class LivePlace(Protocol):
+    """What tells this state folder on this computer from a copy of it."""
+
+    def read(self) -> str | None: ...
+
+    def make(self) -> str: ...
 
 
 class ChecklistItem(Struct, frozen=True):

@@ -12,7 +12,8 @@ from capcli.domain.halt import Halt, HaltKept, tidy
 from capcli.domain.money import plain, short
 from capcli.domain.numbers import counted
 from capcli.errors import CapcliError, EnvironmentUnknown, Halted, NotConfirmed, StateFolderUnusable
-from capcli.ports import Clock, HaltSwitch, Journal
+from capcli.ports import Clock
+from capcli.ports.journal import HaltSwitch, Journal
 from capcli.reply import Reply
 
 _RESUME = "capcli resume"

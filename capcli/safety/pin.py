@@ -6,12 +6,14 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from hashlib import scrypt
+from typing import Protocol
 from unicodedata import normalize
 
 from msgspec.structs import replace
 
+from capcli.domain.going_live import PinHash
 from capcli.errors import PinMissing, PinTooShort, PinWrong, UsageError
-from capcli.ports import Clock, PinHash, PinKeeper
+from capcli.ports import Clock
 from capcli.safety.halt import Halting
 
 TRIES = 5
@@ -23,6 +25,14 @@ _SALT = 16
 _N, _R, _P = 2**14, 8, 1
 _MEMORY = 2**27
 _BY = "five wrong PINs"
+
+
+class PinKeeper(Protocol):
+    """The protected place of the PIN's hash. Raises the Keychain errors, ConfigError for what is garbled."""
+
+    def load(self) -> PinHash | None: ...
+
+    def save(self, pin: PinHash) -> None: ...
 
 
 class Pin:

@@ -8,9 +8,8 @@ from typing import Any
 
 import msgspec
 
-from capcli.domain.account_events import EventKind, Happened, Keyed
+from capcli.domain.account_events import EventKind, Happened, JournalEntry, Keyed, Numbered, Place
 from capcli.domain.market import Side
-from capcli.ports import JournalEntry, Numbered, Place
 from capcli.store.alerts import fire
 from capcli.store.custody import Ask, asking
 from capcli.store.db import Database

@@ -8,8 +8,8 @@ from decimal import Decimal
 import msgspec
 from msgspec.structs import astuple
 
+from capcli.domain.account_events import Place
 from capcli.domain.alerts import AlertState, Level, Measure, StoredAlert, Way
-from capcli.ports import Place
 from capcli.store.db import Database
 from capcli.store.events import Event, Writing
 from capcli.store.records import stamp

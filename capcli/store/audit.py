@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from typing import Any
 
-from capcli.ports import Inspection, JournalBreak, Mark
+from capcli.domain.chain import Inspection, JournalBreak, Mark
 from capcli.store import seals
 from capcli.store.events import FIRST_HASH, KEYED, chain_hash
 from capcli.store.schema import Migrations

@@ -13,9 +13,9 @@ from typing import IO
 
 import msgspec
 
+from capcli.domain.candle_days import Kept
 from capcli.domain.market import Candle
 from capcli.errors import Busy, OutputUnusable, UsageError
-from capcli.ports import Kept
 from capcli.store.candle_rows import HEADER, csv_lines, json_lines, need_pyarrow, to_parquet
 from capcli.system import file_lock, open_private, put_in_place, sync_folder
 

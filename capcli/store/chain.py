@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from threading import RLock
 
+from capcli.domain.chain import Anchor, Inspection, JournalBreak, Mark
 from capcli.errors import JournalAltered, StateFolderUnusable
-from capcli.ports import Anchor, Inspection, JournalBreak, Mark
 from capcli.store import seals
 from capcli.store.audit import inspect
 from capcli.store.custody import Custody, Held, asking, new_identity

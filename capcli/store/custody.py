@@ -21,8 +21,8 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import asdict, replace
 
+from capcli.domain.chain import Mark
 from capcli.errors import CapcliError, ConfigError, JournalBehind, JournalUnreadable, StateFolderUnusable
-from capcli.ports import Mark
 from capcli.store.events import KEYED
 from capcli.system import file_lock, private_folder, put_in_place, read_guarded
 

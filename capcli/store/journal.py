@@ -12,9 +12,10 @@ from msgspec.structs import replace
 
 from capcli.domain.approval import ApprovalRecord, ApprovalState
 from capcli.domain.attempt import TRANSITIONS, AttemptRecord, AttemptState, PreviewRecord, PreviewState
+from capcli.domain.chain import Anchor
 from capcli.domain.mandate import MandateState, Permit, Spend
 from capcli.errors import JournalUnreadable
-from capcli.ports import Anchor, DealTaken
+from capcli.ports.journal import DealTaken
 from capcli.store import approvals, seals
 from capcli.store.account_events import AccountEvents
 from capcli.store.alerts import Alerts

@@ -11,7 +11,7 @@ from msgspec import MsgspecError, json
 from msgspec.structs import replace
 
 from capcli.errors import CapcliError
-from capcli.ports import Allowance
+from capcli.ports.login import Allowance
 from capcli.store.cache_file import hashed
 from capcli.system import file_lock
 

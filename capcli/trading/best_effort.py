@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from capcli.domain.attempt import AttemptRecord, AttemptState, PreviewRecord
 from capcli.errors import CapcliError, ConfigError
-from capcli.ports import Journal
+from capcli.ports.journal import Journal
 
 if TYPE_CHECKING:
     from capcli.domain.mandate import Permit

@@ -15,7 +15,7 @@ from capcli.domain.market import Market, Side
 from capcli.domain.order import Kind, OrderRequest
 from capcli.domain.sizing import Figures
 from capcli.domain.stored_order import StoredOrder, read_baseline, read_order
-from capcli.ports import Journal
+from capcli.ports.journal import Journal
 
 Deal = Position | WorkingOrder
 

@@ -1,9 +1,10 @@
 """Preview: what an order would be, with every check at once, stored under an id that executes it once."""
 
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
+from typing import Protocol
 
 from msgspec import Struct
 from msgspec.structs import asdict, replace
@@ -29,12 +30,19 @@ from capcli.domain.stored_order import StoredOrder, write_order
 from capcli.domain.unusual import Caution, CautionInput, Unusual, cautions
 from capcli.errors import CapcliError, ChecksFailed, Exit, Problem, Refused, RiskTooSmall, UsageError
 from capcli.fanout import together
-from capcli.ports import DayRangeBook
 from capcli.reconcile.reconcile import Reconciliations, settled_now
 from capcli.reply import Reply
 from capcli.safety.approval_text import harmless
 from capcli.trading.exit_orders import placed
 from capcli.trading.snapshot import check_input, take_snapshot
+
+
+class DayRangeBook(Protocol):
+    """How far markets move in an average day (price units), for that day and all processes. Never raises."""
+
+    def load(self, epic: str, day: date) -> Decimal | None: ...
+
+    def save(self, epic: str, day: date, day_range: Decimal) -> None: ...
 
 
 class Preview(Struct, frozen=True):

@@ -36,7 +36,8 @@ from capcli.errors import (
     RateLimited,
     Refused,
 )
-from capcli.ports import AttemptBook, DealTaken, Request
+from capcli.ports import Request
+from capcli.ports.journal import AttemptBook, DealTaken
 from capcli.reconcile.outcomes import Execution, execution_reply
 from capcli.reconcile.reconciler import Reconciler
 from capcli.reply import Reply

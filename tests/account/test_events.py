@@ -9,11 +9,11 @@ import pytest
 
 from capcli.account.events import EventRow
 from capcli.account.journal_events import SwitchSeen, switch_events
+from capcli.domain.account_events import JournalEntry
 from capcli.domain.halt import Halt
 from capcli.domain.market import Side
 from capcli.domain.order import Trigger
 from capcli.errors import ApprovalRequired, Busy, Unreachable, UsageError
-from capcli.ports import JournalEntry
 from tests.support.clock import Time
 from tests.support.seat import SECOND_ACCOUNT, Seat, refusal, stop_at
 from tests.support.tap import says

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 
 from capcli.broker.client import CapitalBroker
-from capcli.ports import Credentials, LoginLock, StoredSession
+from capcli.ports.login import Credentials, LoginLock, StoredSession
 
 from . import shapes
 

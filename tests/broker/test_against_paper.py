@@ -21,7 +21,7 @@ from capcli.errors import (
     WatchlistUnknown,
 )
 from capcli.paper.transport import PaperTransport
-from capcli.ports import Credentials
+from capcli.ports.login import Credentials
 from tests.support.fixtures import Owned
 
 from .host import Cache, Time

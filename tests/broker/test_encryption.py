@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from capcli.broker.client import CapitalBroker
 from capcli.broker.encryption import load_key
 from capcli.errors import ConfigError, LoginRefused, NotTheBroker, Unreachable
-from capcli.ports import Credentials
+from capcli.ports.login import Credentials
 
 from .host import KEY, KEY_ENDPOINT, PASSWORD, USER, Step, Venue, answer, refusal
 

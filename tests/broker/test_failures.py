@@ -24,7 +24,7 @@ from capcli.errors import (
     Unreachable,
     UnreadableAnswer,
 )
-from capcli.ports import Credentials
+from capcli.ports.login import Credentials
 
 from . import shapes
 from .host import KEY, PASSWORD, USER, Cache, Time, Venue, answer, refusal, stored

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capcli.broker.limits import HOUR_S, Openings, OwnValue, Pace, RequestKind
-from capcli.ports import Allowance, Lane, Ticket
+from capcli.ports import Lane
+from capcli.ports.login import Allowance, Ticket
 from tests.support.clock import Time as SharedTime
 
 from .host import Time

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from capcli.broker.client import CapitalBroker
 from capcli.domain.attempt import Answer, AttemptState, Delivery, classify
 from capcli.errors import UsageError
-from capcli.ports import Credentials
+from capcli.ports.login import Credentials
 
 from . import shapes
 from .host import KEY, PASSWORD, START, USER, Cache, Time, Venue, answer, refusal, stored

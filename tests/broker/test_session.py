@@ -10,7 +10,7 @@ import pytest
 
 from capcli.broker.client import CapitalBroker
 from capcli.errors import ConfigError, LoginRefused, RateLimited, ReadTimeout, Unreachable
-from capcli.ports import Credentials
+from capcli.ports.login import Credentials
 
 from . import shapes
 from .host import KEY, PASSWORD, START, USER, Cache, Venue, answer, refusal, stored

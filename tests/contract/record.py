@@ -18,7 +18,7 @@ import httpx
 from capcli.broker.client import CapitalBroker
 from capcli.domain.hosts import HOSTS
 from capcli.paper.state import reset
-from capcli.ports import Credentials
+from capcli.ports.login import Credentials
 from capcli.settings import Env
 from tests.contract.cassette import FOLDER, recorder
 from tests.contract.client_day import day

@@ -16,7 +16,7 @@ from capcli.domain.market import MarketStatus, Side
 from capcli.paper.broker import PaperBroker
 from capcli.paper.messages import Request, Response
 from capcli.paper.state import reset
-from capcli.ports import Credentials
+from capcli.ports.login import Credentials
 from tests.contract.cassette import FOLDER, HOST, interactions, recorder
 from tests.contract.client_day import day, size_sent
 from tests.contract.record import SEED, START

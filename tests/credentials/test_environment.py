@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from capcli.credentials.environment import identity, read, variables
 from capcli.errors import CapcliError, CredentialsMissing, SettingInvalid
-from capcli.ports import Credentials
+from capcli.ports.login import Credentials
 
 KEY, USER, PASSWORD = "kEy-0123456789abcd", "jane@example.com", "pl4in Secr3t!"
 PLAIN = {"CAP_API_KEY": KEY, "CAP_IDENTIFIER": USER, "CAP_API_PASSWORD": PASSWORD}

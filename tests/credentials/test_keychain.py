@@ -24,7 +24,7 @@ from capcli.errors import (
     KeychainUnsafe,
     SettingInvalid,
 )
-from capcli.ports import Credentials
+from capcli.ports.login import Credentials
 from capcli.settings import Env
 
 from .stores import Failing, Forgetful, Hanging, Store

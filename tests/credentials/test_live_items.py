@@ -6,9 +6,8 @@ import keyring
 import pytest
 
 from capcli.credentials.live_items import LiveItem, PinItem, UnlockItem
-from capcli.domain.going_live import Approval, Unlock
+from capcli.domain.going_live import Approval, PinHash, Unlock
 from capcli.errors import ConfigError, KeychainUnsafe
-from capcli.ports import PinHash
 from tests.credentials.stores import Forgetful, Store
 
 AT = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)

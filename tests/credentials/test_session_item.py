@@ -12,7 +12,7 @@ from capcli.credentials import session_item
 from capcli.credentials.session_item import FirstUsableCache, KeychainSessionCache
 from capcli.credentials.sessions import FileSessionCache
 from capcli.errors import KeychainLocked, KeychainSilent
-from capcli.ports import StoredSession
+from capcli.ports.login import StoredSession
 
 from .stores import Failing, Forgetful, Hanging, Store
 

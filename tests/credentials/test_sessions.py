@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from capcli.credentials.sessions import FileSessionCache
-from capcli.ports import StoredSession
+from capcli.ports.login import StoredSession
 
 SESSION = StoredSession(
     "cst-S3cr3t", "tok-S3cr3t", "42", "7", "USD", 60, datetime(2026, 1, 2, 3, 4, 5, 678, UTC)

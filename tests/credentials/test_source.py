@@ -10,7 +10,7 @@ import pytest
 
 from capcli.credentials.source import CredentialSource, forget, store_credentials
 from capcli.errors import CapcliError, CredentialsMissing, KeychainMissing, UsageError
-from capcli.ports import Credentials
+from capcli.ports.login import Credentials
 from capcli.settings import Env, Settings, load
 from capcli.system import Folders
 

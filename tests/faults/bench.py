@@ -14,7 +14,7 @@ from capcli.domain.market import Side
 from capcli.domain.order import ExitForm, ExitOrder, OrderRequest, Trigger
 from capcli.errors import CapcliError
 from capcli.paper.transport import PaperTransport
-from capcli.ports import Credentials
+from capcli.ports.login import Credentials
 from capcli.runtime import Options, Runtime
 from tests.faults.checker import Books, Evidence, Ledger, Told, counts, mismatches, violations
 from tests.faults.matrix import Case, Outcome

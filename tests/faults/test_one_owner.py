@@ -21,7 +21,7 @@ import sys
 from contextlib import closing
 from pathlib import Path
 from capcli.domain.attempt import AttemptState
-from capcli.ports import DealTaken
+from capcli.ports.journal import DealTaken
 from capcli.store.journal import SqliteJournal
 from tests.store.builders import NOW
 path, name, deal = sys.argv[1:]

@@ -8,7 +8,7 @@ import pytest
 from capcli.app import App
 from capcli.credentials.source import store_credentials
 from capcli.health.service import HealthCheck
-from capcli.ports import Credentials
+from capcli.ports.login import Credentials
 from capcli.runtime import Runtime
 from capcli.settings import Env
 from tests.credentials.stores import Store

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from capcli.domain.going_live import PinHash
 from capcli.errors import CapcliError, PinMissing, PinTooShort, PinWrong, UsageError
-from capcli.ports import PinHash
 from capcli.safety.halt import Halting
 from capcli.safety.pin import Pin
 from capcli.store.halt import FileHalt

@@ -22,7 +22,7 @@ from capcli.domain.attempt import (
 )
 from capcli.domain.order import Kind
 from capcli.errors import JournalAltered, JournalUnreadable
-from capcli.ports import DealTaken
+from capcli.ports.journal import DealTaken
 from capcli.store.journal import SqliteJournal
 from tests.domain.test_attempt import written_out
 

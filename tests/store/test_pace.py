@@ -8,7 +8,8 @@ import sys
 import pytest
 
 from capcli.broker.limits import Openings, Pace
-from capcli.ports import Allowance, Lane, Ticket
+from capcli.ports import Lane
+from capcli.ports.login import Allowance, Ticket
 from capcli.store import pace as pace_file
 from capcli.store.lock import FileLoginLock
 from capcli.store.pace import FileOpenings, FilePaceBook

@@ -17,10 +17,10 @@ from capcli.domain.account_events import EventKind, Happened
 from capcli.domain.alerts import Level, Way
 from capcli.domain.approval import ApprovalState
 from capcli.domain.attempt import AttemptState, PreviewState
+from capcli.domain.chain import Anchor
 from capcli.domain.mandate import Deed, MandateState, Spend
 from capcli.domain.market import Side
 from capcli.errors import CapcliError, JournalAltered, JournalBehind, JournalUnreadable
-from capcli.ports import Anchor
 from capcli.store.chain import Chain
 from capcli.store.db import Database
 from capcli.store.journal import SqliteJournal

@@ -31,7 +31,7 @@ from capcli.paper import catalogue
 from capcli.paper.config import openings
 from capcli.paper.state import reset, switches
 from capcli.paper.transport import PaperTransport
-from capcli.ports import Credentials
+from capcli.ports.login import Credentials
 from tests.paper.client import Client
 from tests.support.clock import START
 

@@ -1,0 +1,273 @@
+"""What the use cases need from the broker, as Protocols. The adapter is in capcli/broker."""
+
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
+from datetime import datetime
+from decimal import Decimal
+from enum import IntEnum
+from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
+
+from capcli.domain.account import (
+    Account,
+    Activity,
+    Confirm,
+    Listed,
+    Position,
+    Preferences,
+    Rows,
+    Session,
+    Transaction,
+    Watchlist,
+    WorkingOrder,
+)
+from capcli.domain.attempt import Answer
+from capcli.domain.market import Candle, Market, MarketDetails, MarketRow, Node, Resolution, Sentiment
+
+if TYPE_CHECKING:
+    from capcli.domain.account import OrderType
+    from capcli.domain.bracket import Target
+    from capcli.domain.order import OrderRequest
+
+
+Clock = Callable[[], datetime]
+"""Returns the present as aware UTC."""
+
+
+Ids = Callable[[str], str]
+"""Returns a new id for a prefix: `p_` or `a_` and 12 of `[0-9a-z]`."""
+
+
+class Lane(IntEnum):
+    """Who goes first when the broker's allowance is short. Inside a lane, first come first served."""
+
+    ORDERS = 0
+    """Orders, closes, amendments, cancellations, and the reads that make them safe."""
+    READS = 1
+    """What somebody waits for."""
+    BULK = 2
+    """Long downloads: what the others leave, in even steps so that nobody waits long behind them."""
+
+
+class Request(NamedTuple):
+    """A change as it is sent: what a preview stores, a person approves and a dry run shows."""
+
+    method: str
+    path: str
+    body: bytes = b""
+
+
+class Requests(Protocol):
+    """How each change is put to the broker. Pure."""
+
+    def open_order(self, request: "OrderRequest", order_type: "OrderType | None") -> Request: ...
+
+    def close_position(self, deal_id: str) -> Request: ...
+
+    def cancel_order(self, deal_id: str) -> Request: ...
+
+    def amend(self, deal_id: str, target: "Target", *, endless: bool) -> Request: ...
+
+    def set_preferences(self, hedging: bool | None, leverages: Mapping[str, Decimal]) -> Request: ...
+
+    def top_up(self, amount: Decimal) -> Request: ...
+
+    def create_watchlist(self, name: str, epics: Iterable[str]) -> Request: ...
+
+    def add_to_watchlist(self, watchlist_id: str, epic: str) -> Request: ...
+
+    def remove_from_watchlist(self, watchlist_id: str, epic: str) -> Request: ...
+
+    def delete_watchlist(self, watchlist_id: str) -> Request: ...
+
+
+class Broker(Protocol):
+    """One broker session. Reads raise the errors of `capcli.errors`; mutations answer with what came back.
+
+    Reads log in on demand, are repeated once after a new login on a lost session, and wait when rate limited.
+    Mutations are sent once, whatever happens: no retry, no redirect, no new login.
+    """
+
+    @property
+    def host(self) -> str:
+        """Name the broker host that requests go to (`paper` for the embedded one)."""
+        ...
+
+    @property
+    def account_id(self) -> str | None:
+        """Return the account that the session was last seen on, without a request."""
+        ...
+
+    @property
+    def account_currency(self) -> str | None:
+        """Return the currency of that account, without a request."""
+        ...
+
+    @property
+    def requests(self) -> Requests: ...
+
+    def in_lane(self, lane: Lane) -> Self:
+        """Return this broker, with the same session and connections, for requests of another lane."""
+        ...
+
+    def opening_wait_s(self) -> int:
+        """Return how long no order can be opened, since the hour's are used up (seconds); 0 for now."""
+        ...
+
+    def login(self, *, force: bool = False) -> Session: ...
+
+    def logout(self) -> bool: ...
+
+    def hold_account(self) -> AbstractContextManager[None]:
+        """Keep the account as it is for a while: no process of this user switches it. Raises Busy."""
+        ...
+
+    def session(self) -> Session:
+        """GET /session: the account as the broker sees it now."""
+        ...
+
+    def switch_account(self, account_id: str) -> Session:
+        """Make an account the active one, for this process and the next ones."""
+        ...
+
+    def visit_account(self, account_id: str) -> Session:
+        """Go to an account for a while; the next processes stay on the one that was chosen."""
+        ...
+
+    def ping(self) -> bool: ...
+
+    def server_time(self) -> datetime: ...
+
+    def broker_time(self) -> datetime | None:
+        """Return the broker's clock as of its last answer (its Date header, moved on by our own clock)."""
+        ...
+
+    def accounts(self) -> Rows[Account]: ...
+
+    def preferences(self, *, fresh: bool = True) -> Preferences:
+        """GET /accounts/preferences of the active account; else one read in the last five minutes will do."""
+        ...
+
+    def observe_margin(self, account_id: str, preferences: Preferences, epic: str, pct: Decimal) -> None:
+        """Keep the margin of a market, in percent, as a fill showed it; `preferences` name it then."""
+        ...
+
+    def forget_preferences(self) -> None:
+        """Let the next look at the active account's preferences be a fresh one."""
+        ...
+
+    def search(self, term: str | None) -> Rows[MarketRow]: ...
+
+    def markets(self, epics: tuple[str, ...]) -> tuple[Market, ...]: ...
+
+    def market(self, epic: str) -> Market: ...
+
+    def all_details(self, epics: tuple[str, ...]) -> tuple[MarketDetails, ...]: ...
+
+    def details(self, epic: str) -> MarketDetails:
+        """Return a market that need not have prices. Raises EpicUnknown."""
+        ...
+
+    def candles(
+        self,
+        epic: str,
+        resolution: Resolution,
+        *,
+        last: int | None = None,
+        start: datetime | None = None,
+        end: datetime | None = None,
+    ) -> Rows[Candle]:
+        """Return one page of candles, oldest first, empty when the window has none; `last` at most 1000."""
+        ...
+
+    def positions(self) -> tuple[Position, ...]:
+        """Return all positions. Raises RowUnreadable where one cannot be read: for whoever needs them all."""
+        ...
+
+    def list_positions(self) -> Listed[Position]:
+        """Return the positions that can be read, and name the rest."""
+        ...
+
+    def position(self, deal_id: str) -> Position:
+        """Return one position. Raises DealUnknown, and RowUnreadable for one that is there all the same."""
+        ...
+
+    def orders(self) -> tuple[WorkingOrder, ...]:
+        """Return all working orders. Raises RowUnreadable, as `positions`."""
+        ...
+
+    def list_orders(self) -> Listed[WorkingOrder]:
+        """Return the working orders that can be read, and name the rest."""
+        ...
+
+    def confirm(self, deal_reference: str) -> Confirm | None:
+        """Return the verdict, or None while the broker does not know the reference (404)."""
+        ...
+
+    def activity(
+        self,
+        start: datetime,
+        end: datetime | None,
+        *,
+        deal_id: str | None = None,
+        only: Mapping[str, tuple[str, ...]] = ...,
+    ) -> tuple[Activity, ...]:
+        """Return the detailed activity of a window of at most one day, newest first.
+
+        Without an end the window goes up to now.
+
+        `only` names what a field (epic, source, status, type) must be one of. Raises RowUnreadable.
+        """
+        ...
+
+    def list_activity(
+        self,
+        start: datetime,
+        end: datetime | None,
+        *,
+        deal_id: str | None = None,
+        only: Mapping[str, tuple[str, ...]] = ...,
+    ) -> Listed[Activity]:
+        """Return the same, row by row."""
+        ...
+
+    def transactions(
+        self, start: datetime, end: datetime | None, *, kind: str | None = None
+    ) -> tuple[Transaction, ...]:
+        """Return the account's bookings of a window, newest first; without an end, up to now.
+
+        Raises RowUnreadable.
+        """
+        ...
+
+    def list_transactions(
+        self, start: datetime, end: datetime | None, *, kind: str | None = None
+    ) -> Listed[Transaction]:
+        """Return the same, row by row."""
+        ...
+
+    def navigation(self, node_id: str | None, *, limit: int = ...) -> tuple[Rows[Node], Rows[MarketRow]]:
+        """Return the nodes and the markets under a node, or under the root; an unknown one has neither."""
+        ...
+
+    def sentiments(self, market_ids: tuple[str, ...]) -> Rows[Sentiment]: ...
+
+    def watchlists(self) -> Rows[Watchlist]: ...
+
+    def watchlist_markets(self, watchlist_id: str) -> Rows[MarketRow]: ...
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        *,
+        account_id: str | None = None,
+        ready: Callable[[], None] = lambda: None,
+    ) -> Answer:
+        """Send one mutation, once, and say what came back. Raises nothing that a network can cause.
+
+        `ready` is called when nothing is left to wait for, right before the first byte; what it raises keeps
+        the mutation here.
+        With an `account_id`, nothing leaves while the session is on another account: NOT_CONNECTED.
+        """
+        ...

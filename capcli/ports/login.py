@@ -1,0 +1,143 @@
+"""What a login needs, and what the broker adapter shares with other processes: sessions and the allowance."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import datetime
+from decimal import Decimal
+from hashlib import sha256
+from math import inf
+from typing import Protocol
+
+from msgspec import Struct
+
+from capcli.domain.account import Preferences
+from capcli.ports import Lane
+
+
+class Credentials(Struct, frozen=True):
+    """What a login needs. Its repr shows no secret; it goes nowhere but into the login request."""
+
+    api_key: str
+    identifier: str
+    password: str
+
+    def __repr__(self) -> str:
+        return "Credentials(...)"
+
+    @property
+    def fingerprint(self) -> str:
+        """Identify the key and user without revealing them (for session caches)."""
+        return sha256(f"{self.identifier}\0{self.api_key}".encode()).hexdigest()[:16]
+
+
+class StoredSession(Struct, frozen=True):
+    """A broker session that outlives the process: tokens, and what they belong to.
+
+    `fingerprint` is that of the credentials it was made with. `chosen` is the account that the user is on;
+    the session may be on another one for the time of an order there.
+    """
+
+    cst: str
+    security_token: str
+    account_id: str
+    client_id: str
+    currency: str
+    timezone_offset: int
+    created_at: datetime
+    fingerprint: str = ""
+    chosen: str = ""
+
+    def __repr__(self) -> str:
+        return f"StoredSession(account_id={self.account_id!r})"
+
+
+class SessionCache(Protocol):
+    """Keeps one session per key, env, host and account. A lost one costs one login and raises nothing.
+
+    `take_all` raises what the keychain does, for sessions that cannot be taken out live on. Every question
+    raises what is wrong with the credentials of the environment: nobody knows whose session it would be.
+    """
+
+    def load(self) -> StoredSession | None: ...
+
+    def save(self, session: StoredSession) -> None: ...
+
+    def save_default(self, session: StoredSession) -> None:
+        """Keep a session for commands that ask for no account, unless one is kept for them."""
+        ...
+
+    def drop(self) -> None:
+        """Forget this session."""
+        ...
+
+    def take_all(self) -> tuple[StoredSession, ...]:
+        """Take the sessions of all accounts out, for whoever ends them. Raises what the keychain does."""
+        ...
+
+
+LoginLock = Callable[[], AbstractContextManager[None]]
+"""Lets one process at a time log in with a key. It never raises: without it only the sharing is lost."""
+
+
+SessionLock = Callable[[], AbstractContextManager[None]]
+"""Lets one process at a time switch the account of a login, or send on it.
+
+Raises Busy after a bounded wait, and StateFolderUnusable.
+"""
+
+
+class Ticket(Struct, frozen=True):
+    """A request that waits for its turn: since when, not before when, and when it is taken for given up."""
+
+    number: int
+    lane: Lane
+    asked: float
+    ready: float
+    expires: float
+
+
+class Allowance(Struct, frozen=True, omit_defaults=True):
+    """What is used of the broker's allowance, in seconds of the monotonic clock.
+
+    `taken` holds until when each of the latest requests counts, soonest first; the others say when the next
+    login, order and download may begin, and until when all wait after a 429.
+    """
+
+    taken: tuple[float, ...] = ()
+    login_after: float = -inf
+    order_after: float = -inf
+    bulk_after: float = -inf
+    paused_until: float = -inf
+    waiting: tuple[Ticket, ...] = ()
+
+
+class PaceBook(Protocol):
+    """Where the allowance is written down, so that all processes of a user share it."""
+
+    def update(self, change: Callable[[Allowance], Allowance]) -> Allowance:
+        """Replace the allowance by what `change` makes of it, one caller at a time."""
+        ...
+
+
+class OpeningsBook(Protocol):
+    """When orders were opened lately (seconds since 1970, oldest first), for all processes of a user."""
+
+    def update(self, change: Callable[[tuple[float, ...]], tuple[float, ...]]) -> tuple[float, ...]:
+        """Replace the times by what `change` makes of them, one caller at a time."""
+        ...
+
+
+class PreferencesBook(Protocol):
+    """Where the preferences of accounts rest for five minutes, for all processes of a user. Never raises."""
+
+    def load(self, account_id: str) -> Preferences | None: ...
+
+    def save(self, account_id: str, preferences: Preferences) -> Preferences:
+        """Keep them; return them with the margins that fills showed."""
+        ...
+
+    def drop(self, account_id: str) -> None: ...
+
+    def observe(self, account_id: str, preferences: Preferences, epic: str, pct: Decimal) -> None:
+        """Keep the margin of a market as a fill showed it, while the leverages stay as they are."""
+        ...
