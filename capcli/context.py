@@ -10,10 +10,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from capcli.domain.account import Account, Position, Preferences, Transaction, WorkingOrder
+from capcli.domain.account_events import Place
 from capcli.domain.check_input import Policy
 from capcli.domain.market import Market, OrderRules
 from capcli.errors import CapcliError, WouldSend
-from capcli.ports import AccountLock, AttemptBook, Broker, Clock, HaltSwitch, Ids, Journal, Lane, Place
+from capcli.ports import Broker, Clock, Ids, Lane
+from capcli.ports.journal import AccountLock, AttemptBook, HaltSwitch, Journal
 
 if TYPE_CHECKING:
     from capcli.domain.check_input import Policy

@@ -7,7 +7,6 @@ from decimal import Decimal
 from msgspec import Struct
 
 from capcli.context import Context
-from capcli.domain.account_events import Place
 from capcli.domain.alerts import AccountLevels, AlertState, Level, Measure, StoredAlert, Way
 from capcli.domain.fields import with_fields_of
 from capcli.domain.numbers import counted
