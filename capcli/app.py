@@ -205,7 +205,7 @@ class App(UseCases):
             from capcli.store.lock import FileLoginLock
 
             waits = partial(caller.on_wait, _LOGIN_ELSEWHERE)
-            return FileLoginLock(locks, self.logins.key(address), told=waits)()
+            return FileLoginLock(locks, self.logins.key(address), on_wait=waits)()
 
         def session_lock() -> AbstractContextManager[None]:
             from capcli.store.lock import FileSessionLock

@@ -100,8 +100,8 @@ class Pace:
     """Lets requests go by lane and arrival. `clock` and `sleep` count monotonic seconds.
 
     A request counts from its start until a second after its answer, for the broker counted it somewhere in
-    between: so no second at the broker holds more than it allows, however slow either side is. `told` hears
-    how many seconds a wait takes that a person would notice.
+    between: so no second at the broker holds more than it allows, however slow either side is. `on_wait`
+    gets the seconds of a wait that a person would notice.
     """
 
     def __init__(
@@ -109,11 +109,11 @@ class Pace:
         clock: Callable[[], float],
         sleep: Callable[[float], None],
         book: PaceBook | None = None,
-        told: Callable[[float], None] = lambda _seconds: None,
+        on_wait: Callable[[float], None] = lambda _seconds: None,
     ) -> None:
         self._clock = clock
         self._book = book or OwnValue(Allowance())
-        self._told = told
+        self._on_wait = on_wait
         # Of the pages that a process asks for side by side one stands in the queue: it is woken in time then.
         self._bulk_door = threading.Lock()
         self.sleep = sleep
@@ -145,16 +145,16 @@ class Pace:
         self._book.update(pause)
 
     def _wait(self, ask: _Ask) -> None:
-        slept, told = 0.0, False
+        slept, noticed = 0.0, False
         while True:
             forced = slept >= _LONGEST_WAIT_S
             self._book.update(lambda allowance: self._moved_on(allowance, ask, forced=forced))  # noqa: B023
             if ask.until is not None:
                 return
             ahead = ask.at - self._clock()
-            if not told and slept + ahead > _NOTICEABLE_S:
-                self._told(ahead)
-                told = True
+            if not noticed and slept + ahead > _NOTICEABLE_S:
+                self._on_wait(ahead)
+                noticed = True
             nap = min(max(ahead, _SHORTEST_NAP_S), _LONGEST_NAP_S)
             self.sleep(nap)
             slept += nap

@@ -56,7 +56,7 @@ class Reader:
             return reply.broker_time
 
     def time(self) -> datetime:
-        """Return the broker's clock, asking for it where no answer has told it yet."""
+        """Return the broker's clock, after a request where no answer had it yet."""
         return self._host.broker_time() or self.server_time()
 
     def answered_at(self, reply: Reply) -> datetime:

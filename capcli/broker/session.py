@@ -195,7 +195,7 @@ class Sessions:
         """End the sessions of all accounts, here and at the broker. Never logs in.
 
         Says whether the broker had one to end. Raises what the keychain does, before anything is sent; the
-        first that the broker could not be told is raised once it was told of the others.
+        first request that failed is raised once all were sent.
         """
         with self._lock:
             stored = self._cache.take_all() if self._cache is not None else ()
@@ -223,7 +223,7 @@ class Sessions:
 
     def _loaded(self) -> Live | None:
         if self._live is None and not self._cache_read and self._cache is not None:
-            # Read only once it has answered: credentials that cannot be read are told every time.
+            # Read only once it has answered: credentials that cannot be read raise every time.
             stored = self._cache.load()
             self._cache_read = True
             if stored is not None and not self._is_astray(stored):

@@ -1,6 +1,6 @@
 """The broker's price stream (API page 12): subscribes, keeps alive, comes back after a break. No sockets.
 
-Every message carries the session's tokens; a broken stream is opened again, and what may be missing is told.
+Every message carries the session's tokens; a broken stream is opened again, and what may be missing is a Gap.
 """
 
 import logging
@@ -124,7 +124,7 @@ class _Pulse:
     retry_at: float = 0.0
     failures: int = 0
     renewals: int = 0
-    told: str = ""
+    lost: str = ""
 
 
 class LiveStream:
@@ -174,16 +174,16 @@ class LiveStream:
 
     def close(self) -> list[Told]:
         """End the subscriptions and the connection; return what was sent before the broker knew."""
-        told: list[Told] = []
+        found: list[Told] = []
         try:
             if self._socket is not None:
                 self._say(NO_QUOTES if self._bars is None else NO_BARS, {"epics": list(self._epics)})
-                self._settle(told, _LAST_WORDS_S)
+                self._settle(found, _LAST_WORDS_S)
         except (ConnectionError, CapcliError) as error:
             _LOG.info("the stream ended before its last words: %s", type(error).__name__)
         finally:
             self._drop()
-        return told
+        return found
 
     def _note(self, epics: Sequence[str]) -> None:
         wanted = {**self._epics, **dict.fromkeys(epics)}
@@ -249,13 +249,13 @@ class LiveStream:
         }
         self._socket.send(msgspec.json.encode(frame | ({"payload": payload} if payload else {})).decode())
 
-    def _settle(self, told: list[Told], seconds: float) -> None:
+    def _settle(self, found: list[Told], seconds: float) -> None:
         """Read until every message is answered. Raises ConnectionError when that takes too long."""
         ends = self._now() + seconds
         while self._waits:
             if self._now() >= ends:
                 raise ConnectionError("no answer to a subscription")
-            told += self._read(min(0.2, seconds))
+            found += self._read(min(0.2, seconds))
 
     def _keep_alive(self) -> None:
         now = self._now()
@@ -280,9 +280,9 @@ class LiveStream:
         if self._socket is None:
             raise ConnectionError("not connected")
         texts = self._socket.receive(max(0.0, timeout_s))
-        told: list[Told] = []
+        found: list[Told] = []
         if not texts:
-            return told
+            return found
         received = self._heard_ms = self._ms()
         for text in texts:
             try:
@@ -294,14 +294,14 @@ class LiveStream:
             if frame.destination == "quote" and payload is not None:
                 if payload.epic and payload.bid is not None and payload.ofr is not None:
                     at = payload.timestamp or received
-                    told.append(Tick(payload.epic, payload.bid, payload.ofr, at, received))
+                    found.append(Tick(payload.epic, payload.bid, payload.ofr, at, received))
             elif frame.destination == "ohlc.event" and payload is not None:
-                told += _bar(payload)
+                found += _bar(payload)
             else:
                 self._answered(frame)
-        if told and self._pulse.failures:
+        if found and self._pulse.failures:
             self._pulse = _Pulse(ping_at=self._pulse.ping_at)
-        return told
+        return found
 
     def _answered(self, frame: _Frame) -> None:
         payload = frame.payload or _Payload()
@@ -350,9 +350,9 @@ class LiveStream:
         step = _BACKOFF_S[min(self._pulse.failures, len(_BACKOFF_S) - 1)]
         self._pulse.failures += 1
         self._pulse.retry_at = self._now() + step * (0.5 + self._setting.chance() / 2)
-        if self._pulse.told == reason:
+        if self._pulse.lost == reason:
             return []
-        self._pulse.told = reason
+        self._pulse.lost = reason
         return [Lost(self._ms(), reason)]
 
     def _again(self, timeout_s: float) -> list[Told]:
@@ -360,14 +360,14 @@ class LiveStream:
         if wait_s > 0:
             self._setting.sleep(min(wait_s, timeout_s))
             return []
-        before, reason = self._heard_ms, self._pulse.told
+        before, reason = self._heard_ms, self._pulse.lost
         try:
             self._connect()
         except (Unreachable, RateLimited) as error:
             return self._fall(error.message)
         except ConnectionError as error:
             return self._fall(_why(error))
-        self._pulse.told = ""
+        self._pulse.lost = ""
         self._heard_ms = self._ms()
         return [Gap(before, self._heard_ms, reason)]
 

@@ -1,11 +1,11 @@
 """Broker sessions in the keychain, beside the credentials; a file where the keychain does not work."""
 
-import json
 from collections.abc import Callable
+from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from msgspec import MsgspecError, to_builtins
+from msgspec import MsgspecError, Struct, json, to_builtins
 
 from capcli.credentials.sessions import FileSessionCache, session_of
 from capcli.errors import CapcliError
@@ -21,7 +21,13 @@ LONGEST_ITEM = 1200
 
 _MOMENT_S = 5.0
 _LEFT_ALONE_S = 60.0
-_UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, RecursionError, MsgspecError)
+
+
+class _Sessions(Struct):
+    """What the item holds, by account; each is read by itself, so that none hides the others."""
+
+    host: str = ""
+    sessions: dict[str, Any] = {}
 
 
 class KeychainSessionCache:
@@ -38,11 +44,11 @@ class KeychainSessionCache:
 
     def load(self) -> StoredSession | None:
         """Return the session for this host and account, or None. Reads this one item only."""
-        return _readable(self._sessions(self._stored.read()).get(self.account))
+        return _readable(self._sessions().get(self.account))
 
     def save(self, session: StoredSession) -> bool:
         """Put the session in, and the oldest others out that do not fit; False when it alone does not."""
-        sessions = self._sessions(self._stored.read())
+        sessions = self._sessions()
         sessions.pop(self.account, None)
         # The last one in is the newest: what is in the way goes from the front.
         sessions[self.account] = to_builtins(session)
@@ -56,7 +62,7 @@ class KeychainSessionCache:
 
     def drop(self) -> None:
         """Take the session of this account out."""
-        sessions = self._sessions(self._stored.read())
+        sessions = self._sessions()
         if sessions.pop(self.account, None) is None:
             return
         if sessions:
@@ -70,7 +76,7 @@ class KeychainSessionCache:
 
     def take_all(self) -> tuple[StoredSession, ...]:
         """Take the sessions of all accounts out. An item of another host stays as it is."""
-        sessions = self._sessions(self._stored.read())
+        sessions = self._sessions()
         if sessions:
             self.forget()
         return tuple(filter(None, map(_readable, sessions.values())))
@@ -79,18 +85,15 @@ class KeychainSessionCache:
         """Ask the keychain for the item, and nothing else."""
         self._stored.read()
 
-    def _sessions(self, text: str | None) -> dict[str, Any]:
+    def _sessions(self) -> dict[str, Any]:
         try:
-            document = json.loads(text or "{}")
-            sessions = document.get("sessions", {}) if document.get("host") == self.host else {}
-            return {account: sessions[account] for account in sessions}
-        except _UNREADABLE:
+            found = json.decode(self._stored.read() or "{}", type=_Sessions)
+        except (MsgspecError, RecursionError):
             return {}
+        return found.sessions if found.host == self.host else {}
 
     def _written(self, sessions: dict[str, Any]) -> str:
-        return json.dumps(
-            {"host": self.host, "sessions": sessions}, ensure_ascii=False, separators=(",", ":")
-        )
+        return json.encode(_Sessions(self.host, sessions)).decode()
 
     @property
     def _stored(self) -> "Item":
@@ -100,10 +103,9 @@ class KeychainSessionCache:
 
 
 def _readable(fields: Any) -> StoredSession | None:
-    try:
+    with suppress(ValueError, RecursionError, MsgspecError):
         return session_of(fields)
-    except _UNREADABLE:
-        return None
+    return None
 
 
 def _length(text: str) -> int:
@@ -132,10 +134,10 @@ class FirstUsableCache:
         self.trouble, self._since = trouble, monotonic()
 
     def load(self) -> StoredSession | None:
-        return self._asked(lambda keychain: keychain.load(), lambda: None) or self.file.load()
+        return self._asked(lambda keychain: keychain.load(), None) or self.file.load()
 
     def save(self, session: StoredSession) -> None:
-        if self._asked(lambda keychain: keychain.save(session), lambda: False):
+        if self._asked(lambda keychain: keychain.save(session), False):
             # From a time when the keychain was locked.
             self.file.drop()
         else:
@@ -150,23 +152,24 @@ class FirstUsableCache:
             default.save(session)
 
     def drop(self) -> None:
-        self._asked(lambda keychain: keychain.drop(), lambda: None)
+        self._asked(lambda keychain: keychain.drop(), None)
         self.file.drop()
 
     def forget(self) -> None:
-        self._asked(lambda keychain: keychain.forget(), lambda: None)
+        self._asked(lambda keychain: keychain.forget(), None)
         self.file.forget()
 
     def take_all(self) -> tuple[StoredSession, ...]:
         """Take the sessions of all accounts out. A keychain in trouble raises it, and nothing is taken."""
-        kept = self._asked(lambda keychain: keychain.take_all(), lambda: (), after_s=_MOMENT_S)
+        none: tuple[StoredSession, ...] = ()
+        kept = self._asked(lambda keychain: keychain.take_all(), none, after_s=_MOMENT_S)
         if self.keychain is not None and self.trouble is not None:
             raise self.trouble
         return kept + self.file.take_all()
 
     def describe(self) -> str:
         """Say where sessions are kept, and why not in the keychain; asks it where nobody has yet."""
-        self._asked(lambda keychain: keychain.check(), lambda: None)
+        self._asked(lambda keychain: keychain.check(), None)
         if self.keychain is None:
             return self.file.describe()
         if self.trouble is None:
@@ -176,17 +179,17 @@ class FirstUsableCache:
     def _asked(
         self,
         use: Callable[[KeychainSessionCache], T],
-        otherwise: Callable[[], T],
+        otherwise: T,
         *,
         after_s: float = _LEFT_ALONE_S,
     ) -> T:
         left_alone = self.trouble is not None and monotonic() - self._since < after_s
         if self.keychain is None or left_alone:
-            return otherwise()
+            return otherwise
         try:
             found = use(self.keychain)
         except CapcliError as error:
             self.leave_alone(error)
-            return otherwise()
+            return otherwise
         self.trouble = None
         return found

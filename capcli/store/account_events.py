@@ -77,15 +77,15 @@ class AccountEvents:
             for row in self._db.rows(_MOVES, (after, stamp(since)))
         )
 
-    def unknown(self, place: Place, told: Iterable[Keyed]) -> list[Keyed]:
-        return [(key, fact) for key, fact in told for _ in _names(self._db.row, place, key, fact)]
+    def unknown(self, place: Place, facts: Iterable[Keyed]) -> list[Keyed]:
+        return [(key, fact) for key, fact in facts for _ in _names(self._db.row, place, key, fact)]
 
-    def record(self, place: Place, told: Sequence[Keyed], state: Mapping[str, Any], *, at: datetime) -> None:
+    def record(self, place: Place, facts: Sequence[Keyed], state: Mapping[str, Any], *, at: datetime) -> None:
         """A stored alert fires with what tells of it, and only while it waits."""
         with self._writing() as (connection, append):
             last = connection.execute(_LAST, place).fetchone()["number"] or 0
             new = 0
-            for key, fact in told:
+            for key, fact in facts:
                 if fact.alert_id is not None and not fire(connection, place, int(fact.alert_id), fact.at):
                     continue
                 for name, repeat in _names(asking(connection), place, key, fact):

@@ -29,7 +29,7 @@ def inspect(
 ) -> Inspection:
     """Compare the journal with what capcli wrote; `key` is that of the keyed events, None without one.
 
-    `marks` are what is remembered elsewhere of how far the chain came. `progress` is told how many entries
+    `marks` are what is remembered elsewhere of how far the chain came. `progress` gets how many entries
     are done, of how many. The connection must be its own, for another one may hold pages from before.
     """
     checked = [row[0] for row in connection.execute("PRAGMA main.integrity_check(10)")]
@@ -87,7 +87,7 @@ class _Walk:
         self.altered: list[tuple[str, tuple[Any, ...]]] = []
         counts = (f"SELECT count(*) FROM {name}" for name in (seals.CHAIN, *seals.tables(connection)))  # noqa: S608
         self._done, self._all = 0, sum(connection.execute(sql).fetchone()[0] for sql in counts)
-        connection.execute("CREATE TEMP TABLE told (name, key, hash, marks, PRIMARY KEY (name, key))")
+        connection.execute("CREATE TEMP TABLE recorded (name, key, hash, marks, PRIMARY KEY (name, key))")
 
     def events(self) -> Iterator[JournalBreak]:
         for row in self._connection.execute("SELECT * FROM events ORDER BY seq"):
@@ -128,11 +128,11 @@ class _Walk:
             return f"it is not the event that {mark.keeper} remembers: the journal was rewritten or replaced"
         return None
 
-    def _take(self, told: str) -> bool:
+    def _take(self, rows: str) -> bool:
         try:
-            for name, key, *rest in json.loads(told):
+            for name, key, *rest in json.loads(rows):
                 self._connection.execute(
-                    "INSERT OR REPLACE INTO temp.told VALUES (?, ?, ?, ?)", (name, json.dumps(key), *rest)
+                    "INSERT OR REPLACE INTO temp.recorded VALUES (?, ?, ?, ?)", (name, json.dumps(key), *rest)
                 )
         except (ValueError, TypeError, sqlite3.ProgrammingError, sqlite3.InterfaceError):
             return False
@@ -142,16 +142,16 @@ class _Walk:
         for table, key, row in seals.rows(self._connection):
             self._step()
             place = (table, json.dumps(key))
-            told = self._connection.execute(
-                "SELECT hash, marks FROM temp.told WHERE name = ? AND key = ?", place
+            recorded = self._connection.execute(
+                "SELECT hash, marks FROM temp.recorded WHERE name = ? AND key = ?", place
             ).fetchone()
-            if told is None or told["hash"] is None:
+            if recorded is None or recorded["hash"] is None:
                 yield self._altered(table, key, "no event records it")
-            elif told["hash"] != seals.row_hash(row):
-                columns = ", ".join(seals.altered(row, told["marks"])) or "it"
+            elif recorded["hash"] != seals.row_hash(row):
+                columns = ", ".join(seals.altered(row, recorded["marks"])) or "it"
                 yield self._altered(table, key, f"{columns}: not what the events say")
-            self._connection.execute("DELETE FROM temp.told WHERE name = ? AND key = ?", place)
-        for left in self._connection.execute("SELECT name, key FROM temp.told WHERE hash IS NOT NULL"):
+            self._connection.execute("DELETE FROM temp.recorded WHERE name = ? AND key = ?", place)
+        for left in self._connection.execute("SELECT name, key FROM temp.recorded WHERE hash IS NOT NULL"):
             yield self._altered(left["name"], tuple(json.loads(left["key"])), "it was removed")
 
     def _step(self) -> None:

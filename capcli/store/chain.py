@@ -9,7 +9,7 @@ from capcli.domain.chain import Anchor, Inspection, JournalBreak, Mark
 from capcli.errors import JournalAltered, StateFolderUnusable
 from capcli.store import seals
 from capcli.store.audit import inspect
-from capcli.store.custody import Custody, Held, asking, new_identity
+from capcli.store.custody import Custody, OpenRecord, asking, new_identity
 from capcli.store.db import Database
 from capcli.store.events import Append, Event, append
 from capcli.store.records import stamp
@@ -44,10 +44,10 @@ class Chain:
         with self._one_at_a_time:
             if not self._db.is_open:
                 return
-            with self._custody.held(self._last_key) as held:
+            with self._custody.open_record(self._last_key) as opened:
                 self._db.close()
                 with suppress(StateFolderUnusable):
-                    held.restamp()
+                    opened.restamp()
 
     @contextmanager
     def writing(
@@ -61,27 +61,29 @@ class Chain:
         """
         self._last_key = key = self._key()
         events: list[Event] = []
-        with self._one_at_a_time, self._custody.held(key, wait_s) as held:
+        with self._one_at_a_time, self._custody.open_record(key, wait_s) as opened:
             with self._db.transaction() as connection:
-                held.compare(asking(connection))
+                opened.compare(asking(connection))
                 if risk:
-                    self._require_intact(held)
-                if wait_s is not None and held.trouble is not None:
-                    raise held.trouble
+                    self._require_intact(opened)
+                if wait_s is not None and opened.trouble is not None:
+                    raise opened.trouble
                 yield connection, events.append
-                identity = self._identify(connection, events, held)
+                identity = self._identify(connection, events, opened)
                 head = _append(connection, events, key)
             if head is None or identity is None:
                 return
             self.keyed_head = head if key is not None else self.keyed_head
             if accepting:
-                held.keep(identity, head)
-            elif held.trouble is None:
+                opened.keep(identity, head)
+            elif opened.trouble is None:
                 # What is not remembered now is noticed before the next order; this change is made.
                 with suppress(StateFolderUnusable):
-                    held.keep(identity, head)
+                    opened.keep(identity, head)
 
-    def _identify(self, connection: sqlite3.Connection, events: list[Event], held: Held) -> str | None:
+    def _identify(
+        self, connection: sqlite3.Connection, events: list[Event], opened: OpenRecord
+    ) -> str | None:
         """Return the journal's id; with its first event it gets one."""
         identity = self._custody.identity(asking(connection))
         if identity is None and events:
@@ -90,7 +92,7 @@ class Chain:
                 "INSERT INTO switches VALUES ('journal', ?, 'first use', ?)", (identity, stamp(at))
             )
             events.insert(0, Event("begin", at))
-            held.begun()
+            opened.begun()
         return identity
 
     def require_intact(self) -> None:
@@ -100,34 +102,34 @@ class Chain:
         """
         for _ in range(_LOOKS):
             key = self._key()
-            with self._one_at_a_time, self._custody.held(key) as held:
-                held.compare(self._db.row)
-                if held.trouble is not None:
-                    raise held.trouble
-                if held.untouched or held.record is None:
+            with self._one_at_a_time, self._custody.open_record(key) as opened:
+                opened.compare(self._db.row)
+                if opened.trouble is not None:
+                    raise opened.trouble
+                if opened.untouched or opened.record is None:
                     return
                 before = self._custody.stamp()
-            self._look(key, held)
-            with self._one_at_a_time, self._custody.held(key) as held:
-                if self._custody.stamp() == before and held.record is not None:
-                    held.untouched = True
-                    held.keep(held.record.journal, (held.record.count, held.record.head))
+            self._look(key, opened)
+            with self._one_at_a_time, self._custody.open_record(key) as opened:
+                if self._custody.stamp() == before and opened.record is not None:
+                    opened.untouched = True
+                    opened.keep(opened.record.journal, (opened.record.count, opened.record.head))
                     return
 
-    def _require_intact(self, held: Held) -> None:
+    def _require_intact(self, opened: OpenRecord) -> None:
         """Refuse in the transaction that would send new risk; nobody of this user writes meanwhile."""
-        if held.trouble is not None:
-            raise held.trouble
-        if not held.untouched:
-            self._look(held.key, held)
-            held.untouched = True
-        if held.record is not None:
+        if opened.trouble is not None:
+            raise opened.trouble
+        if not opened.untouched:
+            self._look(opened.key, opened)
+            opened.untouched = True
+        if opened.record is not None:
             # A record that cannot be written would let the journal go back in time unnoticed.
-            held.keep(held.record.journal, (held.record.count, held.record.head))
+            opened.keep(opened.record.journal, (opened.record.count, opened.record.head))
 
-    def _look(self, key: bytes | None, held: Held) -> None:
+    def _look(self, key: bytes | None, opened: OpenRecord) -> None:
         anchor = self._anchor() if key is not None else None
-        marks = [one.mark for one in (held.record, anchor) if one is not None]
+        marks = [one.mark for one in (opened.record, anchor) if one is not None]
         found = self.inspect(key, marks)
         if found.breaks:
             first = found.breaks[0]
@@ -148,11 +150,13 @@ class Chain:
 
     def remembered(self) -> JournalBreak | None:
         """Compare the journal with what is remembered of it outside its folder; None where it fits."""
-        held = self._custody.look(self._key())
-        held.compare(self._db.row)
-        if held.trouble is None:
+        opened = self._custody.look(self._key())
+        opened.compare(self._db.row)
+        if opened.trouble is None:
             return None
-        return JournalBreak("record", held.record.journal[:12] if held.record else "", held.trouble.message)
+        return JournalBreak(
+            "record", opened.record.journal[:12] if opened.record else "", opened.trouble.message
+        )
 
 
 def _append(

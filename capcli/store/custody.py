@@ -53,7 +53,7 @@ class Record(Struct, frozen=True):
 
 
 @dataclass(slots=True)
-class Held:
+class OpenRecord:
     """A journal's record while nobody else of this user writes, and how the journal compares with it.
 
     `trouble` is what keeps new risk from being sent. `untouched`: the files are as capcli left them.
@@ -105,7 +105,7 @@ class Custody:
         object.__setattr__(self, "name", f"journal-{place}")
 
     @contextmanager
-    def held(self, key: bytes | None, wait_s: float | None = None) -> Iterator[Held]:
+    def open_record(self, key: bytes | None, wait_s: float | None = None) -> Iterator[OpenRecord]:
         """Hold the record. What keeps it from being held is a trouble, which stops no writing."""
         lock = file_lock(self.guard / f"{self.name}.lock", wait_s=self.wait_s if wait_s is None else wait_s)
         try:
@@ -116,21 +116,21 @@ class Custody:
                 f"The record of the journal outside its folder cannot be used: {cause} No new risk is sent.",
                 next="capcli health",
             )
-            yield Held(self, key, trouble=trouble)
+            yield OpenRecord(self, key, trouble=trouble)
             return
         try:
             yield self.look(key)
         finally:
             lock.__exit__(None, None, None)
 
-    def look(self, key: bytes | None) -> Held:
+    def look(self, key: bytes | None) -> OpenRecord:
         """Return the record and how the files compare with it, whoever writes meanwhile."""
         try:
             record, trusted = self._read(self.guard / f"{self.name}.json", key)
         except StateFolderUnusable as error:
-            return Held(self, key, trouble=_forgotten(error.message))
+            return OpenRecord(self, key, trouble=_forgotten(error.message))
         fits = record is not None and bool(record.stamp) and record.stamp == self.stamp()
-        return Held(self, key, record, untouched=trusted and fits)
+        return OpenRecord(self, key, record, untouched=trusted and fits)
 
     def identity(self, ask: Ask) -> str | None:
         """Return the journal's id, None for one that was never written to."""

@@ -19,7 +19,7 @@ _NOTICEABLE_S = 1.0
 class FileAccountLock:
     """The `AccountLock` port: one file per env, host and account, held by a kernel lock.
 
-    Not reentrant: a thread that asks for what it holds waits for itself and is told Busy.
+    Not reentrant: a thread that asks for what it holds waits for itself and gets Busy.
     """
 
     def __init__(
@@ -62,16 +62,16 @@ class FileLoginLock:
     """The `LoginLock` port: one file per key, env and host, held by a kernel lock.
 
     It bounds the wait and raises nothing: a login without it is one too many at worst, and paced. Whoever
-    waited finds the session made. `told` hears of a wait that a person would notice.
+    waited finds the session made. `on_wait` hears of a wait that a person would notice.
     """
 
     def __init__(
-        self, folder: Path, key: str, wait_s: float = 20, told: Callable[[], None] = lambda: None
+        self, folder: Path, key: str, wait_s: float = 20, on_wait: Callable[[], None] = lambda: None
     ) -> None:
         self.folder = folder
         self.key = key
         self.wait_s = wait_s
-        self.told = told
+        self.on_wait = on_wait
 
     @contextmanager
     def __call__(self) -> Iterator[None]:
@@ -80,7 +80,7 @@ class FileLoginLock:
         def nap(seconds: float) -> None:
             nonlocal waited
             if waited <= _NOTICEABLE_S < waited + seconds:
-                self.told()
+                self.on_wait()
             waited += seconds
             time.sleep(seconds)
 

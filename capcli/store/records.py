@@ -37,7 +37,7 @@ def record_of(kind: type[R], row: sqlite3.Row) -> R:
     for name in _of_type(kind, tuple):
         values[name] = json.loads(values[name])
     for name in _of_type(kind, bytes):
-        # An editor may have put text there, which is told by the seals and nowhere else.
+        # An editor may have put text there, which the seals notice.
         values[name] = values[name].encode() if isinstance(values[name], str) else values[name]
     return msgspec.convert(values, kind)
 

@@ -194,7 +194,7 @@ def test_a_429_on_a_login_holds_back_logins_alone() -> None:
 
 def test_a_wait_of_more_than_a_second_is_told_once() -> None:
     time, told = Time(), list[float]()
-    pace = Pace(time.monotonic, time.sleep, told=told.append)
+    pace = Pace(time.monotonic, time.sleep, on_wait=told.append)
     pace.back_off(0.9)
     with pace.turn(Lane.READS):
         assert told == []

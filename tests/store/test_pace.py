@@ -162,7 +162,7 @@ def test_a_long_wait_for_another_login_is_told_once(tmp_path):
     told: list[str] = []
     with FileLoginLock(tmp_path, "key")():
         for wait_s in (0.5, 1.5):
-            with FileLoginLock(tmp_path, "key", wait_s=wait_s, told=lambda: told.append("waits"))():
+            with FileLoginLock(tmp_path, "key", wait_s=wait_s, on_wait=lambda: told.append("waits"))():
                 pass
 
     assert told == ["waits"]

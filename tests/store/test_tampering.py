@@ -387,7 +387,7 @@ def test_a_forger_without_the_key_is_found(used: Path) -> None:
     by_hand(used, "UPDATE attempts SET state = 'NOT_SENT'")
     with closing(SqliteJournal(used)) as forger:
         facts = json.loads(record(used).read_bytes())
-        held = forger._chain._custody.held(None)
+        held = forger._chain._custody.open_record(None)
         with held as one:
             one.untouched = True
             one.keep(facts["journal"], (facts["count"], facts["head"]))
