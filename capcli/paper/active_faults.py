@@ -39,7 +39,7 @@ def strike(context: Context, name: str) -> Fault | None:
     """A fault that this request meets, counted. Inside a write transaction, as `spend`."""
     fault = peek(context, name)
     if fault:
-        spend(context, fault)
+        spend(context.db, fault)
     return fault
 
 
@@ -51,11 +51,7 @@ def peek(context: Context, name: str) -> Fault | None:
     return msgspec.json.decode(row[0], type=Fault) if row else None
 
 
-def spend(context: Context, fault: Fault) -> None:
-    count(context.db, fault)
-
-
-def count(db: sqlite3.Connection, fault: Fault) -> None:
+def spend(db: sqlite3.Connection, fault: Fault) -> None:
     if fault.times is None:
         return
     if fault.times > 1:
@@ -70,10 +66,10 @@ def listed(context: Context, deals: Sequence[_Deal]) -> Sequence[_Deal]:
     if fault is None:
         return deals
     since = context.now - fault.ms
-    shown = [deal for deal in deals if deal.created_ms <= since]
-    if len(shown) < len(deals):
-        spend(context, fault)
-    return shown
+    visible = [deal for deal in deals if deal.created_ms <= since]
+    if len(visible) < len(deals):
+        spend(context.db, fault)
+    return visible
 
 
 def hides_confirm(context: Context, recorded_ms: int) -> bool:
@@ -83,5 +79,5 @@ def hides_confirm(context: Context, recorded_ms: int) -> bool:
     # Recorded in the future: this computer's clock was set back, and the confirm is not late.
     if late is None or not 0 <= context.at - recorded_ms < late.ms:
         return False
-    spend(context, late)
+    spend(context.db, late)
     return True

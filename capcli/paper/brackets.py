@@ -35,7 +35,7 @@ def exits(call: Call, anchor: Anchor, bracket: Bracket) -> ExitOrders:
     guaranteed, trailing = bracket.guaranteedStop is True, bracket.trailingStop is True
     # Some accounts take nothing without a guaranteed stop, and want it restated (API page 4.2, sic).
     if not guaranteed and (fault := peek(context, faults.STOP_DEMANDED)):
-        spend(context, fault)
+        spend(context.db, fault)
         raise Refusal(400, "error.vallidation.guaranteed-stop-loss.required")
     # The dealing band in percent, once it is tighter than the rules say (API page 8.2).
     band = strike(context, faults.BAND) if anchor.banded else None

@@ -25,7 +25,7 @@ from capcli.paper import (
     transactions,
     watchlists,
 )
-from capcli.paper.active_faults import count, holding, names_met, strike
+from capcli.paper.active_faults import holding, names_met, spend, strike
 from capcli.paper.catalogue import Markets
 from capcli.paper.config import Settings
 from capcli.paper.context import STREAM_URL, Call, Context, Reply, Session, answer, refused, without_code
@@ -161,7 +161,7 @@ class PaperBroker:
         with self._store.lent() as db, writing(db):
             fault = next((one for one in holding(db, at_ms) if one.name == name), None)
             if fault:
-                count(db, fault)
+                spend(db, fault)
             return fault is not None
 
     def close(self) -> None:

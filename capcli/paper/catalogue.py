@@ -12,9 +12,8 @@ from types import MappingProxyType
 from msgspec import Struct
 from msgspec.structs import replace
 
-from capcli.paper import hours
 from capcli.paper.generator import Shape
-from capcli.paper.hours import Hours, Seasonal
+from capcli.paper.hours import HOURS, Hours, Seasonal
 
 D = Decimal
 DOLLAR = "USD"
@@ -94,18 +93,6 @@ KINDS = {
     "gold": GOLD,
     "share": SHARES,
     "crypto": CRYPTO,
-}
-HOURS: Mapping[str, Hours | Seasonal] = {
-    "clock": hours.ROUND_THE_CLOCK,
-    "forex": hours.FOREX,
-    "futures": hours.FUTURES,
-    "softs": hours.SOFTS,
-    "newyork": hours.NEW_YORK,
-    "london": hours.LONDON,
-    "frankfurt": hours.FRANKFURT,
-    "tokyo": hours.TOKYO,
-    "europe": hours.EUROPE,
-    "asia": hours.ASIA,
 }
 _SUSPENDED = "BWMN"
 
@@ -232,7 +219,7 @@ _PATHS = {market.epic: market for market in map(_market, _TABLE.strip().splitlin
 _CROSSED = {market.epic: market for market in map(_cross, _CROSSES.strip().splitlines()[1:])}
 MARKETS: Markets = MappingProxyType(_PATHS | _CROSSED)
 # What README trades trades around the clock here; these are the hours of such markets elsewhere.
-_REAL_HOURS = MappingProxyType({"SILVER": hours.FUTURES, "GOLD": hours.FUTURES, "EURUSD": hours.FOREX})
+_REAL_HOURS = MappingProxyType({"SILVER": "futures", "GOLD": "futures", "EURUSD": "forex"})
 
 
 def catalogue(
@@ -240,11 +227,11 @@ def catalogue(
 ) -> Markets:
     """The markets of a world; one of the user's own takes the place of one of ours.
 
-    A cross with a leg that is replayed or of the user's own is left out, unless it is so itself.
+    A cross with a pair that is replayed or of the user's own is left out, unless it is so itself.
     """
     found = dict(MARKETS)
     if real_hours:
-        found |= {epic: replace(found[epic], hours=around) for epic, around in _REAL_HOURS.items()}
+        found |= {epic: replace(found[epic], hours=HOURS[around]) for epic, around in _REAL_HOURS.items()}
     theirs = {market.epic: market for market in own}
     found |= theirs
     others = {*replayed, *theirs}

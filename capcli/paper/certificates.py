@@ -18,7 +18,7 @@ _AHEAD = timedelta(hours=1)  # for clocks that disagree a little
 
 
 class Certificate(NamedTuple):
-    """Files in PEM: what a client is told to trust, what the server shows, and its key (0600)."""
+    """Files in PEM: what a client is to trust, what the server sends, and its key (0600)."""
 
     authority: Path
     chain: Path

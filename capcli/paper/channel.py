@@ -150,7 +150,7 @@ class Channel:
         finally:
             self._listeners.discard(listener)
             writer.cancel()
-            # A client that left, or was told to by the protocol, cannot be sent anything.
+            # A client that left, or had to by the protocol, cannot be sent anything.
             with suppress(OSError, RuntimeError, asyncio.CancelledError):
                 await writer
 

@@ -29,7 +29,7 @@ class Opening(NamedTuple):
 
 
 class BadAccounts(ValueError):
-    """Accounts that cannot be opened as asked; the message says why."""
+    """Accounts that cannot be opened; the message says why."""
 
 
 def openings(*wanted: tuple[str, Decimal]) -> tuple[Opening, ...]:
@@ -137,7 +137,7 @@ def switch(
 
 
 class PriceFeeds:
-    """The tapes of the last worlds of a file; one that comes up again is not drawn anew."""
+    """The prices of the last worlds of a file; one that comes up again is not drawn anew."""
 
     def __init__(self) -> None:
         self._kept: dict[tuple[object, ...], PriceFeed] = {}

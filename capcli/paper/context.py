@@ -53,11 +53,8 @@ class Context(Struct, frozen=True):
         """Those of this world, by epic."""
         return self.price_feed.markets
 
-    def at_moment(self, now: int) -> "Context":
-        """The same at another market time, in ms."""
-        return replace(self, now=now)
-
     def moved_to(self, second: int) -> "Context":
+        """The same at another market time."""
         return replace(self, now=second * 1000)
 
     def quote(self, market: Market) -> Quote:

@@ -54,7 +54,7 @@ def _in_strange_forms(context: Context, response: Response) -> Response:
             fault = peek(context, name)
             if fault and (form := strange.changed(body, fault)):
                 body = form
-                spend(context, fault)
+                spend(context.db, fault)
     return replace(response, body=body)
 
 
@@ -67,7 +67,7 @@ def _disturb(context: Context, request: Request) -> None:
         if fault := peek(context, name):
             values = (request.headers.get("cst"), name == faults.EXPIRE_SESSION, context.at - fault.ms)
             if context.db.execute(ends, values).rowcount:
-                spend(context, fault)
+                spend(context.db, fault)
 
 
 def _status(met: Met) -> Response:

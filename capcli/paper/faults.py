@@ -44,7 +44,7 @@ _STATUS = re.compile(r"([45]\d\d)(-before|-after)?", re.ASCII)
 
 
 class BadFault(ValueError):
-    """A fault that cannot be set as asked; the message says what is allowed. `typed` is none of `known`."""
+    """A fault that cannot be set; the message says what is allowed. `typed` is none of `known`."""
 
     def __init__(self, message: str, typed: str = "", known: Iterable[str] = ()) -> None:
         super().__init__(message)

@@ -1,4 +1,4 @@
-"""What the stream prints between two instants: ticks and closed bars, a function of the tape as quotes are.
+"""What the stream sends between two instants: ticks and closed bars, a function of the prices as quotes are.
 
 A price moves at most once a second; the ticks of a second differ in what is bid and offered at it.
 Instants are market time in milliseconds.

@@ -74,7 +74,7 @@ def activity(call: Call) -> Reply:
     arrived = context.now - (late.ms if late else 0)
     complete = arrived - (_INCOMPLETE_MS if late else 0)
     if late and any(at_ms > complete for _, _, at_ms in rows):
-        active_faults.spend(context, late)
+        active_faults.spend(context.db, late)
     if detailed == "true":
         for row, details, at_ms in rows:
             emptied = {**json.loads(details, parse_float=Decimal), "level": 0} if at_ms > complete else None

@@ -1,4 +1,4 @@
-"""When a market trades: a weekly timetable in UTC, asked in whole seconds since 1970.
+"""When a market trades: a weekly timetable in UTC, in whole seconds since 1970.
 
 Exchanges keep their local time, so sessions of New York and of Europe are an hour earlier in UTC in summer.
 """
@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from enum import Enum
 from functools import cached_property
 from itertools import pairwise
+from types import MappingProxyType
 
 from msgspec import Struct
 
@@ -133,18 +134,17 @@ class Seasonal:
 
     def table(self, now: int) -> Mapping[str, list[str]]:
         """Today's: an hour earlier in summer."""
-        return (self._earlier if self._summer(now) else self.winter).table(now)
-
-    @cached_property
-    def _earlier(self) -> Hours:
+        if not self._summer(now):
+            return self.winter.table(now)
         whole = [(a - HOUR, b - HOUR) for a, b in self.winter.spans]
         parts = [(max(a, 0), b) for a, b in whole] + [(a + WEEK, WEEK) for a, _ in whole if a < 0]
         days: list[list[str]] = [[] for _ in DAYS]
         for start, end in _merged(sorted(parts)):
             for day in range(start // DAY, -(-end // DAY)):
                 first, last = max(start, day * DAY) % DAY, min(end, (day + 1) * DAY) % DAY
-                days[day].append(f"{_text(first)} - {_text(last)}")
-        return Hours(tuple(map(tuple, days)))
+                texts = (f"{second // HOUR:02}:{second % HOUR // 60:02}" for second in (first, last))
+                days[day].append(" - ".join(texts))
+        return dict(zip(DAYS, days, strict=True))
 
     def openness(self, first: int, last: int) -> Openness:
         """Of the seconds `first` to `last`, both included."""
@@ -162,33 +162,25 @@ class Seasonal:
         return self._back(self.winter.next_open(self._local(second)))
 
 
-def _text(second: int) -> str:
-    return f"{second // HOUR:02}:{second % HOUR // 60:02}"
+def _weekly(monday_to_friday: tuple[str, ...], others: tuple[str, ...] = ()) -> Hours:
+    return Hours((*([monday_to_friday] * 5), others, others))
 
 
-def weekly(
-    monday_to_friday: tuple[str, ...], saturday: tuple[str, ...] = (), sunday: tuple[str, ...] = ()
-) -> Hours:
-    return Hours((*([monday_to_friday] * 5), saturday, sunday))
-
-
-def in_new_york(winter: Hours) -> Seasonal:
-    return Seasonal(winter, _NEW_YORK)
-
-
-def in_europe(winter: Hours) -> Seasonal:
-    return Seasonal(winter, _EUROPE)
-
-
-ALL_DAY = ("00:00 - 00:00",)
-ROUND_THE_CLOCK = weekly(ALL_DAY, ALL_DAY, ALL_DAY)
-FOREX = in_new_york(Hours((ALL_DAY, ALL_DAY, ALL_DAY, ALL_DAY, ("00:00 - 22:00",), (), ("22:00 - 00:00",))))
+_ALL_DAY = ("00:00 - 00:00",)
 _NIGHT_BREAK = ("00:00 - 21:00", "22:05 - 00:00")
-FUTURES = in_new_york(Hours((*([_NIGHT_BREAK] * 4), ("00:00 - 21:00",), (), ("22:05 - 00:00",))))
-SOFTS = in_new_york(weekly(("08:30 - 17:30",)))
-NEW_YORK = in_new_york(weekly(("14:30 - 21:00",)))
-LONDON = in_europe(weekly(("08:00 - 16:30",)))
-FRANKFURT = in_europe(weekly(("08:00 - 16:30",)))
-TOKYO = weekly(("00:00 - 02:30", "03:30 - 06:00"))
-EUROPE = in_europe(weekly(("01:00 - 21:00",)))
-ASIA = weekly(("00:00 - 06:30", "07:30 - 20:00"))
+_FOREX = Hours((*([_ALL_DAY] * 4), ("00:00 - 22:00",), (), ("22:00 - 00:00",)))
+_FUTURES = Hours((*([_NIGHT_BREAK] * 4), ("00:00 - 21:00",), (), ("22:05 - 00:00",)))
+HOURS: Mapping[str, Hours | Seasonal] = MappingProxyType(
+    {
+        "clock": _weekly(_ALL_DAY, _ALL_DAY),
+        "forex": Seasonal(_FOREX, _NEW_YORK),
+        "futures": Seasonal(_FUTURES, _NEW_YORK),
+        "softs": Seasonal(_weekly(("08:30 - 17:30",)), _NEW_YORK),
+        "newyork": Seasonal(_weekly(("14:30 - 21:00",)), _NEW_YORK),
+        "london": Seasonal(_weekly(("08:00 - 16:30",)), _EUROPE),
+        "frankfurt": Seasonal(_weekly(("08:00 - 16:30",)), _EUROPE),
+        "tokyo": _weekly(("00:00 - 02:30", "03:30 - 06:00")),
+        "europe": Seasonal(_weekly(("01:00 - 21:00",)), _EUROPE),
+        "asia": _weekly(("00:00 - 06:30", "07:30 - 20:00")),
+    }
+)

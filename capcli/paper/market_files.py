@@ -9,7 +9,8 @@ from typing import Any
 
 import msgspec
 
-from capcli.paper.catalogue import CURRENCIES, DOLLAR, FOREX, HOURS, KINDS, MARKETS, Market, is_rate
+from capcli.paper.catalogue import CURRENCIES, DOLLAR, FOREX, KINDS, MARKETS, Market, is_rate
+from capcli.paper.hours import HOURS
 
 D = Decimal
 _EPIC = re.compile(r"[A-Za-z0-9._-]{1,30}")

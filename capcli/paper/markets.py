@@ -73,10 +73,10 @@ def _day(context: Context, market: Market, quote: Quote) -> dict[str, Decimal]:
 
 def days(context: Context) -> dict[str, tuple[Decimal, Decimal]]:
     """Change and range of the day in percent, of every market that has traded in it."""
-    shown = {epic: _day(context, market, context.quote(market)) for epic, market in context.markets.items()}
+    found = {epic: _day(context, market, context.quote(market)) for epic, market in context.markets.items()}
     return {
         epic: (day["percentageChange"], 100 * (day["high"] - day["low"]) / day["low"])
-        for epic, day in shown.items()
+        for epic, day in found.items()
         if day
     }
 

@@ -4,7 +4,6 @@ from decimal import Decimal
 from functools import cache
 from typing import Any
 
-from msgspec import structs
 from msgspec.structs import replace
 
 from capcli.paper import book, brackets, checks, faults, markets, records
@@ -176,9 +175,9 @@ def amend(call: Call) -> Reply:
     if body.level is not None:
         _check_level(context, order, market)
     if not brackets.names_a_stop(body) and (stop := _stop_offset(order)) is not None:
-        body = structs.replace(body, stopDistance=abs(stop))
+        body = replace(body, stopDistance=abs(stop))
     if not brackets.names_a_profit(body) and order.profit_offset is not None:
-        body = structs.replace(body, profitDistance=abs(order.profit_offset))
+        body = replace(body, profitDistance=abs(order.profit_offset))
     order = _with_exits(call, order, body)
     reference = records.new_reference(context)
     _save(context, order)
@@ -192,7 +191,7 @@ def delete(call: Call) -> Reply:
     reference = records.new_reference(context)
     if strike(context, faults.OLD_REFERENCE):  # seen on the venue (API page 18.2)
         reference = records.creating_reference(context, order)
-        context = context.at_moment(order.created_ms)
+        context = replace(context, now=order.created_ms)
     _record(context, order, reference, ("DELETED", "DELETED", "CANCELLED"))
     return Reply({"dealReference": reference})
 

@@ -24,7 +24,7 @@ _UNKNOWN = "error.not-found.dealId"
 
 
 def listing(call: Call) -> Reply:
-    """Oldest first; each as it is shown alone."""
+    """Oldest first; each as `show` has it."""
     context = call.context
     market = cache(lambda epic: markets.summary(context, context.markets[epic]))
     rows = listed(context, book.positions_of(context.db, call.account_id))

@@ -36,7 +36,7 @@ class Manner:
     """How a broker is served; nothing of it is kept.
 
     Every answer comes `latency_s` later, as over the internet. `serves` is the one environment whose keys
-    are taken (None: all), `name` another host name that clients may use. `log` is told every request.
+    are taken (None: all), `name` another host name that clients may use. `log` gets every request.
     """
 
     latency_s: float = 0
@@ -65,9 +65,9 @@ def serve(
     troubled: Callable[[str], None] = lambda _why: None,
     manner: Manner = Manner(),
 ) -> None:
-    """Runs until Ctrl-C or SIGTERM; `ready` is told the address once connections are accepted.
+    """Runs until Ctrl-C or SIGTERM; `ready` gets the address once connections are accepted.
 
-    `ended` is told how many quotes went out on streams, `troubled` why the file cannot be used meanwhile.
+    `ended` gets how many quotes were sent on streams, `troubled` why the file cannot be used meanwhile.
 
     With a certificate it speaks TLS. Open connections are closed at the end.
     """
@@ -249,7 +249,7 @@ def _headers(scope: Event) -> dict[str, str]:
 
 
 def lending(application: Application, connection: asyncio.Transport) -> Application:
-    """The application, told which connection each of its requests came over."""
+    """The application with the connection in the scope of each request."""
 
     async def lent(scope: Event, receive: Receive, send: Send) -> None:
         await application({**scope, CONNECTION: connection}, receive, send)

@@ -42,10 +42,10 @@ TABLES = {
     "orders": """deal_id TEXT PRIMARY KEY, account_id TEXT, epic TEXT, direction TEXT, type TEXT, size TEXT,
         level TEXT, leverage INTEGER, created_ms INTEGER, good_till_ms INTEGER, stop_offset TEXT,
         profit_offset TEXT, guaranteed INTEGER, trail TEXT""",
-    # The positions' sums by market, side and leverage: equity and margin need no look at each of them.
+    # The positions' sums by market, side and leverage: equity and margin need none of them.
     "holdings": """account_id TEXT, epic TEXT, direction TEXT, leverage INTEGER, deals INTEGER, size TEXT,
         cost TEXT, PRIMARY KEY (account_id, epic, direction, leverage)""",
-    # When a deal, an account's margin or the overnight fee next needs a look: prices are a function of
+    # When a deal, an account's margin or the overnight fee is next due: prices are a function of
     # time, so that instant is known ahead. Those of one second ring in the order of their ranks.
     "alarms": "deal_id TEXT PRIMARY KEY, since_s INTEGER, wake_s INTEGER, rank INTEGER",
     "confirms": """reference TEXT PRIMARY KEY, account_id TEXT, recorded_ms INTEGER, visible_ms INTEGER,

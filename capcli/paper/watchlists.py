@@ -29,7 +29,7 @@ def _row(found: sqlite3.Row) -> dict[str, Any]:
 
 
 def create(call: Call) -> Reply:
-    """Unknown epics are left out and said to be, the list is made all the same."""
+    """Unknown epics are left out, as the status says; the list is made all the same."""
     body = decode(call.body, NewWatchlist)
     if not 1 <= len(body.name or "") <= LONGEST_NAME:
         raise Refusal(400, "error.size.createwatchlistrequest.name", tokens=False)

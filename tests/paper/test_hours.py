@@ -5,13 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capcli.paper import hours
-from capcli.paper.hours import DAY, DAYS, MONDAY, WEEK, Hours, Openness, Seasonal
+from capcli.paper.hours import DAY, DAYS, HOURS, MONDAY, WEEK, Hours, Openness, Seasonal
 
-TABLES = (
-    hours.ROUND_THE_CLOCK, hours.FOREX, hours.FUTURES, hours.SOFTS, hours.NEW_YORK, hours.LONDON,
-    hours.TOKYO, hours.EUROPE, hours.ASIA,
-)  # fmt: skip
+TABLES = tuple(HOURS.values())  # fmt: skip
 tables = st.sampled_from(TABLES)
 seconds = st.integers(1_500_000_000, 1_900_000_000)
 
@@ -53,13 +49,13 @@ def test_openness_of_a_stretch(table, second, length):
 
 
 def test_a_night_in_between_is_no_reopening():
-    assert hours.FOREX.winter.spans == ((0, 4 * DAY + 22 * 3600), (6 * DAY + 22 * 3600, WEEK))
-    assert hours.ROUND_THE_CLOCK.spans == ((0, WEEK),)
+    assert HOURS["forex"].winter.spans == ((0, 4 * DAY + 22 * 3600), (6 * DAY + 22 * 3600, WEEK))
+    assert HOURS["clock"].spans == ((0, WEEK),)
 
 
 @pytest.mark.parametrize(
     ("table", "zone", "clock"),
-    [(hours.NEW_YORK, "America/New_York", (9, 30)), (hours.LONDON, "Europe/London", (8, 0))],
+    [(HOURS["newyork"], "America/New_York", (9, 30)), (HOURS["london"], "Europe/London", (8, 0))],
 )
 def test_a_session_keeps_its_local_time_over_the_year(table, zone, clock):
     for week in range(52):
@@ -70,8 +66,8 @@ def test_a_session_keeps_its_local_time_over_the_year(table, zone, clock):
 
 def test_the_hours_are_todays():
     june, november = (int(datetime(2026, month, 16, tzinfo=UTC).timestamp()) for month in (6, 11))
-    assert hours.NEW_YORK.table(june)["mon"] == ["13:30 - 20:00"]
-    assert hours.NEW_YORK.table(november)["mon"] == ["14:30 - 21:00"]
-    whole, week = "00:00 - 00:00", [*hours.FOREX.table(june).values()]
+    assert HOURS["newyork"].table(june)["mon"] == ["13:30 - 20:00"]
+    assert HOURS["newyork"].table(november)["mon"] == ["14:30 - 21:00"]
+    whole, week = "00:00 - 00:00", [*HOURS["forex"].table(june).values()]
     assert week == [[whole], [whole], [whole], [whole], ["00:00 - 21:00"], [], ["21:00 - 00:00"]]
-    assert hours.FUTURES.table(june)["tue"] == ["00:00 - 20:00", "21:05 - 00:00"]
+    assert HOURS["futures"].table(june)["tue"] == ["00:00 - 20:00", "21:05 - 00:00"]
