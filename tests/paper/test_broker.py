@@ -70,7 +70,7 @@ def deals(client: Client) -> tuple[Client, str, str]:
 
 @given(st.sampled_from(ROUTES), st.data(), queries, bodies)
 @settings(
-    max_examples=400,
+    max_examples=200,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
@@ -104,12 +104,13 @@ def living(client: Client, template: str) -> str:
 CHANGES = [route for route in ROUTES if route.method in ("POST", "PUT")]
 
 
-@pytest.mark.parametrize("body", [b"{", b"[]", b"1", b'"x"', b"null", b"\xff", b"[" * 4000, b'{"a":1}{}'])
 @pytest.mark.parametrize("route", CHANGES, ids=lambda route: f"{route.method} {route.template}")
-def test_a_body_that_is_no_object_is_a_400(client, route, body):
+def test_a_body_that_is_no_object_is_a_400(client, route):
     path = f"/api/v1{living(client, route.template)}"
-    answer = client.broker.handle(Request(route.method, path, {}, client.tokens, body, client.now))
-    assert (answer.status, json.loads(answer.body)) == (400, {"errorCode": "error.invalid.body"})
+    for body in (b"{", b"[]", b"1", b'"x"', b"null", b"\xff", b"[" * 4000, b'{"a":1}{}'):
+        answer = client.broker.handle(Request(route.method, path, {}, client.tokens, body, client.now))
+        refused = (400, {"errorCode": "error.invalid.body"})
+        assert (answer.status, json.loads(answer.body)) == refused, body[:9]
 
 
 def test_a_login_whose_body_is_no_object_is_a_400(client):

@@ -204,7 +204,7 @@ def near(client: Client, direction: str, kind: str, steps: int = 8) -> Decimal:
 @pytest.mark.parametrize("direction", ["BUY", "SELL"])
 @pytest.mark.parametrize("kind", ["LIMIT", "STOP"])
 def test_an_order_fills_when_the_price_reaches_its_level(client, direction, kind):
-    level = near(client, direction, kind)
+    level = near(client, direction, kind, steps=5)
     deal = client.order(direction=direction, type=kind, level=level)
     for _ in range(9_000):
         client.wait(seconds=1)
