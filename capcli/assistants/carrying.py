@@ -19,6 +19,19 @@ _PRIVATE = tuple(each.name for each in TABLE if each.private)
 _NETWORK = ("HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "PYTHON_KEYRING_BACKEND")
 # Where a keychain and a runtime folder are found; Codex hands its servers only what it is told to.
 _SESSION = ("DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR")
+_NOT_WRITTEN = (
+    "set here, and no secret is written into the entry. For the server, store the credentials in the keychain"
+    " with capcli login"
+)
+_ADDRESS = (
+    "set here and may hold an address or a token, so it is not written into the entry. For the server, store"
+    " it in config.toml: capcli config set NAME VALUE"
+)
+_BAD = "set here to a value that is not allowed, and not written: capcli config"
+_SHELL_ONLY = (
+    "set here, and not for a client that is started from the desktop. Where the server needs it, add it to"
+    " env in the entry."
+)
 CARRIED = frozenset((*PLACES, *_FILES, *(setting.name for setting in TABLE)))
 """What may stand in an entry that capcli wrote, none of it a secret."""
 
@@ -99,34 +112,18 @@ def forwarded(assistant: Assistant, environ: Mapping[str, str]) -> tuple[str, ..
 
 def left_out(assistant: Assistant, environ: Mapping[str, str], env: str | None) -> tuple[str, ...]:
     """Say what is set here and will not reach the server, and what to do; `env` is the option as typed."""
-    notes = []
-    secret = [name for name in CREDENTIAL_NAMES if _left_out(name, environ)]
-    if secret and assistant.name != "codex":
-        where = "" if env or environ.get("CAP_ENV", "").strip() else ", and name the environment with --env"
-        notes.append(
-            f"{_listed(secret)} set here, and no secret is written into the entry. For the server, store the"
-            f" credentials in the keychain with capcli login{where}."
-        )
-    private = [name for name in _PRIVATE if _left_out(name, environ)]
-    if private and assistant.name != "codex":
-        notes.append(
-            f"{_listed(private)} set here and may hold an address or a token, so it is not written into the"
-            " entry. For the server, store it in config.toml: capcli config set NAME VALUE"
-        )
-    bad = [
-        each.name for each in TABLE if environ.get(each.name, "").strip() and not _is_good(each.name, environ)
-    ]
-    if bad:
-        notes.append(
-            f"{_listed(bad)} set here to a value that is not allowed, and not written: capcli config"
-        )
-    network = [name for name in _NETWORK if _left_out(name, environ)]
-    if network and assistant.name != "codex":
-        notes.append(
-            f"{_listed(network)} set here, and not for a client that is started from the desktop. Where the"
-            " server needs it, add it to env in the entry."
-        )
-    return tuple(notes)
+    here = {name for name, text in environ.items() if text.strip()}
+    good = {each.name for each in TABLE if _is_good(each.name, environ)}
+    where = "" if env or "CAP_ENV" in here else ", and name the environment with --env"
+    found = [(_BAD, [each.name for each in TABLE if each.name in here - good])]
+    if assistant.name != "codex":
+        secrets = [name for name in CREDENTIAL_NAMES if _left_out(name, environ)]
+        private = [name for name in _PRIVATE if name in here]
+        network = [name for name in _NETWORK if name in here]
+        found = [(f"{_NOT_WRITTEN}{where}.", secrets), (_ADDRESS, private), *found, (_SHELL_ONLY, network)]
+    return tuple(
+        f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'} {text}" for text, names in found if names
+    )
 
 
 def _is_good(name: str, environ: Mapping[str, str]) -> bool:
@@ -144,7 +141,3 @@ def _is_good(name: str, environ: Mapping[str, str]) -> bool:
 def _left_out(name: str, environ: Mapping[str, str]) -> bool:
     text = environ.get(name, "").strip()
     return bool(text) and not (name in _FILES and Path(text).is_absolute())
-
-
-def _listed(names: list[str]) -> str:
-    return f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'}"

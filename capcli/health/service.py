@@ -106,28 +106,26 @@ def settings_failed(error: CapcliError) -> Reply[HealthReport]:
 def _check(
     probe: Probe, before: list[HealthCheck], wait_s: float, within_s: float
 ) -> tuple[HealthCheck, CapcliError | None]:
-    broken = [
-        check.name
-        for check in before
-        if check.name in probe.needs and check.status in {HealthStatus.FAILED, HealthStatus.SKIPPED}
-    ]
+    failed = {HealthStatus.FAILED, HealthStatus.SKIPPED}
+    broken = [check.name for check in before if check.name in probe.needs and check.status in failed]
     if broken:
         return HealthCheck(probe.name, HealthStatus.SKIPPED, f"needs {', '.join(broken)}", None, None), None
     try:
-        finding = bounded(probe.run, wait_s=wait_s)
+        found = bounded(probe.run, wait_s=wait_s)
     except TimeoutError:
-        late = ReadTimeout(
+        error: CapcliError = ReadTimeout(
             f"Server not responding: {probe.name} did not finish within {within_s:g} s after the first"
             f" check began.",
             next=f"capcli health --only {probe.name}",
         )
-        return HealthCheck(probe.name, HealthStatus.FAILED, late.message, late.next, late.code), late
-    except CapcliError as error:
-        # Its own words for what mends it, else its next command, unless that is this very one.
-        fix = error.details.get("fix") or (None if error.next == "capcli health" else error.next)
-        return HealthCheck(probe.name, HealthStatus.FAILED, error.message, fix, error.code), error
-    status = HealthStatus.WARNING if finding.warning else HealthStatus.OK
-    return HealthCheck(probe.name, status, finding.message, finding.fix, None), None
+    except CapcliError as stopped:
+        error = stopped
+    else:
+        status = HealthStatus.WARNING if found.warning else HealthStatus.OK
+        return HealthCheck(probe.name, status, found.message, found.fix, None), None
+    # Its own words for what mends it, else its next command, unless that is this very one.
+    fix = error.details.get("fix") or (None if error.next == "capcli health" else error.next)
+    return HealthCheck(probe.name, HealthStatus.FAILED, error.message, fix, error.code), error
 
 
 def _unhealthy(report: HealthReport, error: CapcliError | None) -> Problem | None:

@@ -16,6 +16,11 @@ from pathlib import Path
 LIMIT_S = 10
 _HERE = Path(__file__).parent
 _LONGEST = 200
+_APPLESCRIPT = (
+    "on run argv",
+    "display notification (item 2 of argv) with title (item 1 of argv)",
+    "end run",
+)
 _MARKUP = str.maketrans("<>&", "   ")
 # Of the environment only what a program needs to start and to find the screen: no secret is among these.
 _HANDED_ON = frozenset(
@@ -88,7 +93,8 @@ def desktop_command(
     """Return the system's own command for a notification: notify-send, osascript or PowerShell."""
     words = (plain(title), plain(text))
     if platform == "darwin":
-        return _found("osascript", environ, *_applescript(), *words)
+        script_words = (word for line in _APPLESCRIPT for word in ("-e", line))
+        return _found("osascript", environ, *script_words, *words)
     if platform == "win32":
         script = str(_HERE / "toast.ps1")
         options = ("-NoProfile", "-NonInteractive", "-ExecutionPolicy", "Bypass", "-File")
@@ -96,15 +102,6 @@ def desktop_command(
     if not environ.get("DBUS_SESSION_BUS_ADDRESS"):
         return None
     return _found("notify-send", environ, "--app-name=capcli", "--urgency=critical", "--", *words)
-
-
-def _applescript() -> tuple[str, ...]:
-    lines = (
-        "on run argv",
-        "display notification (item 2 of argv) with title (item 1 of argv)",
-        "end run",
-    )
-    return tuple(word for line in lines for word in ("-e", line))
 
 
 def _found(program: str, environ: Mapping[str, str], *words: str) -> tuple[str, ...] | None:

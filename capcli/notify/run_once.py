@@ -20,16 +20,12 @@ def main(limit_s: float, argv: list[str]) -> int:
     try:
         return process.wait(limit_s)
     except subprocess.TimeoutExpired:
-        _stop(process)
+        if sys.platform == "win32":
+            process.kill()
+        else:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
         return 124
-
-
-def _stop(process: "subprocess.Popen[bytes]") -> None:
-    if sys.platform == "win32":
-        process.kill()
-    else:
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
 
 
 if __name__ == "__main__":

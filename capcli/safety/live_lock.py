@@ -36,17 +36,11 @@ class LiveLock:
         """Say whether live is unlocked."""
         with self._lock:
             if self._gate is None:
-                self._gate = self._found()
+                reason = "" if self._env == "live" else f"this is {self._env}"
+                if not reason and isinstance(silent := self._just_failed(), KeychainSilent):
+                    reason = f"the keychain keeps its completion and cannot be asked ({silent.code})"
+                self._gate = Gate(False, Approval.HUMAN, reason) if reason else self._read()
             return self._gate
-
-    def _found(self) -> Gate:
-        if self._env != "live":
-            return Gate(unlocked=False, approval=Approval.HUMAN, reason=f"this is {self._env}")
-        silent = self._just_failed()
-        if isinstance(silent, KeychainSilent):
-            reason = f"the keychain keeps its completion and cannot be asked ({silent.code})"
-            return Gate(unlocked=False, approval=Approval.HUMAN, reason=reason)
-        return self._read()
 
     def look_again(self) -> None:
         """Forget what was known of the lock: it has just been changed."""
