@@ -15,7 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 READING_S = 2.0
-"""So long after a change of the screen no key means yes: nobody reads an order faster."""
+"""For these seconds after a change of the screen no key counts: nobody reads an order faster."""
 _TOGETHER_S = 0.05
 
 

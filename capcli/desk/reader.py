@@ -162,7 +162,7 @@ class Reader:
         while not self._stop.is_set():
             try:
                 step()
-            except Exception as error:  # noqa: BLE001  a desk that goes dark at a bug would hide the account
+            except Exception as error:  # noqa: BLE001  a bug in one step must not stop the others
                 self._problem(step.__name__, f"A bug in capcli: {type(error).__name__}: {error}")
                 self._stop.wait(1.0)
             self._stop.wait(every_s)

@@ -147,8 +147,8 @@ class DeskScreen(TextualApp[None]):
         if sys.platform != "win32":
             loop = asyncio.get_running_loop()
             with suppress(NotImplementedError, RuntimeError, ValueError):
-                # It would end the process with the terminal as it is. SIGHUP does end it: the terminal is
-                # gone, and whoever still writes to it waits for ever.
+                # It would leave the terminal in full screen. SIGHUP still ends the process: its terminal is
+                # gone, and a write to it would wait for ever.
                 loop.add_signal_handler(signal.SIGTERM, self.exit)
         self.set_interval(REDRAW_S, self.draw_if_changed)
         self.draw()
@@ -336,7 +336,7 @@ class DeskScreen(TextualApp[None]):
     # Commands.
 
     def run_line(self, line: list[str], *, asks: bool = True, word: str = "") -> None:
-        """Run a command in front of the desk, in a thread: an order on its way is never torn."""
+        """Run a command in front of the desk, in a thread: leaving does not cut off an order on its way."""
         desk = self._desk
         width = min(self.size.width, 110) - 2 - 2 - 2
 

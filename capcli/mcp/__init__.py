@@ -1,4 +1,4 @@
-"""The MCP face: tools over the use cases, for AI assistants. Never imports the command line or rich."""
+"""The MCP server: tools over the use cases, for AI assistants. Never imports the command line or rich."""
 
 import os
 

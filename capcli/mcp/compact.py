@@ -14,7 +14,7 @@ from capcli.render.envelope import encode
 from capcli.render.fields import check_fields, field_names, narrowed, rows_key, value_at
 
 BUDGET = 20_000
-"""Bytes of an answer for which nobody asked for more."""
+"""Bytes of an answer at most, unless the call asks for more rows."""
 _RESERVED = 400
 _MARK_BYTES = 13
 _EVERY = "*"
@@ -77,7 +77,7 @@ class Listing(Struct, frozen=True):
         return found
 
     def _marks(self, rows: Sequence[dict[str, Any]]) -> list[str]:
-        """Name the place after each row by the row itself, and by how many like it come before."""
+        """Return the cursor behind each row, made of the row and of how many equal rows come before it."""
         before: Counter[bytes] = Counter()
         marks = []
         for row in rows:
@@ -98,7 +98,7 @@ def _fitting(rows: list[Any], left: int) -> int:
 
 
 def _place_after(cursor: str, marks: list[str]) -> int:
-    """Return how many rows come before the one behind a cursor. Raises UsageError where it is not there."""
+    """Return the place of the row that a cursor leads to. Raises UsageError for a cursor that no row has."""
     if cursor in marks:
         return marks.index(cursor) + 1
     try:

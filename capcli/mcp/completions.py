@@ -13,7 +13,7 @@ from capcli.domain.market import Resolution, Side, is_epic
 from capcli.errors import CapcliError
 from capcli.mcp.tool_runner import ToolRunner, log_bug
 
-# A person is typing: what comes later than this is not waited for, and typing costs few requests.
+# A person is typing: an answer that takes longer is dropped, and answers are kept to save requests.
 _PATIENCE_S = 3.0
 _KEPT_S = 60.0
 _MOST_KEPT = 64
@@ -27,7 +27,7 @@ _WORDS = {
 
 
 class Completions:
-    """Answers from the market search and the user's watchlists; on any trouble with nothing."""
+    """Answers from the market search and the user's watchlists; with nothing where that fails."""
 
     def __init__(self, runner: ToolRunner, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._runner = runner
@@ -71,7 +71,7 @@ class Completions:
             try:
                 with suppress(CapcliError):
                     return tuple(find(self._runner.app()))
-            except Exception as error:  # noqa: BLE001 - a completion is a courtesy
+            except Exception as error:  # noqa: BLE001 - typing goes on without it
                 log_bug(error)
             return None
 

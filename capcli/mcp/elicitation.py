@@ -1,4 +1,4 @@
-"""Asks the person at the client by a form, in both protocol eras. What is shown is what capcli wrote down."""
+"""Asks the person at the client with a form, in both versions of the protocol; it shows what is stored."""
 
 import time
 from contextlib import suppress
@@ -25,12 +25,12 @@ _SCHEMA = {
         },
     },
 }
-# Nobody reads an order and answers it faster; clients that cannot draw a form do.
+# Nobody reads an order and answers it faster; a client that cannot draw a form answers at once.
 READING_S = 2.0
 
 
 class Answer(Enum):
-    """What came of a question: a person's yes or no, or nothing that a person said."""
+    """The answer to a question: a person's yes or no, or none that counts."""
 
     YES = "yes"
     NO = "no"
@@ -39,7 +39,7 @@ class Answer(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Elicitation:
-    """The form of one tool call. `answered` is the code that the client brings an answer for."""
+    """The form of one tool call."""
 
     context: "Context"
 
@@ -61,30 +61,30 @@ class Elicitation:
 
     @property
     def in_rounds(self) -> bool:
-        """Say whether a question is a result of its own, and the answer comes with the call made again."""
+        """Say whether the result is the question, and the client repeats the call with the answer."""
         from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
         return self.context.session.protocol_version in MODERN_PROTOCOL_VERSIONS
 
     @property
     def answered(self) -> str | None:
-        """Return the code whose question this call answers."""
+        """Return the approval code that this call brings an answer for."""
         return self.context.request_state if self.in_rounds and self.context.input_responses else None
 
     def answer(self, elapsed_s: float | None, reading_s: float) -> Answer:
-        """Return what this call answers; `elapsed_s` after the question was put, None where unknown."""
+        """Return the answer of this call, `elapsed_s` seconds after the question; None where unknown."""
         answers = self.context.input_responses
         return _weighed(answers.get(_KEY) if isinstance(answers, dict) else None, elapsed_s, reading_s)
 
     def question(self, text: str, code: str) -> InputRequiredToolResult:
-        """Return the result that puts a question in rounds."""
+        """Return the result that asks the question."""
         from mcp_types import ElicitRequest, ElicitRequestFormParams, InputRequiredResult
 
         form = ElicitRequest(params=ElicitRequestFormParams(message=text, requested_schema=_SCHEMA))
         return InputRequiredToolResult(InputRequiredResult(input_requests={_KEY: form}, request_state=code))
 
     def ask(self, text: str, wait_s: float, reading_s: float) -> Answer:
-        """Put the question now and wait for the answer, so long at most."""
+        """Ask now, and wait `wait_s` seconds at most for the answer."""
         from anyio import move_on_after
         from anyio.from_thread import run
 
@@ -100,7 +100,7 @@ class Elicitation:
 
 
 def _weighed(answer: Any, elapsed_s: float | None, reading_s: float) -> Answer:
-    """Weigh yes and no alike: with the box ticked, and not before anybody can have read it."""
+    """Count a yes or a no only with the box ticked, and not before anybody can have read the form."""
     content = getattr(answer, "content", None)
     if getattr(answer, "action", None) != "accept" or not isinstance(content, dict):
         return Answer.SILENCE

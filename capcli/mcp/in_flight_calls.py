@@ -1,4 +1,4 @@
-"""Calls on threads of their own: an answer comes in time, and nobody's impatience cancels an order."""
+"""Calls on threads of their own: the answer comes in time, and a cancelled call still finishes its order."""
 
 from collections.abc import Callable
 from concurrent.futures import Future, wait
@@ -8,7 +8,7 @@ from fastmcp.tools import ToolResult
 
 # Clients give up after about 60 s, some without listening to what comes then.
 PATIENCE_S = 40.0
-GLANCE_S = 4.0
+CHECK_S = 4.0
 LONGEST_S = 45.0
 
 Call = Future[ToolResult]
@@ -21,7 +21,7 @@ def result_in_time(call: Call, timeout_s: float) -> ToolResult | None:
 
 
 class InFlightCalls:
-    """Keeps track of what is being sent, so that the process does not end beneath it. Times in seconds.
+    """Keeps track of calls that send, so that the process does not end before them. Times in seconds.
 
     `wait` waits for a result; tests wait for what they know of instead of for a time.
     """
@@ -30,16 +30,16 @@ class InFlightCalls:
         self,
         patience_s: float = PATIENCE_S,
         longest_s: float = LONGEST_S,
-        glance_s: float = GLANCE_S,
+        check_s: float = CHECK_S,
         *,
         wait: Callable[[Call, float], ToolResult | None] = result_in_time,
     ) -> None:
         self.wait = wait
         self.patience_s = patience_s
-        self.glance_s = glance_s
+        self.check_s = check_s
         self.longest_s = longest_s
         self._changed = Condition()
-        self._airborne: set[Call] = set()
+        self._sending: set[Call] = set()
         self._closed = False
 
     def start(self, work: Work) -> Call | None:
@@ -48,25 +48,25 @@ class InFlightCalls:
             if self._closed:
                 return None
             call = _started(work)
-            self._airborne.add(call)
+            self._sending.add(call)
         call.add_done_callback(self._land)
         return call
 
     def read(self, work: Work, timeout_s: float) -> ToolResult | None:
-        """Make a call that sends nothing; None when it takes too long. Nothing waits for its end."""
+        """Make a call that sends nothing; None when it takes too long."""
         return self.wait(_started(work), timeout_s)
 
     def _land(self, call: Call) -> None:
         with self._changed:
-            self._airborne.discard(call)
+            self._sending.discard(call)
             self._changed.notify_all()
 
     def finish(self, timeout_s: float) -> bool:
         """Take no new calls and wait for those under way; say whether there were any."""
         with self._changed:
             self._closed = True
-            waiting = bool(self._airborne)
-            self._changed.wait_for(lambda: not self._airborne, timeout_s)
+            waiting = bool(self._sending)
+            self._changed.wait_for(lambda: not self._sending, timeout_s)
         return waiting
 
 
@@ -79,5 +79,5 @@ def _started(work: Work) -> Call:
         except BaseException as error:  # noqa: BLE001  whoever waits for the result is told
             call.set_exception(error)
 
-    Thread(target=run, daemon=True, name="capcli-flight").start()
+    Thread(target=run, daemon=True, name="capcli-call").start()
     return call

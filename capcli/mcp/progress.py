@@ -1,4 +1,4 @@
-"""Progress of a call that takes long, for clients that ask for it: how long, and how far if it says so."""
+"""Progress of a slow call, for clients that ask for it: the seconds so far, and how far it is if known."""
 
 import asyncio
 import time
@@ -14,7 +14,7 @@ _EVERY_S = 2.0
 
 
 class _State:
-    """What the call under way last said."""
+    """The latest progress text of a call."""
 
     text = "still working"
 
@@ -26,7 +26,7 @@ _UNDER_WAY: ContextVar[_State | None] = ContextVar("capcli_call", default=None)
 
 
 def windows_reporter() -> Callable[[int, int], None]:
-    """Return what tells the client of the call under way how many of how many windows are read."""
+    """Return a function that reports how many of how many time windows are read."""
     state = _UNDER_WAY.get()
     return (lambda _done, _of: None) if state is None else state.windows
 

@@ -1,4 +1,4 @@
-"""The prompts of the broker's own server: ways to go about it, in which nothing is sent without a yes.
+"""The prompts of the broker's own server: steps for common tasks; nothing is sent without the user's yes.
 
 What was typed into a prompt stands in its text as quoted data. Nothing here asks the broker.
 """

@@ -1,4 +1,4 @@
-"""Resources: what an assistant may read without calling a tool. Only that of a market asks the broker."""
+"""Resources: what an assistant may read without calling a tool. Only a market's makes a request."""
 
 from collections.abc import Callable
 from typing import Any

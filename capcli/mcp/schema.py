@@ -51,7 +51,7 @@ def output_schema(
 
 
 def _lean(node: Any) -> Any:
-    """Drop what only repeats that an absent value is left out."""
+    """Drop null types, required names and formats: an absent value is left out."""
     if isinstance(node, list):
         return [_lean(item) for item in node]
     if not isinstance(node, dict):

@@ -152,7 +152,7 @@ def main(options: Options, verbose: int = 0, *, toolsets: str | None = None, rea
     except* BrokenPipeError:
         # The client died without closing its end first. Python flushes stdout once more at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    runner.flights.finish(runner.flights.patience_s)
+    runner.in_flight.finish(runner.in_flight.patience_s)
     runner.close()
     return 0
 
@@ -199,7 +199,7 @@ def _leave_when_unread(runner: "ToolRunner") -> None:
         while not any(event & (select.POLLHUP | select.POLLERR) for _, event in client.poll()):
             time.sleep(1)
         time.sleep(_UNREAD_S)
-        runner.flights.finish(runner.flights.patience_s)
+        runner.in_flight.finish(runner.in_flight.patience_s)
         os._exit(0)
 
     threading.Thread(target=leave, daemon=True).start()
@@ -214,7 +214,7 @@ def _leave_cleanly_on_signals(runner: "ToolRunner") -> None:
 
     def leave() -> None:
         try:
-            if runner.flights.finish(_LAST_CALL_S):
+            if runner.in_flight.finish(_LAST_CALL_S):
                 time.sleep(_REPLY_S)
             runner.close()
         finally:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from capcli.app import App
 
 URI = "cap://setup"
-# What a process talks to and how much it says is its own affair; the rest decides what may be traded.
+# These may differ between processes; the others decide what may be traded.
 _OWN = frozenset({"CAP_ENV", "CAP_HTTP_TIMEOUT_S", "CAP_LOG_LEVEL", "CAP_WS_ENABLED"})
 _COMPARED = frozenset(setting.name for setting in TABLE) - _OWN
 

@@ -48,12 +48,12 @@ class ToolRunner:
     def __init__(
         self,
         build: Callable[[], App],
-        flights: InFlightCalls | None = None,
+        in_flight: InFlightCalls | None = None,
         *,
         reading_s: float = READING_S,
         build_way_out: Callable[[str], App] | None = None,
     ) -> None:
-        """`reading_s`: a yes or no that came sooner (seconds) is nobody's who read the form.
+        """`reading_s`: a yes or no within these seconds does not count: nobody reads a form so fast.
 
         `build_way_out` makes an App for a command that takes risk away, beside settings that it does not use.
         """
@@ -62,7 +62,7 @@ class ToolRunner:
         self.reading_s = reading_s
         self._app: App | None = None
         self._lock = Lock()
-        self.flights = flights or InFlightCalls()
+        self.in_flight = in_flight or InFlightCalls()
         self._put: dict[str, float] = {}
         self.offered: frozenset[str] | None = None
         self.tools_in_all = 0
@@ -143,7 +143,7 @@ class ToolRunner:
 
         def work() -> ToolResult:
             try:
-                with self._lent(f"capcli halt --reason {quote(reason)}") as app:
+                with self._app_for(f"capcli halt --reason {quote(reason)}") as app:
                     halted = app.halting.halt(reason, by=by, waiting=app.waiting_orders)
                     return self._answered(halted, app.env)
             except ConfigError:
@@ -154,7 +154,7 @@ class ToolRunner:
 
     def _read(self, work: Callable[[], ToolResult]) -> ToolResult:
         try:
-            result = self.flights.read(lambda: self._guarded(work), self.flights.longest_s)
+            result = self.in_flight.read(lambda: self._guarded(work), self.in_flight.longest_s)
             return result or self.failed(_SLOW)
         except BaseException as error:  # noqa: BLE001  whoever waits for a thread is told that it died
             return self._died(error)
@@ -174,22 +174,22 @@ class ToolRunner:
         names the code for a terminal. `way_out` is the command of what takes risk away, as a person types it;
         `refused` is called with the settings' error that stops even that.
         """
-        until = time.monotonic() + self.flights.patience_s
+        until = time.monotonic() + self.in_flight.patience_s
         self._client = self._client or client_name()
-        # On live a form proves nobody: there only a terminal and the PIN decide.
+        # On live a form does not prove who answered: only a terminal and the PIN decide.
         form = None if self.env == "live" else Elicitation.of_call()
         if form is not None and form.answered is not None:
             put = self._put.pop(form.answered, None)
             self._decide(
                 form.answered, form.answer(None if put is None else time.monotonic() - put, self.reading_s)
             )
-            # One question a call: who brought an answer gets the code if it was none.
+            # A call asks once: after an answer that does not count the result names the code for a terminal.
             form = None
         waiting: list[ApprovalRequired] = []
 
         def work() -> ToolResult:
             try:
-                with self._lent(way_out, refused) as app:
+                with self._app_for(way_out, refused) as app:
                     return self._answered(ask(app), app.env)
             except ApprovalRequired as question:
                 waiting.append(question)
@@ -215,21 +215,21 @@ class ToolRunner:
         return True
 
     def _sent(self, work: Callable[[], ToolResult], meanwhile: Ask, until: float) -> ToolResult:
-        call = self.flights.start(lambda: self._guarded(work))
+        call = self.in_flight.start(lambda: self._guarded(work))
         if call is None:
             return self.failed(_STOPPING)
         try:
             return (
-                self.flights.wait(call, max(0.0, until - time.monotonic()))
-                or self.flights.read(lambda: self._so_far(meanwhile), self.flights.glance_s)
-                or self.flights.wait(call, 0)
+                self.in_flight.wait(call, max(0.0, until - time.monotonic()))
+                or self.in_flight.read(lambda: self._so_far(meanwhile), self.in_flight.check_s)
+                or self.in_flight.wait(call, 0)
                 or self.failed(_IN_DOUBT)
             )
         except BaseException as error:  # noqa: BLE001  the thread died, and how far it got is not known
             return self._died(error)
 
     def _so_far(self, meanwhile: Ask) -> ToolResult:
-        """Say how far it got. What goes wrong here says nothing about what is being sent."""
+        """Return how far the call got. An error here says nothing about the order itself."""
         try:
             return self._answered(meanwhile(self.app()))
         except UnderWay as error:
@@ -239,10 +239,10 @@ class ToolRunner:
             return self.failed(_IN_DOUBT)
 
     @contextmanager
-    def _lent(
+    def _app_for(
         self, way_out: str | None, refused: Callable[[ConfigError], None] = lambda _: None
     ) -> Iterator[App]:
-        """Lend the App; for a way out one of its own, where settings of other things stop the usual one."""
+        """Yield the App; for a way out its own, where settings that it does not use stop the usual one."""
         with ExitStack() as stack:
             try:
                 try:
@@ -317,7 +317,7 @@ class ToolRunner:
         )
 
 
-# An assistant confirms by its own call; pointing it at a terminal would lead around the user.
+# An assistant confirms by repeating its call; a command for a terminal would bypass the user.
 _ASK_FIRST = {
     NotConfirmed.code: "show the user what it does; after a yes to that make the same call with confirm=true",
     ApprovalsFull.code: "ask the user to decide what waits in `capcli approve --watch`; after that make the"
@@ -358,7 +358,7 @@ def confirm_wait_s(timeout_s: float, *, wanted: bool) -> float:
 
 
 def under_way(what: str, command: str, note: str = "The same call again is safe.") -> NoReturn:
-    """Raise what a call answers that is still sending: no failure, so nobody retries it as one."""
+    """Raise the answer of a call that is still sending. It is no failure, so that nobody retries it."""
     raise UnderWay(f"{what} is still running. {note}", next=f"capcli {command}")
 
 

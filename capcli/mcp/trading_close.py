@@ -106,7 +106,7 @@ def cap_trade_flatten(runner: ToolRunner, confirm: args.Confirm = False) -> Tool
     done: list[Flattened] = []
 
     def halt_alone(error: ConfigError) -> None:
-        """Halt for a confirmed flattening that the settings stop, and say so."""
+        """Halt all the same where the settings stop a confirmed flattening; the error says so."""
         if confirm:
             with halting_alone(os.environ) as halting:
                 halt_all_the_same(error, halting, by="cap_trade_flatten")

@@ -94,7 +94,7 @@ def cap_trade_execute_working_order_update(
 
 def _execute(runner: ToolRunner, kind: Kind, preview_id: str, **options: Any) -> ToolResult:
     def so_far(app: App) -> Reply[Execution]:
-        """Return the state of an order that is still under way: no failure, so nobody retries it as one."""
+        """Return the state of an order under way. It is no failure, so that nobody retries it."""
         try:
             reply = app.executions.so_far(preview_id, replayed=False)
         except Busy as busy:

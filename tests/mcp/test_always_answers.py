@@ -58,7 +58,7 @@ NEED_NO_SETTINGS = {"cap_health", "cap_session_status", "cap_halt"}
 
 def patient(build: Callable[[], App]) -> ToolRunner:
     """Return a runner that would wait for an hour: what comes is an answer, no deadline's."""
-    return ToolRunner(build, InFlightCalls(patience_s=HOUR_S, longest_s=HOUR_S, glance_s=HOUR_S))
+    return ToolRunner(build, InFlightCalls(patience_s=HOUR_S, longest_s=HOUR_S, check_s=HOUR_S))
 
 
 def built_with(home: Path, changes: dict[str, str | None]) -> App:

@@ -165,7 +165,7 @@ async def test_the_no_of_a_person_who_read_it_is_final(human: Seat, era: str, an
 
 async def test_a_form_that_nobody_answers_ends_in_time_and_leaves_the_code(human: Seat) -> None:
     forms = Forms(YES, never=True)
-    async with client(human, LEGACY, forms, flights=InFlightCalls(0.1, wait=Patience())) as ask:
+    async with client(human, LEGACY, forms, in_flight=InFlightCalls(0.1, wait=Patience())) as ask:
         preview_id, said = await bought(ask)
         human.app.approvals.decide(code_of(said), approved=True, by="a test")
         forms._answer = ElicitResult(action="cancel")

@@ -211,7 +211,7 @@ async def test_a_slow_order_answers_with_its_state_and_goes_on(seat: Seat, era: 
         assert (said.is_error, said.code, said.data["state"]) == (False, "IN_PROGRESS", "SENDING")
         assert said.data["replayed"] is False
         release.set()
-        assert runner.flights.finish(FOR_EVER_S)
+        assert runner.in_flight.finish(FOR_EVER_S)
         assert len(seat.book()) == 1
         refused = await ask("cap_trade_execute_position", **call)
         assert (refused.is_error, refused.code) == (True, "BUSY")
@@ -251,7 +251,7 @@ async def test_a_cancelled_call_does_not_lose_the_order(seat: Seat, runner: Tool
             await anyio.to_thread.run_sync(arrived.wait)
             group.cancel_scope.cancel()
         release.set()
-        runner.flights.finish(FOR_EVER_S)
+        runner.in_flight.finish(FOR_EVER_S)
     replay = seat.execute(preview["preview_id"])
     assert (replay.data.replayed, replay.data.state.value) == (True, "LANDED")
     assert orders(seat) == 1
@@ -311,9 +311,9 @@ def outlasting(patience: Patience, release: Event) -> Callable[[httpx.Request], 
 
 
 def _landed(runner: ToolRunner) -> None:
-    flights = runner.flights
-    with flights._changed:
-        assert flights._changed.wait_for(lambda: not flights._airborne, FOR_EVER_S)
+    calls = runner.in_flight
+    with calls._changed:
+        assert calls._changed.wait_for(lambda: not calls._sending, FOR_EVER_S)
 
 
 async def test_a_partial_close_that_waits_for_its_turn_is_no_error_and_not_safe_to_repeat(
@@ -375,8 +375,8 @@ async def test_a_look_that_fails_while_an_order_is_out_does_not_say_that_nothing
 
 
 def test_a_call_and_the_look_after_it_end_within_45_s() -> None:
-    flights = InFlightCalls()
-    assert flights.patience_s + flights.glance_s < flights.longest_s == 45
+    calls = InFlightCalls()
+    assert calls.patience_s + calls.check_s < calls.longest_s == 45
 
 
 async def test_a_close_in_doubt_is_a_result_with_its_attempt(ask: Assistant, seat: Seat) -> None:
