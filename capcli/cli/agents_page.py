@@ -20,48 +20,48 @@ ASKS = {
     Exit.RATE_LIMITED: "Wait error.details.retry_after_s seconds, then run the same line again.",
     Exit.INTERRUPTED: "Nothing was sent.",
 }
-RECIPES = (
-    (
-        "Where does the account stand?",
-        ("capcli accounts --json", "capcli positions --json", "capcli exposure --json"),
-    ),
-    (
-        "Find a market; read its rules and its price",
-        (
-            "capcli markets search silver --json --fields epic,name",
-            "capcli markets show SILVER --json --fields rules",
-            "capcli quote SILVER GOLD --json --fields epic,bid,offer",
-        ),
-    ),
-    ("Read candles", ("capcli prices SILVER --resolution HOUR --last 24 --json",)),
-    ("Size a trade from its risk", ("capcli propose SILVER --risk 1% --buy --json",)),
-    (
-        "Market order with stop and limit",
-        (
-            "capcli preview SILVER --size 1.5 --stop 24.50 --limit 45 --json",
-            "capcli execute PREVIEW_ID --confirm --json",
-        ),
-    ),
-    ("Move its stop", ("capcli positions amend DEAL_ID --stop 24.75 --confirm --json",)),
-    ("Close it", ("capcli close DEAL_ID --confirm --json",)),
-    (
-        "Working order, and take it back",
-        (
-            "capcli preview SILVER --size 1 --at 20.5 --json",
-            "capcli execute PREVIEW_ID --confirm --json",
-            "capcli orders --json",
-            "capcli orders cancel DEAL_ID --confirm --json",
-        ),
-    ),
-    (
-        "An answer was lost (exit 8 or 10)",
-        ("capcli reconcile --wait --json", "capcli history executions --last 5 --json"),
-    ),
-    (
-        "Something does not work, or everything has to stop",
-        ("capcli health --json", "capcli flatten --dry-run --json", "capcli halt --reason panic --json"),
-    ),
-)
+_RECIPES = """\
+Where does the account stand?
+capcli accounts --json
+capcli positions --json
+capcli exposure --json
+
+Find a market; read its rules and its price
+capcli markets search silver --json --fields epic,name
+capcli markets show SILVER --json --fields rules
+capcli quote SILVER GOLD --json --fields epic,bid,offer
+
+Read candles
+capcli prices SILVER --resolution HOUR --last 24 --json
+
+Size a trade from its risk
+capcli propose SILVER --risk 1% --buy --json
+
+Market order with stop and limit
+capcli preview SILVER --size 1.5 --stop 24.50 --limit 45 --json
+capcli execute PREVIEW_ID --confirm --json
+
+Move its stop
+capcli positions amend DEAL_ID --stop 24.75 --confirm --json
+
+Close it
+capcli close DEAL_ID --confirm --json
+
+Working order, and take it back
+capcli preview SILVER --size 1 --at 20.5 --json
+capcli execute PREVIEW_ID --confirm --json
+capcli orders --json
+capcli orders cancel DEAL_ID --confirm --json
+
+An answer was lost (exit 8 or 10)
+capcli reconcile --wait --json
+capcli history executions --last 5 --json
+
+Something does not work, or everything has to stop
+capcli health --json
+capcli flatten --dry-run --json
+capcli halt --reason panic --json"""
+RECIPES = tuple((title, lines) for title, *lines in map(str.splitlines, _RECIPES.split("\n\n")))
 
 
 def page() -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
 import typer
@@ -31,33 +32,28 @@ class Keys(Protocol):
         ...
 
 
+@dataclass
 class ApprovalWatch:
     """Shows what waits and takes keys. `monotonic` counts seconds; `say` writes to the screen.
 
     A key counts only alone, and only once the screen has stood for two seconds. A yes is to what was shown.
     """
 
-    def __init__(
-        self,
-        approvals: "Approvals",
-        say: Callable[[str], None],
-        monotonic: Callable[[], float],
-        *,
-        ask_pin: Callable[[], None],
-        halt: Callable[[], str],
-        where: str,
-    ) -> None:
-        self._approvals, self._say, self._monotonic = approvals, say, monotonic
-        self._ask_pin, self._halt, self._where = ask_pin, halt, where
-        self._shown: WaitingRequest | None = None
-        self._others: tuple[tuple[str, str, int], ...] = ()
-        self._waiting = 0
-        self._is_stale = True
-        self._counts_from = 0.0
+    approvals: "Approvals"
+    say: Callable[[str], None]
+    monotonic: Callable[[], float]
+    ask_pin: Callable[[], None]
+    halt: Callable[[], str]
+    where: str
+    _current: "WaitingRequest | None" = None
+    _others: tuple[tuple[str, str, int], ...] = ()
+    _waiting: int = 0
+    _is_stale: bool = True
+    _counts_from: float = 0.0
 
     def run(self, keys: Callable[[], AbstractContextManager[Keys]]) -> NoReturn:
         """Watch until the person leaves. Raises KeyboardInterrupt, EOFError, JournalUnreadable."""
-        self._say(f"Waiting for requests on {self._where}. {_KEYS}\n")
+        self.say(f"Waiting for requests on {self.where}. {_KEYS}\n")
         while True:
             with keys() as typed:
                 key = self._next_key(typed)
@@ -66,41 +62,41 @@ class ApprovalWatch:
 
     def _next_key(self, keys: Keys) -> str:
         while True:
-            began = self._monotonic()
+            began = self.monotonic()
             self._refresh()
-            if self._monotonic() - began > _SLOW_S:
+            if self.monotonic() - began > _SLOW_S:
                 # What was typed while the journal was waited for may be older than the screen.
                 while keys.read(0) is not None:
                     pass
             key = keys.read(POLL_S)
-            if key is not None and self._monotonic() >= self._counts_from:
+            if key is not None and self.monotonic() >= self._counts_from:
                 return key
 
     def _refresh(self) -> None:
         """Show what has changed: another request, another text of the same one, or that none waits."""
-        queue = self._approvals.queue()
+        queue = self.approvals.queue()
         if queue.elsewhere != self._others:
             self._others = queue.elsewhere
             for env, host, count in queue.elsewhere:
                 waits = "request waits" if count == 1 else "requests wait"
-                self._say(f"{count} {waits} on {env} ({host}): capcli approve --watch --env {env}\n")
+                self.say(f"{count} {waits} on {env} ({host}): capcli approve --watch --env {env}\n")
         # It stays with the request that is shown while that waits.
-        digests = None if self._shown is None else self._shown.digests
+        digests = None if self._current is None else self._current.digests
         same = next((one for one in queue.requests if one.digests == digests), None)
         now = same or next(iter(queue.requests), None)
-        if now == self._shown and not self._is_stale:
+        if now == self._current and not self._is_stale:
             self._waiting = len(queue.requests)
             return
-        if self._shown is not None and (now is None or now.digests != self._shown.digests):
-            self._say("\nIt is no longer waiting: decided elsewhere, sent, withdrawn or expired.\n")
-        self._shown, self._waiting, self._is_stale = now, len(queue.requests), False
+        if self._current is not None and (now is None or now.digests != self._current.digests):
+            self.say("\nIt is no longer waiting: decided elsewhere, sent, withdrawn or expired.\n")
+        self._current, self._waiting, self._is_stale = now, len(queue.requests), False
         self._show()
 
     def _show(self) -> None:
-        if self._shown is None:
-            self._say("\nNothing waits.\n")
+        if self._current is None:
+            self.say("\nNothing waits.\n")
         else:
-            request, first = self._shown, self._shown.rows[0]
+            request, first = self._current, self._current.rows[0]
             shown = request.text.splitlines()
             others = self._waiting - 1
             more = f"; {others} more after it" if others else ""
@@ -111,27 +107,27 @@ class ApprovalWatch:
                 *("".join(each if each.isprintable() else "?" for each in line) for line in shown),
                 f"Approve it, once? y = yes, n = no, h = halt everything (keys count after {READING_S:g} s)",
             ]
-            self._say("\n".join(["", *lines, ""]))
-        self._counts_from = self._monotonic() + READING_S
+            self.say("\n".join(["", *lines, ""]))
+        self._counts_from = self.monotonic() + READING_S
 
     def _pressed(self, key: str) -> None:
         word = key.lower()
         if word not in {"y", "n", "h"}:
-            self._counts_from = self._monotonic() + READING_S
-            self._say(f"Only a single key counts: {_KEYS}\n")
+            self._counts_from = self.monotonic() + READING_S
+            self.say(f"Only a single key counts: {_KEYS}\n")
             return
         try:
             if word == "h":
-                self._say(f"{self._halt()}\n")
-            elif self._shown is not None:
+                self.say(f"{self.halt()}\n")
+            elif self._current is not None:
                 if word == "y":
-                    self._ask_pin()
-                decision = self._approvals.settle(self._shown, approved=word == "y", by=_BY)
-                self._say(f"{decision.data.sentence}\n")
+                    self.ask_pin()
+                decision = self.approvals.settle(self._current, approved=word == "y", by=_BY)
+                self.say(f"{decision.data.sentence}\n")
         except CapcliError as error:
-            self._say(f"{error.message}\n")
+            self.say(f"{error.message}\n")
         # Whatever came of it, the next request or this one once more is a new screen.
-        self._shown, self._is_stale = None, True
+        self._current, self._is_stale = None, True
 
 
 def watch_requests(call: Call) -> NoReturn:

@@ -254,13 +254,23 @@ class Call:
 
     def write(self, reply: "Reply[Any]", env: str | None, *, explain: bool = False) -> None:
         """Write a reply as it was asked for; its problem goes to stderr, or into the document."""
-        reply = self._addressed(reply)
+        if self.command != "login" or reply.problem is not None:
+            # What a login was typed for is the profile's own from now on.
+            problem, data = reply.problem and self.again(reply.problem), reply.data
+            if isinstance(getattr(data, "next", None), str):
+                data = replace(data, next=self.addressed(data.next))
+            reply = replace(reply, data=data, problem=problem)
         if self.json:
             from capcli.render.envelope import document, encode
 
             self.streams.document(encode(document(self.command, env, reply, only=self.options.fields)))
         else:
-            self.streams.result(self._text(reply, env, explain=explain), long=self._may_page(reply))
+            from capcli.render.fields import rows_key
+
+            # A pager holds neither what became of an order nor what a machine reads.
+            long = rows_key(type(reply.data)) is not None or self.command in {"help", "health"}
+            long = long and not (self.options.csv or self.options.quiet or self.send_gate.latest)
+            self.streams.result(self._text(reply, env, explain=explain), long=long)
             if reply.problem is not None:
                 self.complain(self._unrepeated(reply.problem, reply.data))
         self.warn(reply.data)
@@ -296,24 +306,6 @@ class Call:
 
         for line in warnings_of(data):
             self.streams.talk(f"warning: {line}\n")
-
-    def _may_page(self, reply: "Reply[Any]") -> bool:
-        """Say whether a pager may hold the result: never what became of an order or what a machine reads."""
-        from capcli.render.fields import rows_key
-
-        if self.options.csv or self.options.quiet or self.send_gate.latest:
-            return False
-        return rows_key(type(reply.data)) is not None or self.command in {"help", "health"}
-
-    def _addressed(self, reply: "Reply[Any]") -> "Reply[Any]":
-        problem, data = reply.problem, reply.data
-        if self.command == "login" and problem is None:
-            # What it was typed for is the profile's own from now on.
-            return reply
-        problem = problem and self.again(problem)
-        if isinstance(getattr(data, "next", None), str):
-            data = replace(data, next=self.addressed(data.next))
-        return replace(reply, data=data, problem=problem)
 
     def _text(self, reply: "Reply[Any]", env: str | None, *, explain: bool, asked: bool = False) -> str:
         from capcli.render import text

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from capcli.app import App
     from capcli.reply import Reply
 
-_HELP = "capcli close --help"
-
 
 @command(
     example="capcli close 006011e7-0001-54c4-0000-000080560043 --confirm\n"
@@ -48,11 +46,11 @@ def close(
     if deal is not None:
         ids.deal_id(deal)
     if every and (deal is not None or size is not None):
-        raise UsageError("--all closes everything: leave DEAL and --size out.", next=_HELP)
+        raise UsageError("--all closes everything: leave DEAL and --size out.")
     if every:
         _close_all(call, confirm=confirm)
     elif deal is None:
-        raise UsageError("Name the deal to close, or --all.", next=_HELP)
+        raise UsageError("Name the deal to close, or --all.")
     elif size is not None:
         _reduce(call, deal, units, share or Decimal(0), again=again, confirm=confirm)
     else:

@@ -49,12 +49,12 @@ def events(
     again. --exec runs CMD once for each event, one at a time, for 10 s at most, before its line is written:
     an event whose line is there was handled, and the one after --since may have been.
     """
-    argv = program("events", program_line)
+    argv = program(program_line)
     if not follow:
         if argv or lasts is not None:
             raise UsageError("--exec and --for need --follow.", next="capcli events --follow")
         if since is not None and last is not None:
-            raise UsageError("--since and --last cannot be used together.", next="capcli events --help")
+            raise UsageError("--since and --last cannot be used together.")
         length = span("--last", last) or timedelta(days=1)
         run(call, lambda app: app.events.recent(last=length, since=since))
     if last is not None:

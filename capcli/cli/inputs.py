@@ -189,9 +189,7 @@ def resolution(text: str) -> Resolution:
         return Resolution(word.upper())
     except ValueError:
         allowed = ", ".join((*RESOLUTIONS, *Resolution))
-        raise UsageError(
-            f"--resolution is {text[:60]!a}. Allowed: {allowed}.", next="capcli prices --help"
-        ) from None
+        raise UsageError(f"--resolution is {text[:60]!a}. Allowed: {allowed}.") from None
 
 
 def span(option: str, text: str | None) -> timedelta | None:

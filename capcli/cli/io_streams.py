@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from io import StringIO
 from typing import TYPE_CHECKING, TextIO
 
@@ -26,25 +27,21 @@ _HANGING = re.compile(r"\s*(?:\d\. )?")
 _COMMAND = "next: "
 
 
+@dataclass(eq=False)
 class IOStreams:
-    """The streams of one command. Tests hand in their own; there is no other way out."""
+    """The streams of one command. Tests hand in their own; there is no other way out.
 
-    def __init__(
-        self,
-        stdin: TextIO,
-        stdout: TextIO,
-        stderr: TextIO,
-        environ: Mapping[str, str],
-        *,
-        columns: int | None = None,
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self.stdin, self.stdout, self.stderr = stdin, stdout, stderr
-        self.environ = environ
-        self.columns = columns
-        self.monotonic = monotonic
-        self.lost: bool = False
-        self.gone: bool = False
+    `lost`: a result could not be written. `gone`: whoever read stdout has gone away.
+    """
+
+    stdin: TextIO
+    stdout: TextIO
+    stderr: TextIO
+    environ: Mapping[str, str]
+    columns: int | None = None
+    monotonic: Callable[[], float] = time.monotonic
+    lost: bool = False
+    gone: bool = False
 
     @classmethod
     def of_process(cls) -> "IOStreams":

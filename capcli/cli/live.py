@@ -64,10 +64,7 @@ def checklist(
     try:
         wanted = None if approval is None else Approval(approval.lower())
     except ValueError:
-        raise UsageError(
-            f"--approval is {str(approval)[:20]!a}. Allowed: human, confirm.",
-            next="capcli live checklist --help",
-        ) from None
+        raise UsageError(f"--approval is {str(approval)[:20]!a}. Allowed: human, confirm.") from None
     call.options = replace(call.options, env="live")
     app = call.build()
     if call.person:

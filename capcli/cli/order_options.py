@@ -29,7 +29,7 @@ def order_of(
         limit=exit_order("limit", given.limit, given.limit_distance, given.limit_amount),
         trailing=given.trailing,
         guaranteed=given.guaranteed,
-        trigger=_trigger(given, f"capcli {command} --help"),
+        trigger=_trigger(given),
         note=inputs.note(given.note),
         tag=inputs.tag(given.tag),
     )
@@ -42,8 +42,7 @@ def _size(epic: str, size: str | None, risk: str | None, command: str) -> Decima
     if size is not None and risk is not None:
         raise UsageError(
             f"Both {option} and --risk are given: name one of them, the units or the share of the equity to "
-            "risk.",
-            next=f"capcli {command} --help",
+            "risk."
         )
     if size is not None:
         hint = "; to sell, add --sell, the size stays positive" if command == "preview" else ""
@@ -66,14 +65,12 @@ def _size(epic: str, size: str | None, risk: str | None, command: str) -> Decima
     )
 
 
-def _trigger(given: OrderOptions, following: str) -> Trigger | None:
+def _trigger(given: OrderOptions) -> Trigger | None:
     """Return what makes it a working order. Raises UsageError."""
     if given.at is None:
         for option, value in (("--type", given.type_), ("--good-till", given.good_till)):
             if value is not None:
-                raise UsageError(
-                    f"{option} belongs to a working order: give its level with --at.", next=following
-                )
+                raise UsageError(f"{option} belongs to a working order: give its level with --at.")
         return None
     level = above_zero("--at", given.at)
     text = given.type_ or ""
@@ -81,7 +78,6 @@ def _trigger(given: OrderOptions, following: str) -> Trigger | None:
         kind = OrderType(text.upper()) if given.type_ is not None else None
     except ValueError:
         raise UsageError(
-            f"--type is {text[:60]!a}. Allowed: limit (a better price), stop (a worse one).",
-            next=following,
+            f"--type is {text[:60]!a}. Allowed: limit (a better price), stop (a worse one)."
         ) from None
     return Trigger(level, kind, instant("--good-till", given.good_till))

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from capcli.app import App
     from capcli.reply import Reply
 
-_HELP = "capcli prices --help"
-
 
 @command(
     example="capcli prices GOLD --resolution 1h --last 24\n"
@@ -47,14 +45,14 @@ def prices(
     broken network or a crash, the same line continues where it stopped.
     """
     if last is not None and (start or end):
-        raise UsageError("--last and --from/--to cannot be used together.", next=_HELP)
+        raise UsageError("--last and --from/--to cannot be used together.")
     clock, local = call.clock, call.options.local
     since, until = instant("--from", start, clock, local=local), instant("--to", end, clock, local=local)
     chosen, back = resolution(width), last_of(last)
     if isinstance(back, timedelta):
         since, back = clock() - back, None
     if chart and output is not None:
-        raise UsageError("--chart and --output cannot be used together.", next=_HELP)
+        raise UsageError("--chart and --output cannot be used together.")
     if chart:
         call.check_chart_width()
     if output is not None:
@@ -62,11 +60,11 @@ def prices(
         from capcli.marketdata.downloads import DownloadOrder
 
         if since is None:
-            raise UsageError("--output needs --from: when the candles begin.", next=_HELP)
+            raise UsageError("--output needs --from: when the candles begin.")
         download(call, DownloadOrder(epic, chosen, since, until, output, last), force=force)
         return
     if force:
-        raise UsageError("--force goes with --output.", next=_HELP)
+        raise UsageError("--force goes with --output.")
 
     def read(app: "App") -> "Reply[Any]":
         found = app.markets.prices(epic, chosen, last=back, start=since, end=until)

@@ -36,9 +36,7 @@ def propose(
     prices), never nearer than the market's minimum. Arithmetic, not advice.
     """
     if buy and sell:
-        raise UsageError(
-            "--buy and --sell cannot be used together. Nothing was sent.", next="capcli propose --help"
-        )
+        raise UsageError("--buy and --sell cannot be used together. Nothing was sent.")
     if id_only and not (buy or sell):
         raise UsageError(
             "--id-only needs a side: --buy or --sell makes the preview that has an id. Nothing was sent.",

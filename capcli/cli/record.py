@@ -13,8 +13,6 @@ from capcli.reply import Reply
 if TYPE_CHECKING:
     from capcli.app import App
 
-_HELP = "capcli record --help"
-
 
 @command(example="capcli record answers.json --env demo")
 def record(call: Call, file: Annotated[Path, argument("FILE", "A new file; only you can read it.")]) -> None:
@@ -43,7 +41,7 @@ def record(call: Call, file: Annotated[Path, argument("FILE", "A new file; only 
             again,
         )
         if file.exists():
-            raise UsageError(f"{file} exists already. Nothing was read. Name a new file.", next=_HELP)
+            raise UsageError(f"{file} exists already. Nothing was read. Name a new file.")
         found = recording.record(app.broker, mask_for(SystemRandom()))
         text = document(found)
         call.streams.result(text, long=True)
@@ -54,7 +52,7 @@ def record(call: Call, file: Annotated[Path, argument("FILE", "A new file; only 
                 stream.write(text.encode())
         except OSError as error:
             message = f"{file} cannot be written: {error.strerror}. Choose another place."
-            raise ConfigError(message, next=_HELP) from None
+            raise ConfigError(message, next="capcli record --help") from None
         rows = tuple(RecordedRequest(one.name, one.status) for one in found)
         return Reply(Recorded(str(file.absolute()), rows), app.broker.account_id)
 

@@ -68,7 +68,7 @@ class Plan:
         return self.lasts is None or app.monotonic() - began < self.lasts
 
 
-def program(command: str, text: str | None) -> list[str]:
+def program(text: str | None) -> list[str]:
     """Read the program of --exec as its words. Raises UsageError."""
     if text is None:
         return []
@@ -78,7 +78,7 @@ def program(command: str, text: str | None) -> list[str]:
     except ValueError as error:
         why = f": {error}"
     if not words:
-        raise UsageError(f"--exec holds no command{why}. Nothing was run.", next=f"capcli {command} --help")
+        raise UsageError(f"--exec holds no command{why}. Nothing was run.")
     return words
 
 

@@ -44,9 +44,9 @@ def watch(
     from capcli.render.watch_lines import BOOK_FIELDS, TICK_FIELDS, check_names
 
     if bool(epics) == positions:
-        raise UsageError("Name the epics to watch, or --positions.", next="capcli watch --help")
+        raise UsageError("Name the epics to watch, or --positions.")
     if once and lasts is not None:
-        raise UsageError("--once and --for cannot be used together.", next="capcli watch --help")
+        raise UsageError("--once and --for cannot be used together.")
     every_tick = not every.strip("0.") and every.strip(".")
     plan = Plan(call, seconds("--for", lasts), 0 if every_tick else float(above_zero("--every", every)), once)
     check_names(call.options.fields, BOOK_FIELDS if positions else TICK_FIELDS)

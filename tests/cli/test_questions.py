@@ -175,6 +175,7 @@ IN_ORDER = {
     "pin.choose_pin": 2,
     "pin.ask_pin": 1,
     "approve_watch.watch_requests": 1,
+    "approve_watch._pressed": 1,
     "pin.recognise": 1,
     "record.record": 1,
 }

@@ -4,7 +4,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from capcli.cli.alert.levels import HELP, NOTHING, Epics, LevelOptions, levels
+from capcli.cli.alert.levels import NOTHING, Epics, LevelOptions, levels
 from capcli.cli.call import Call
 from capcli.cli.options import ForSeconds, argument, flag, option
 from capcli.cli.run import run
@@ -14,7 +14,7 @@ from capcli.errors import UsageError
 
 
 def _nothing(_: Call) -> NoReturn:
-    raise UsageError(NOTHING, next=HELP)
+    raise UsageError(NOTHING)
 
 
 alert = book(
@@ -55,10 +55,10 @@ def one(
     from capcli.cli.alert.waiting import Waiting
 
     if call.options.csv or call.options.fields:
-        raise UsageError("alert has no rows; use --json.", next=HELP)
+        raise UsageError("alert has no rows; use --json.")
     if every and repeat:
-        raise UsageError("--all and --repeat cannot be used together: --repeat never ends.", next=HELP)
-    wanted, argv = levels(epics, given), program("alert", program_line)
+        raise UsageError("--all and --repeat cannot be used together: --repeat never ends.")
+    wanted, argv = levels(epics, given), program(program_line)
     plan = Plan(call, seconds("--for", lasts))
     app = call.build()
     call.note_default(app)

@@ -38,9 +38,7 @@ class SpanOptions(Struct, frozen=True):
         from capcli.account.history import Span
 
         if self.last is not None and (self.start is not None or self.end is not None):
-            raise UsageError(
-                "--last and --from/--to cannot be used together.", next=f"capcli {call.command} --help"
-            )
+            raise UsageError("--last and --from/--to cannot be used together.")
         since = instant("--from", self.start, call.clock, local=call.options.local)
         until = instant("--to", self.end, call.clock, local=call.options.local)
         return Span(since, until, span("--last", self.last))

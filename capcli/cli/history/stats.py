@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from capcli.app import App
     from capcli.reply import Reply
 
-_HELP = "capcli history stats --help"
-
 
 @command(
     example="capcli history stats --last 90d --chart\ncapcli history stats --by tag --csv\n"
@@ -54,20 +52,17 @@ def _check(file: Path | None, *, force: bool) -> None:
     """Refuse what cannot be written, before anything is read. Raises UsageError."""
     if file is None:
         if force:
-            raise UsageError("--force goes with --html.", next=_HELP)
+            raise UsageError("--force goes with --html.")
         return
     again = f"capcli history stats --html {quote(str(file))}"
     if file.is_dir():
-        raise UsageError(f"{file} is a folder. Nothing was read. Name a file in it.", next=_HELP)
+        raise UsageError(f"{file} is a folder. Nothing was read. Name a file in it.")
     if file.exists() and not force:
         raise UsageError(
             f"{file} exists already and was not changed. Nothing was read.", next=f"{again} --force"
         )
     if not file.absolute().parent.is_dir():
-        raise UsageError(
-            f"There is no folder {file.absolute().parent}. Nothing was read.",
-            next=_HELP,
-        )
+        raise UsageError(f"There is no folder {file.absolute().parent}. Nothing was read.")
 
 
 def _write(call: Call, file: Path, reply: "Reply[Any]", env: str) -> None:
@@ -80,6 +75,6 @@ def _write(call: Call, file: Path, reply: "Reply[Any]", env: str) -> None:
     except OSError as error:
         raise OutputUnusable(
             f"{file} cannot be written: {error.strerror}. Choose another place.",
-            next=_HELP,
+            next="capcli history stats --help",
         ) from None
     call.talk(f"The page is in {file}; only you can read it.\n")

@@ -2,22 +2,11 @@
 
 from typing import TYPE_CHECKING, Annotated, Any
 
+from capcli.cli import options
 from capcli.cli.call import Call
 from capcli.cli.confirming import confirmed
 from capcli.cli.deal_names import deal_id
 from capcli.cli.inputs import above_zero, exit_order, instant
-from capcli.cli.options import (
-    Confirm,
-    Deal,
-    Guaranteed,
-    Limit,
-    LimitDistance,
-    Stop,
-    StopDistance,
-    Trailing,
-    flag,
-    option,
-)
 from capcli.cli.run import run
 from capcli.cli.tree import command
 from capcli.domain.bracket import Change
@@ -33,18 +22,18 @@ if TYPE_CHECKING:
 )
 def amend(
     call: Call,
-    deal: Deal,
+    deal: options.Deal,
     *,
-    at: Annotated[str | None, option("Move it to this price.", "LEVEL")] = None,
-    stop: Stop = None,
-    stop_distance: StopDistance = None,
-    limit: Limit = None,
-    limit_distance: LimitDistance = None,
-    trailing: Trailing = False,
-    guaranteed: Guaranteed = False,
-    good_till: Annotated[str | None, option("When it ends (UTC).", "TIME")] = None,
-    no_expiry: Annotated[bool, flag("--no-expiry", "No expiry: it waits until cancelled.")] = False,
-    confirm: Confirm = False,
+    at: Annotated[str | None, options.option("Move it to this price.", "LEVEL")] = None,
+    stop: options.Stop = None,
+    stop_distance: options.StopDistance = None,
+    limit: options.Limit = None,
+    limit_distance: options.LimitDistance = None,
+    trailing: options.Trailing = False,
+    guaranteed: options.Guaranteed = False,
+    good_till: Annotated[str | None, options.option("When it ends (UTC).", "TIME")] = None,
+    no_expiry: Annotated[bool, options.flag("--no-expiry", "No expiry: it waits until cancelled.")] = False,
+    confirm: options.Confirm = False,
 ) -> None:
     """What you do not name is kept; a stop and a limit keep their distance when the order moves. The order
     is checked afterwards. Its size and side cannot change: cancel it and place another.

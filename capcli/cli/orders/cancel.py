@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from capcli.app import App
     from capcli.reply import Reply
 
-_HELP = "capcli orders cancel --help"
-
 
 @command(
     example="capcli orders cancel 006011e7-0001-54c4-0000-000080560043 --confirm\n"
@@ -38,11 +36,11 @@ def cancel(
     from capcli.trading.cancel_all import AllCancellations
 
     if every and deal is not None:
-        raise UsageError("--all cancels everything: leave DEAL out.", next=_HELP)
+        raise UsageError("--all cancels everything: leave DEAL out.")
     if epic is not None and not every:
-        raise UsageError("--epic narrows --all down: add --all.", next=_HELP)
+        raise UsageError("--epic narrows --all down: add --all.")
     if not every and deal is None:
-        raise UsageError("Name the deal to cancel, or --all.", next=_HELP)
+        raise UsageError("Name the deal to cancel, or --all.")
 
     def one(app: "App") -> "Reply[Any]":
         meant = deal_id(call, app, str(deal), "orders", confirm=confirm)

@@ -8,7 +8,7 @@ import typer
 
 from capcli.cli.call import Call
 from capcli.cli.options import flag, option
-from capcli.cli.paper.world import HELP, WorldOptions
+from capcli.cli.paper.world import WorldOptions
 from capcli.cli.tree import command
 from capcli.errors import UsageError
 from capcli.reply import Reply
@@ -55,7 +55,6 @@ def serve(
     if name is not None and not _HOST_NAME.fullmatch(name):
         raise UsageError(
             f"--name {name[:60]!a} is not a host name, such as api.example. Nothing is served.",
-            next="capcli paper serve --help",
             option="--name",
         )
     app = call.build()
@@ -64,7 +63,7 @@ def serve(
             "--seed, --start, --speed, --ticks, --replay, --no-limits, --accounts, --behaviour, --confirms, "
             "--real-hours and --market are set by the first serve or by a reset, and this paper broker has "
             "its state already. Nothing was changed.",
-            next=HELP,
+            next="capcli paper reset --help",
         )
     if world:
         app.paper.reset(**world)

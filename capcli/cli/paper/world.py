@@ -12,7 +12,6 @@ from capcli.cli.options import flag, option
 from capcli.domain.money import NotANumber, parse_decimal
 from capcli.errors import UsageError
 
-HELP = "capcli paper reset --help"
 FASTEST = 10_000
 
 
@@ -122,4 +121,6 @@ def _accounts(text: str | None) -> list[tuple[str, Decimal]] | None:
 
 
 def _unusable(option: str, why: str) -> UsageError:
-    return UsageError(f"{option} {why}. Nothing was changed.", next=HELP, option=option)
+    return UsageError(
+        f"{option} {why}. Nothing was changed.", next="capcli paper reset --help", option=option
+    )

@@ -3,21 +3,11 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
+from capcli.cli import options
 from capcli.cli.call import Call
 from capcli.cli.confirming import confirmed
 from capcli.cli.deal_names import deal_id
 from capcli.cli.inputs import exit_order
-from capcli.cli.options import (
-    Confirm,
-    Deal,
-    Guaranteed,
-    Limit,
-    LimitDistance,
-    Stop,
-    StopDistance,
-    Trailing,
-    flag,
-)
 from capcli.cli.run import run
 from capcli.cli.tree import command
 from capcli.domain.bracket import Change
@@ -33,17 +23,17 @@ if TYPE_CHECKING:
 )
 def amend(
     call: Call,
-    deal: Deal,
+    deal: options.Deal,
     *,
-    stop: Stop = None,
-    stop_distance: StopDistance = None,
-    no_stop: Annotated[bool, flag("--no-stop", "Remove the stop.")] = False,
-    limit: Limit = None,
-    limit_distance: LimitDistance = None,
-    no_limit: Annotated[bool, flag("--no-limit", "Remove the limit.")] = False,
-    trailing: Trailing = False,
-    guaranteed: Guaranteed = False,
-    confirm: Confirm = False,
+    stop: options.Stop = None,
+    stop_distance: options.StopDistance = None,
+    no_stop: Annotated[bool, options.flag("--no-stop", "Remove the stop.")] = False,
+    limit: options.Limit = None,
+    limit_distance: options.LimitDistance = None,
+    no_limit: Annotated[bool, options.flag("--no-limit", "Remove the limit.")] = False,
+    trailing: options.Trailing = False,
+    guaranteed: options.Guaranteed = False,
+    confirm: options.Confirm = False,
 ) -> None:
     """What you do not name is kept. A trailing stop that is kept starts again from the current price, and
     stays trailing when you change its distance. Tightening a stop is always possible; loosening or
