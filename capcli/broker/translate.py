@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
@@ -318,9 +319,5 @@ def node(row: wire.NodeRow) -> Node:
     return Node(row.node_id, clean(row.name or row.node_id))
 
 
-def sentiment(row: wire.SentimentRow) -> Sentiment:
-    return _same(Sentiment, row)
-
-
-def watchlist(row: wire.WatchlistRow) -> Watchlist:
-    return _same(Watchlist, row)
+sentiment: Callable[[wire.SentimentRow], Sentiment] = partial(_same, Sentiment)
+watchlist: Callable[[wire.WatchlistRow], Watchlist] = partial(_same, Watchlist)

@@ -113,7 +113,7 @@ class Chain:
             with self._one_at_a_time, self._custody.open_record(key) as opened:
                 if self._custody.stamp() == before and opened.record is not None:
                     opened.untouched = True
-                    opened.keep(opened.record.journal, (opened.record.count, opened.record.head))
+                    opened.renew()
                     return
 
     def _require_intact(self, opened: OpenRecord) -> None:
@@ -123,9 +123,8 @@ class Chain:
         if not opened.untouched:
             self._look(opened.key, opened)
             opened.untouched = True
-        if opened.record is not None:
-            # A record that cannot be written would let the journal go back in time unnoticed.
-            opened.keep(opened.record.journal, (opened.record.count, opened.record.head))
+        # A record that cannot be written would let the journal go back in time unnoticed.
+        opened.renew()
 
     def _look(self, key: bytes | None, opened: OpenRecord) -> None:
         anchor = self._anchor() if key is not None else None

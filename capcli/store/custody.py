@@ -10,8 +10,8 @@ import json
 import os
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from sqlite3 import Connection
@@ -19,7 +19,7 @@ from time import time_ns
 from typing import Any
 
 from msgspec import Struct
-from msgspec.structs import asdict, replace
+from msgspec.structs import asdict
 
 from capcli.domain.chain import Mark
 from capcli.errors import CapcliError, ConfigError, JournalBehind, JournalUnreadable, StateFolderUnusable
@@ -86,42 +86,40 @@ class OpenRecord:
     def restamp(self) -> None:
         """Remember the files as they are once this process has left them. Raises StateFolderUnusable."""
         if self.record is not None and self.untouched and self.record.stamp != self.custody.stamp():
-            self.record = replace(self.record, stamp=self.custody.stamp(renew=True))
-            self.custody.write(self.record, self.key)
+            self.renew()
+
+    def renew(self) -> None:
+        """Remember the chain as before, and the files as they are. Raises StateFolderUnusable."""
+        if self.record is not None:
+            self.keep(self.record.journal, (self.record.count, self.record.head))
 
 
-@dataclass(frozen=True, slots=True)
 class Custody:
     """The record of one journal file in the guard folder."""
 
-    journal: Path
-    guard: Path
-    wait_s: float = _WAIT_S
-    name: str = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "journal", self.journal.parent.resolve() / self.journal.name)
-        place = sha256(os.fsencode(self.journal)).hexdigest()[:16]
-        object.__setattr__(self, "name", f"journal-{place}")
+    def __init__(self, journal: Path, guard: Path, wait_s: float = _WAIT_S) -> None:
+        self.journal = journal.parent.resolve() / journal.name
+        self.guard = guard
+        self.wait_s = wait_s
+        self.name = f"journal-{sha256(os.fsencode(self.journal)).hexdigest()[:16]}"
 
     @contextmanager
     def open_record(self, key: bytes | None, wait_s: float | None = None) -> Iterator[OpenRecord]:
         """Hold the record. What keeps it from being held is a trouble, which stops no writing."""
         lock = file_lock(self.guard / f"{self.name}.lock", wait_s=self.wait_s if wait_s is None else wait_s)
-        try:
-            lock.__enter__()
-        except (CapcliError, OSError) as error:
-            cause = error.message if isinstance(error, CapcliError) else str(error)
-            trouble = JournalUnreadable(
-                f"The record of the journal outside its folder cannot be used: {cause} No new risk is sent.",
-                next="capcli health",
-            )
-            yield OpenRecord(self, key, trouble=trouble)
-            return
-        try:
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(lock)
+            except (CapcliError, OSError) as error:
+                cause = error.message if isinstance(error, CapcliError) else str(error)
+                trouble = JournalUnreadable(
+                    f"The record of the journal outside its folder cannot be used: {cause} No new risk is"
+                    " sent.",
+                    next="capcli health",
+                )
+                yield OpenRecord(self, key, trouble=trouble)
+                return
             yield self.look(key)
-        finally:
-            lock.__exit__(None, None, None)
 
     def look(self, key: bytes | None) -> OpenRecord:
         """Return the record and how the files compare with it, whoever writes meanwhile."""
