@@ -113,9 +113,13 @@ class Broker(Protocol):
         """Return how long no order can be opened, since the hour's are used up (seconds); 0 for now."""
         ...
 
-    def login(self, *, force: bool = False) -> Session: ...
+    def login(self, *, force: bool = False) -> Session:
+        """Return the session, logging in if there is none or if forced. Raises LoginRefused, ConfigError."""
+        ...
 
-    def logout(self) -> bool: ...
+    def logout(self) -> bool:
+        """End the sessions of all accounts; say whether the broker had one. Raises what the keychain does."""
+        ...
 
     def hold_account(self) -> AbstractContextManager[None]:
         """Keep the account as it is for a while: no process of this user switches it. Raises Busy."""
@@ -126,7 +130,7 @@ class Broker(Protocol):
         ...
 
     def switch_account(self, account_id: str) -> Session:
-        """Make an account the active one, for this process and the next ones."""
+        """Make an account the active one, here and in the next processes. Raises ConfigError, Busy."""
         ...
 
     def visit_account(self, account_id: str) -> Session:
