@@ -65,13 +65,13 @@ class Confirms:
         if confirm is None:
             return Reply(ConfirmShown(reference, ConfirmState.PENDING), self._broker.account_id)
         state = ConfirmState.ACCEPTED if confirm.accepted else ConfirmState.REJECTED
-        shown = with_fields_of(confirm, ConfirmShown, state=state, confirmed_at=confirm.at)
+        confirmation = with_fields_of(confirm, ConfirmShown, state=state, confirmed_at=confirm.at)
         problem = None
         if not confirm.accepted:
             reason = confirm.reason or "no reason given"
             message = f"The broker rejected it: {in_words(reason)}. Nothing was opened."
             problem = Problem("REJECTED", message, int(Exit.BROKER_REFUSED), "capcli positions")
-        return Reply(shown, self._broker.account_id, problem)
+        return Reply(confirmation, self._broker.account_id, problem)
 
     def _ask(self, reference: str) -> Confirm | None:
         """Return the broker's verdict; one about another reference is none."""

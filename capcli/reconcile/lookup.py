@@ -36,7 +36,7 @@ class OrderLookup:
 
     context: Context
 
-    def look(self, attempt: AttemptRecord, request: OrderRequest) -> ReconciliationReport | None:
+    def find(self, attempt: AttemptRecord, request: OrderRequest) -> ReconciliationReport | None:
         """Look for an order on its account; None when one of the reads failed or ended elsewhere."""
         sent = attempt.broker_time_at_send
         try:

@@ -134,14 +134,14 @@ def _effect(attempt: AttemptRecord) -> Effect | None:
 def _told_again(attempt: AttemptRecord, sentence: str, command: str | None) -> str:
     if attempt.state in {AttemptState.CLAIMED, AttemptState.SENDING}:
         return sentence
-    told = f"{sentence} Nothing was sent now."
+    words = f"{sentence} Nothing was sent now."
     if command and sentence.endswith(command):
         # A command stays last: what follows it would be copied with it.
         before = sentence.rfind(". ", 0, -len(command)) + 1
-        told = f"{sentence[:before]} Nothing was sent now.{sentence[before:]}"
+        words = f"{sentence[:before]} Nothing was sent now.{sentence[before:]}"
     if attempt.state is AttemptState.NOT_SENT or attempt.sent_at is None:
-        return f"Already tried: {told}"
-    return f"Already executed at {attempt.sent_at:%H:%M:%S}Z: {told}"
+        return f"Already tried: {words}"
+    return f"Already executed at {attempt.sent_at:%H:%M:%S}Z: {words}"
 
 
 def _next_after_landing(attempt: AttemptRecord) -> str:
@@ -194,11 +194,11 @@ def _problem(attempt: AttemptRecord, order: StoredOrder) -> Problem | None:
     message = f"{may_be_live()}{strayed(attempt)} Run: {command}"
     if attempt.state is AttemptState.ABSENT:
         command = f"capcli resolve {attempt.attempt_id}"
-        known, told = f"{attempt.note[:1].upper()}{attempt.note[1:]}", "you will be told if it appears"
+        known, then = f"{attempt.note[:1].upper()}{attempt.note[1:]}", "you will be told if it appears"
         if attempt.candidates:
             known = f"{known}; {' or '.join(attempt.candidates)} may be a late landing of it"
-            told = "a person has to say"
-        message = f"{known}. Presumed not placed; {told}. To settle: {command}"
+            then = "a person has to say"
+        message = f"{known}. Presumed not placed; {then}. To settle: {command}"
     return _undecided(attempt, message, command)
 
 
@@ -245,22 +245,26 @@ def _unprotected(attempt: AttemptRecord, order: StoredOrder) -> Problem | None:
             f"{command}"
         )
         return _undecided(attempt, message, command)
-    landed, look = _landed(attempt, order), _next_after_landing(attempt)
+    landed, after = _landed(attempt, order), _next_after_landing(attempt)
     if attempt.protected is Protection.NO and attempt.ending in _ENDED:
         gone = f"{landed} Its stop was missing, so it was {_ENDED[attempt.ending]}: nothing is left of it."
         return _no_stop("NO_STOP_CLOSED", gone, preview_command(order.request, order.order_type))
     if attempt.protected is Protection.UNCHECKED:
-        return _no_stop("STOP_UNVERIFIED", f"{landed} Its stop could not be verified. Check it now.", look)
+        return _no_stop(
+            "STOP_UNVERIFIED",
+            f"{landed} Its stop could not be verified. Check it now.",
+            after,
+        )
     if attempt.stop_level is not None:
         message = f"{landed} Its stop is not as asked: the broker has {plain(attempt.stop_level)}, "
         request, stop = order.request, order.request.stop
         kinds = ["guaranteed"] * request.guaranteed + ["trailing"] * request.trailing
         at_level = stop is not None and stop.form is ExitForm.LEVEL
         asked = " ".join([*kinds, plain(stop.value) if stop and at_level else "stop"])
-        return _no_stop("STOP_DIFFERS", f"{message}asked was {asked}.", look)
+        return _no_stop("STOP_DIFFERS", f"{message}asked was {asked}.", after)
     wanted = f" at {plain(order.stop_level)}" if order.stop_level else ""
     where, deals = ("It waits", "orders") if _waits(attempt) else ("Position is open", "positions")
-    command, change = look, missing_stop(order)
+    command, change = after, missing_stop(order)
     if attempt.deal_ids and change.stop is not None:
         words = [f"capcli {deals} amend {attempt.deal_ids[0]}", *change_words(change), "--confirm"]
         command = " ".join(words)

@@ -99,7 +99,7 @@ class Reconciliations:
                 before = {row.attempt_id: row.state_before for row in rows} | before
                 # What a pass settled is no longer unresolved for the next one.
                 wanted = wanted or tuple(before)
-                if not any(self._may_yet_be_decided(row, finding) for row, finding in found):
+                if not any(self._may_yet_be_decided(row, report) for row, report in found):
                     kept = [replace(row, state_before=before[row.attempt_id]) for row in rows]
                     return _reply(kept, account_id)
             self._context.sleep(self._context.patience.pause_s)
@@ -113,8 +113,8 @@ class Reconciliations:
             if undecided or at is None or attempt.sent_at is None or now - at > _LATELY:
                 continue
             if attempt.evidence is Evidence.INFERRED or at - attempt.sent_at > _ANSWERED_WITHIN:
-                told = self.told(attempt.state, attempt, None)
-                yield f"{attempt.attempt_id} was settled at {at:%H:%M:%S}Z: {told.sentence}"
+                reply = self.describe(attempt.state, attempt, None)
+                yield f"{attempt.attempt_id} was settled at {at:%H:%M:%S}Z: {reply.sentence}"
 
     def find(self, attempt_id: str) -> AttemptRecord:
         """Return an attempt of this environment, host and account."""
@@ -139,22 +139,22 @@ class Reconciliations:
 
     def examine(self, attempt: AttemptRecord) -> tuple[Settled, ReconciliationReport | None]:
         """Settle one attempt inside the lock, which the caller holds."""
-        settled, finding = self._reconciler.examine(attempt)
-        return self.told(attempt.state, settled, finding), finding
+        settled, report = self._reconciler.examine(attempt)
+        return self.describe(attempt.state, settled, report), report
 
-    def told(
-        self, before: AttemptState, attempt: AttemptRecord, finding: ReconciliationReport | None
+    def describe(
+        self, before: AttemptState, attempt: AttemptRecord, report: ReconciliationReport | None
     ) -> Settled:
         """Say what is known of an attempt by now."""
         order = self._reconciler.lookup.order_of(attempt)
         if order is None:
             return _change_told(before, attempt)
         undecided = attempt.state.unresolved
-        told = execution_reply(attempt, order, replayed=False)
-        code = Exit.DONE if attempt.state in _ENDS_WELL else told.exit_code
-        sentence, command = told.data.sentence, told.data.next
+        reply = execution_reply(attempt, order, replayed=False)
+        code = Exit.DONE if attempt.state in _ENDS_WELL else reply.exit_code
+        sentence, command = reply.data.sentence, reply.data.next
         if undecided:
-            sentence, command = self._undecided(attempt, finding)
+            sentence, command = self._undecided(attempt, report)
         return with_fields_of(
             attempt,
             Settled,
@@ -167,24 +167,24 @@ class Reconciliations:
             next=command,
         )
 
-    def _undecided(self, attempt: AttemptRecord, finding: ReconciliationReport | None) -> tuple[str, str]:
+    def _undecided(self, attempt: AttemptRecord, report: ReconciliationReport | None) -> tuple[str, str]:
         """Say what was looked at and what may decide it, and the command that goes on from there."""
         resolve = f"capcli resolve {attempt.attempt_id}"
         wait = f"capcli reconcile {attempt.attempt_id} --wait"
         acked, maybe = attempt.state is AttemptState.ACKED, f"{may_be_live()}{strayed(attempt)}"
-        if finding is None:
+        if report is None:
             why = (
                 "The broker has not confirmed it yet" if acked else "The account could not be read completely"
             )
             return f"{maybe} {why}.", wait
-        if finding.deals:
-            return f"{maybe} {_candidates(finding)}", resolve
+        if report.deals:
+            return f"{maybe} {_candidates(report)}", resolve
         later = resolve if self._reconciler.lookup.is_quiet(attempt) else wait
-        if finding.traces:
-            ids = ", ".join(one for trace in finding.traces for one in trace.ids)
+        if report.traces:
+            ids = ", ".join(one for trace in report.traces for one in trace.ids)
             return f"{maybe} The activity shows an order like it ({ids}) and no deal of it yet.", later
-        if finding.rejected:
-            return f"{maybe} Its activity shows {len(finding.rejected)} refusals that fit.", later
+        if report.rejected:
+            return f"{maybe} Its activity shows {len(report.rejected)} refusals that fit.", later
         nothing = f"{maybe} No trace yet in positions, working orders and activity."
         if acked or attempt.other_account_id is not None:
             why = " The broker acknowledged it, so that is no proof." if acked else ""
@@ -205,19 +205,19 @@ class Reconciliations:
         context = self._context
         with context.lock(context.env, context.host, account_id, wait=self._waits), returning(context.broker):
             journal = context.journal
-            attempts = [held for one in wanted if (held := journal.attempt(one)) is not None]
+            attempts = [known for one in wanted if (known := journal.attempt(one)) is not None]
             if not wanted:
                 attempts = [*journal.unresolved(context.env, context.broker.host, account_id)]
                 attempts += self._reconciler.lookup.watched(account_id)
             found = [self.examine(attempt) for attempt in attempts]
         # What was found by its traces is watched, and is news only once there is a second deal like it.
         return [
-            (row, finding)
-            for row, finding in found
+            (row, report)
+            for row, report in found
             if wanted or row.candidates or row.state_before != AttemptState.LANDED
         ]
 
-    def _may_yet_be_decided(self, row: Settled, finding: ReconciliationReport | None) -> bool:
+    def _may_yet_be_decided(self, row: Settled, report: ReconciliationReport | None) -> bool:
         """Say whether waiting can decide it: not where something may be it once the quiet period is over.
 
         What is late by then comes no more (API page 10.1), so that takes a person.
@@ -230,26 +230,26 @@ class Reconciliations:
         elsewhere = attempt.other_account_id is not None or (
             attempt.answered_for is not None and attempt.state is AttemptState.ACKED
         )
-        maybe = finding is not None and bool(finding.traces or finding.rejected)
+        maybe = report is not None and bool(report.traces or report.rejected)
         return not (row.candidates or elsewhere or maybe) or not self._reconciler.lookup.is_quiet(attempt)
 
 
-def _candidates(finding: ReconciliationReport) -> str:
+def _candidates(report: ReconciliationReport) -> str:
     """Say which deals it may be, and why that is not certain."""
-    which = "It may be" if len(finding.deals) == 1 else "It may be any of"
-    said = [f"{which} {', '.join(finding.deals)}."]
-    late = [f"{deal} at {trace.at:%H:%M:%S}Z" for trace in finding.late for deal in trace.deal_ids]
+    which = "It may be" if len(report.deals) == 1 else "It may be any of"
+    parts = [f"{which} {', '.join(report.deals)}."]
+    late = [f"{deal} at {trace.at:%H:%M:%S}Z" for trace in report.late for deal in trace.deal_ids]
     if late:
-        said.append(
+        parts.append(
             f"Opened late, so it may be a manual trade or one from another computer: {', '.join(late)}."
         )
-    if reduced := sorted({deal for trace in finding.traces for deal in trace.reduced}):
-        said.append(f"An order like it reduced {', '.join(reduced)}, open before the send.")
-    if bare := [order for trace in finding.traces if not trace.deal_ids for order in trace.ids]:
-        said.append(f"The activity shows an order like it ({', '.join(bare)}) and no deal of it yet.")
-    if finding.shared:
-        said.append(f"That also fits {', '.join(finding.shared)}.")
-    return " ".join(said)
+    if reduced := sorted({deal for trace in report.traces for deal in trace.reduced}):
+        parts.append(f"An order like it reduced {', '.join(reduced)}, open before the send.")
+    if bare := [order for trace in report.traces if not trace.deal_ids for order in trace.ids]:
+        parts.append(f"The activity shows an order like it ({', '.join(bare)}) and no deal of it yet.")
+    if report.shared:
+        parts.append(f"That also fits {', '.join(report.shared)}.")
+    return " ".join(parts)
 
 
 def _change_told(before: AttemptState, attempt: AttemptRecord) -> Settled:
@@ -270,7 +270,7 @@ def _change_told(before: AttemptState, attempt: AttemptRecord) -> Settled:
         code = Exit.MAY_BE_LIVE
     elif attempt.protected is Protection.NO:
         code = Exit.NO_STOP
-    look = "orders" if is_about_order(attempt) else "positions"
+    where = "orders" if is_about_order(attempt) else "positions"
     return with_fields_of(
         attempt,
         Settled,
@@ -282,7 +282,7 @@ def _change_told(before: AttemptState, attempt: AttemptRecord) -> Settled:
         candidates=(deal_id,) if undecided else (),
         exit_code=int(code),
         sentence=sentence,
-        next=f"capcli resolve {attempt.attempt_id}" if undecided else f"capcli {look}",
+        next=f"capcli resolve {attempt.attempt_id}" if undecided else f"capcli {where}",
     )
 
 

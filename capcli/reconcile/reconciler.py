@@ -90,8 +90,8 @@ class Reconciler:
             waits = attempt.answered_for is None and not self.lookup.is_quiet(attempt)
             if not attempt.state.unresolved or waits:
                 return attempt, None
-        finding = self.lookup.look(attempt, order.request)
-        return (attempt if finding is None else self._judge(attempt, order, finding)), finding
+        report = self.lookup.find(attempt, order.request)
+        return (attempt if report is None else self._judge(attempt, order, report)), report
 
     def _is_unsent(self, attempt: AttemptRecord) -> bool | None:
         """Say whether what was claimed never left; None where the deal that tells cannot be read."""
@@ -105,29 +105,29 @@ class Reconciler:
         return True
 
     def _judge(
-        self, attempt: AttemptRecord, order: StoredOrder, finding: ReconciliationReport
+        self, attempt: AttemptRecord, order: StoredOrder, report: ReconciliationReport
     ) -> AttemptRecord:
         """Take one trace for the order, one refusal for its answer, and two looks at nothing for absence."""
-        verdict, absent = finding.verdict, attempt.state is AttemptState.ABSENT
+        verdict, absent = report.verdict, attempt.state is AttemptState.ABSENT
         if attempt.state is AttemptState.LANDED:
-            return self._keep_candidates(attempt, "second_deal", _equals(finding, attempt, order))
+            return self._keep_candidates(attempt, "second_deal", _equals(report, attempt, order))
         if verdict is Verdict.LANDED:
-            facts = landing_facts(attempt, order.request, finding.traces[0])
+            facts = landing_facts(attempt, order.request, report.traces[0])
             return self.land(attempt, facts | {"evidence": Evidence.INFERRED})
         if verdict is Verdict.REJECTED and not absent:
             return self._move(
                 attempt,
                 AttemptState.REJECTED,
-                order_id=finding.rejected[0],
+                order_id=report.rejected[0],
                 evidence=Evidence.INFERRED,
                 candidates=(),
                 absent_seen_at=None,
                 note="its activity says REJECTED",
             )
         if absent:
-            deals = _equals(finding, attempt, order)
+            deals = _equals(report, attempt, order)
             return self._keep_candidates(attempt, "possible_late_landing", deals)
-        attempt = self._keep_candidates(attempt, None, finding.deals)
+        attempt = self._keep_candidates(attempt, None, report.deals)
         nothing = verdict is Verdict.NOTHING_THERE
         return self._presumed(attempt, nothing=nothing) if attempt.state is AttemptState.UNKNOWN else attempt
 
@@ -313,12 +313,12 @@ class Reconciler:
         return journal.attempt(attempt.attempt_id) or attempt
 
 
-def _equals(finding: ReconciliationReport, attempt: AttemptRecord, order: StoredOrder) -> tuple[str, ...]:
+def _equals(report: ReconciliationReport, attempt: AttemptRecord, order: StoredOrder) -> tuple[str, ...]:
     """Name the new deals like an order that are not known to be its own."""
     mine, before = {*attempt.deal_ids, attempt.order_id or ""}, read_sizes(attempt.baseline).keys()
     named = (
         deal
-        for trace in finding.traces
+        for trace in report.traces
         # What the order itself became later, as a working order that was filled, is no second one.
         if trace.size in {None, order.request.size} and mine.isdisjoint({*trace.ids, trace.order_id})
         # Opposite deals are reduced every day: only in its own time that may be the order.

@@ -58,67 +58,67 @@ class Resolutions:
             self._context.lock(attempt.env, attempt.host, attempt.account_id),
             returning(self._context.broker),
         ):
-            held = self._context.journal.attempt(attempt.attempt_id) or attempt
-            shown, finding = self._reconciliations.examine(held)
-            now = self._context.journal.attempt(attempt.attempt_id) or held
-            finding = finding or self._look(now)
+            current = self._context.journal.attempt(attempt.attempt_id) or attempt
+            settled, report = self._reconciliations.examine(current)
+            now = self._context.journal.attempt(attempt.attempt_id) or current
+            report = report or self._find_again(now)
             if deal_id is not None and self._is_open(now):
-                shown = self._landed(now, held.state, deal_id, finding)
+                settled = self._landed(now, current.state, deal_id, report)
             elif not_placed and self._is_open(now) and now.state is not AttemptState.LANDED:
-                shown = self._absent(now, held.state, finding)
+                settled = self._absent(now, current.state, report)
             elif (deal_id and deal_id not in now.deal_ids) or (
                 not_placed and now.state is AttemptState.LANDED
             ):
                 raise EvidenceAgainst(
-                    f"{attempt.attempt_id} is settled already, but not as you say: {shown.sentence}",
-                    next=shown.next,
+                    f"{attempt.attempt_id} is settled already, but not as you say: {settled.sentence}",
+                    next=settled.next,
                     state=now.state.value,
                 )
             elif deal_id is None and not not_placed and self._is_open(now):
-                shown = self._asking(now, shown, finding)
-        return Reply(shown, attempt.account_id, problem_of(shown))
+                settled = self._asking(now, settled, report)
+        return Reply(settled, attempt.account_id, problem_of(settled))
 
-    def _look(self, attempt: AttemptRecord) -> ReconciliationReport | None:
+    def _find_again(self, attempt: AttemptRecord) -> ReconciliationReport | None:
         """Look for an order that is looked for no longer, or that waits for its confirmation."""
         order = self._reconciler.lookup.order_of(attempt)
         if order is None or not self._is_open(attempt):
             return None
-        return self._reconciler.lookup.look(attempt, order.request)
+        return self._reconciler.lookup.find(attempt, order.request)
 
     def _asking(
-        self, attempt: AttemptRecord, shown: Settled, finding: ReconciliationReport | None
+        self, attempt: AttemptRecord, settled: Settled, report: ReconciliationReport | None
     ) -> Settled:
         """Say what a person can answer: which deal fits, or that none does yet."""
         command = f"capcli resolve {attempt.attempt_id}"
-        known = shown.sentence.removesuffix(f" To settle: {command}")
+        known = settled.sentence.removesuffix(f" To settle: {command}")
         if self._reconciler.lookup.order_of(attempt) is None:
-            answers = f"--not-placed, or: {command} --landed {shown.deal_ids[0]}"
-            return replace(shown, sentence=f"{known} If you know: {answers}", next="capcli resolve --help")
-        if finding is None:
+            answers = f"--not-placed, or: {command} --landed {settled.deal_ids[0]}"
+            return replace(settled, sentence=f"{known} If you know: {answers}", next="capcli resolve --help")
+        if report is None:
             return replace(
-                shown,
+                settled,
                 sentence=f"{known} The account could not be read, so no deals are listed.",
                 next=command,
             )
-        if finding.deals:
-            named = all(deal in known for deal in finding.deals)
-            listed = "" if named else f" It may be {' or '.join(finding.deals)}."
+        if report.deals:
+            named = all(deal in known for deal in report.deals)
+            listed = "" if named else f" It may be {' or '.join(report.deals)}."
             denied = (
                 ""
-                if finding.in_time or attempt.state is AttemptState.LANDED
-                else f" (--not-placed if you opened {'it' if len(finding.deals) == 1 else 'them'} yourself)"
+                if report.in_time or attempt.state is AttemptState.LANDED
+                else f" (--not-placed if you opened {'it' if len(report.deals) == 1 else 'them'} yourself)"
             )
             return replace(
-                shown,
-                candidates=finding.deals,
+                settled,
+                candidates=report.deals,
                 sentence=f"{known}{listed} Say which{denied}: {command} --landed DEAL",
                 next="capcli orders" if attempt.kind is Kind.WORKING else "capcli positions",
             )
         known = f"{known} No deal fits it yet."
         early = attempt.state.unresolved and not self._reconciler.lookup.is_quiet(attempt)
         if attempt.state in _NO and not early:
-            return replace(shown, sentence=known, next=f"{command} --not-placed")
-        return replace(shown, sentence=known, next=f"capcli reconcile {attempt.attempt_id} --wait")
+            return replace(settled, sentence=known, next=f"{command} --not-placed")
+        return replace(settled, sentence=known, next=f"capcli reconcile {attempt.attempt_id} --wait")
 
     def _is_open(self, attempt: AttemptRecord) -> bool:
         """Say whether a person may decide: also which of two deals an order is that its traces told of."""
@@ -126,7 +126,7 @@ class Resolutions:
         return attempt.state.unresolved or attempt.state is AttemptState.ABSENT or second
 
     def _landed(
-        self, attempt: AttemptRecord, before: AttemptState, deal_id: str, finding: ReconciliationReport | None
+        self, attempt: AttemptRecord, before: AttemptState, deal_id: str, report: ReconciliationReport | None
     ) -> Settled:
         order = self._reconciler.lookup.order_of(attempt)
         if order is None:
@@ -139,17 +139,17 @@ class Resolutions:
             self._require_not_seen(attempt, deal_id)
             facts: dict[str, Any] = {"deal_ids": (deal_id,), "protected": Protection.UNCHECKED}
             return self._record(attempt, before, AttemptState.LANDED, facts)
-        trace = finding.naming(deal_id) if finding is not None else None
+        trace = report.naming(deal_id) if report is not None else None
         if trace is None:
             raise EvidenceAgainst(
                 f"{deal_id} cannot be the deal that {attempt.attempt_id} became."
-                + (" The account could not be read; try again." if finding is None else ""),
+                + (" The account could not be read; try again." if report is None else ""),
                 next=f"capcli resolve {attempt.attempt_id}",
-                candidates=list(finding.deals) if finding else [],
+                candidates=list(report.deals) if report else [],
             )
         facts = landing_facts(attempt, order.request, trace) | {"evidence": Evidence.HUMAN}
         settled = self._reconciler.land(attempt, facts)
-        return self._reconciliations.told(before, settled, None)
+        return self._reconciliations.describe(before, settled, None)
 
     def _require_not_seen(self, attempt: AttemptRecord, deal_id: str) -> None:
         """A person decides whose close or cancellation it was, never against what the book shows."""
@@ -167,14 +167,14 @@ class Resolutions:
             )
 
     def _absent(
-        self, attempt: AttemptRecord, before: AttemptState, finding: ReconciliationReport | None
+        self, attempt: AttemptRecord, before: AttemptState, report: ReconciliationReport | None
     ) -> Settled:
         order = self._reconciler.lookup.order_of(attempt)
         if order is not None:
-            self._require_no_trace(attempt, finding)
+            self._require_no_trace(attempt, report)
         early = attempt.state.unresolved and not self._reconciler.lookup.is_quiet(attempt)
         unknown, absent, journal = AttemptState.UNKNOWN, AttemptState.ABSENT, self._context.journal
-        if order is not None and not early and attempt.state is unknown and finding and finding.late:
+        if order is not None and not early and attempt.state is unknown and report and report.late:
             # Its only traces came so late that a person may call them his own.
             note = "what came later belongs to someone else"
             journal.move(attempt.attempt_id, unknown, absent, at=self._context.clock(), note=note)
@@ -188,16 +188,16 @@ class Resolutions:
             )
         return self._record(attempt, before, to_state, {"note": _NOT_PLACED})
 
-    def _require_no_trace(self, attempt: AttemptRecord, finding: ReconciliationReport | None) -> None:
-        if finding is None:
+    def _require_no_trace(self, attempt: AttemptRecord, report: ReconciliationReport | None) -> None:
+        if report is None:
             raise EvidenceAgainst(
                 f"The account could not be read completely, so it is not certain that"
                 f" {attempt.attempt_id} was not placed. Nothing was recorded.",
                 next=f"capcli resolve {attempt.attempt_id}",
                 candidates=[],
             )
-        if finding.in_time:
-            ids = [one for trace in finding.in_time for one in trace.ids]
+        if report.in_time:
+            ids = [one for trace in report.in_time for one in trace.ids]
             raise EvidenceAgainst(
                 f"What {attempt.attempt_id} may have become exists: {', '.join(ids)}. Nothing was recorded.",
                 next=f"capcli resolve {attempt.attempt_id} --landed {ids[0]}",
@@ -216,4 +216,4 @@ class Resolutions:
             **facts,
         )
         settled = self._context.journal.attempt(attempt.attempt_id) or attempt
-        return self._reconciliations.told(before, settled, None)
+        return self._reconciliations.describe(before, settled, None)

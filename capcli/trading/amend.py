@@ -134,8 +134,8 @@ class Amendments(Generic[D, A]):
                 next=f"capcli {self._deals.noun}s amend --help",
             )
         self._deals.refuse(plan, exact=self._context.approvals.needed)
-        case = self._check(plan, snapshot, request, price)
-        return replace(plan, consequences=tuple(_consequences(plan, case)))
+        checked = self._check(plan, snapshot, request, price)
+        return replace(plan, consequences=tuple(_consequences(plan, checked)))
 
     def _check(
         self, plan: Plan[D], snapshot: AccountSnapshot, request: OrderRequest, price: Decimal
@@ -156,10 +156,10 @@ class Amendments(Generic[D, A]):
             ends=plan.change.good_till is not None,
         )
         order_type = request.trigger.type if request.trigger else None
-        case = check_input(self._context, snapshot, plan.judged(request), order_type, amends=amends)
-        case = fitted(case, plan.change, after.bracket, price)
-        require_all(case, self._deals.command(plan.deal_id, replace(plan.change, good_till=None)))
-        return case
+        checked = check_input(self._context, snapshot, plan.judged(request), order_type, amends=amends)
+        checked = fitted(checked, plan.change, after.bracket, price)
+        require_all(checked, self._deals.command(plan.deal_id, replace(plan.change, good_till=None)))
+        return checked
 
     def send(self, plan: Plan[D], preview: PreviewRecord | None = None) -> Reply[A]:
         """Send an amendment, once where it was previewed, inside the account lock, which the caller holds."""
@@ -176,12 +176,12 @@ class Amendments(Generic[D, A]):
             command=self._deals.command(deal_id, plan.change),
             overview=f"capcli {self._deals.noun}s",
             unchanged=self._deals.unchanged,
-            look=lambda: amended_read_back(broker, deal_id, plan.account_id, plan.after),
+            read_back=lambda: amended_read_back(broker, deal_id, plan.account_id, plan.after),
             conclude=lambda attempt, answer, read_back: self._conclude(plan, attempt, answer, read_back),
             doubt=lambda attempt, why: self._unknown(plan, attempt, why),
             risk="The amendment" if plan.risks else None,
             tightening=plan.tightening,
-            shown=(*self._deals.question(plan), *plan.consequences),
+            lines=(*self._deals.question(plan), *plan.consequences),
             preview=preview,
         )
 
@@ -196,7 +196,7 @@ class Amendments(Generic[D, A]):
         if read_back is ReadBack.DONE:
             protected = Protection.YES if plan.after.bracket.has_stop else Protection.NOT_ASKED
             self._record_landing(plan, attempt, answer, protected, plan.after.bracket.stop)
-            return self.reply(plan, attempt, AttemptState.LANDED, f"Amended: {self._deals.told(plan)}")
+            return self.reply(plan, attempt, AttemptState.LANDED, f"Amended: {self._deals.words(plan)}")
         if read_back is ReadBack.NOT_YET:
             self._raise_rejection(plan, attempt, answer)
             if classify(answer) is AttemptState.ACKED:
@@ -276,8 +276,8 @@ class Amendments(Generic[D, A]):
         return self.reply(plan, attempt, AttemptState.UNKNOWN, problem, seen or plan.before)
 
     def _nothing(self, plan: Plan[D]) -> Reply[A]:
-        told = f"Nothing to change: {self._deals.told(plan)} Nothing was sent."
-        return self.reply(plan, None, None, told, plan.before)
+        message = f"Nothing to change: {self._deals.words(plan)} Nothing was sent."
+        return self.reply(plan, None, None, message, plan.before)
 
     def reply(
         self,
@@ -310,11 +310,11 @@ class Amendments(Generic[D, A]):
         return Reply(self._deals.result(plan, seen, facts), plan.account_id, problem)
 
 
-def _consequences(plan: Plan[D], case: CheckInput) -> Iterator[str]:
+def _consequences(plan: Plan[D], checked: CheckInput) -> Iterator[str]:
     """Say in account currency what the deal then ties up, and what it can lose and gain."""
-    rate, currency, margin = case.figures.conversion_rate, case.account.currency, case.figures.margin
+    rate, currency, margin = checked.figures.conversion_rate, checked.account.currency, checked.figures.margin
     if plan.after.level != plan.before.level and margin is not None:
         before = EXACT.divide(margin * plan.deal.level, plan.level)
         yield f"Margin once it is filled {money(before)} → {money(margin, currency)}"
     yield from change_lines(plan.ends(plan.before, rate), plan.ends(plan.after, rate), currency)
-    yield from warning_lines(case, case.now)
+    yield from warning_lines(checked, checked.now)

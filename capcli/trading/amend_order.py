@@ -21,7 +21,7 @@ from capcli.safety.approval_text import order_words
 from capcli.trading.amend import Amendments
 from capcli.trading.amend_plan import Amendable, Plan
 from capcli.trading.cancel import find_order, no_order
-from capcli.trading.exit_orders import exits_told
+from capcli.trading.exit_orders import exits_words
 
 _HELP = "capcli orders amend --help"
 
@@ -81,15 +81,15 @@ class AmendableOrders(Amendable[WorkingOrder, OrderAmendment]):
         level = deal.level if change.level is None else change.level
         return Trigger(level, deal.type, change.good_till or (None if change.no_expiry else deal.good_till))
 
-    def told(self, plan: Plan[WorkingOrder]) -> str:
+    def words(self, plan: Plan[WorkingOrder]) -> str:
         until = plan.after.good_till
-        exits = exits_told(plan.before.bracket, plan.after.bracket)
+        exits = exits_words(plan.before.bracket, plan.after.bracket)
         moved = f", moved to {plain(plan.level)}," if plan.level != plan.deal.level else ""
         end = f"until {until:%Y-%m-%d %H:%M:%S}Z" if until else "with no expiry"
         return f"{order_words(plan.deal)}{moved} has {exits}; it waits {end}."
 
     def question(self, plan: Plan[WorkingOrder]) -> tuple[str, str]:
-        return f"Amend {order_words(plan.deal)}", f"So that {self.told(plan)}"
+        return f"Amend {order_words(plan.deal)}", f"So that {self.words(plan)}"
 
     def gone(self, plan: Plan[WorkingOrder], broker: Broker) -> tuple[str, BrokerRefused]:
         if position := filled_as(broker, plan.deal_id):

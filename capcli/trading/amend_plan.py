@@ -120,7 +120,7 @@ class Amendable(ABC, Generic[D, A]):
         """Raise UsageError for what this deal cannot take; `exact`: a person has to approve exact levels."""
 
     @abstractmethod
-    def told(self, plan: Plan[D]) -> str:
+    def words(self, plan: Plan[D]) -> str:
         """Say what the deal is to be."""
 
     @abstractmethod

@@ -22,7 +22,7 @@ from capcli.reconcile.readback import Ended
 from capcli.safety.approval_text import position_words
 from capcli.trading.amend import Amendments
 from capcli.trading.amend_plan import Amendable, Plan
-from capcli.trading.exit_orders import exits_told
+from capcli.trading.exit_orders import exits_words
 from capcli.trading.snapshot import order_rules
 
 
@@ -81,11 +81,11 @@ class AmendablePositions(Amendable[Position, Amendment]):
                 next=self.command(plan.deal_id, replace(change, **levels)),
             )
 
-    def told(self, plan: Plan[Position]) -> str:
-        return f"{_opened(plan)} has {exits_told(plan.before.bracket, plan.after.bracket)}."
+    def words(self, plan: Plan[Position]) -> str:
+        return f"{_opened(plan)} has {exits_words(plan.before.bracket, plan.after.bracket)}."
 
     def question(self, plan: Plan[Position]) -> tuple[str, str]:
-        exits = exits_told(plan.before.bracket, plan.after.bracket)
+        exits = exits_words(plan.before.bracket, plan.after.bracket)
         return f"Amend {position_words(plan.deal)}", f"It then has {exits}"
 
     def gone(self, plan: Plan[Position], broker: Broker) -> tuple[str, BrokerRefused]:  # noqa: ARG002

@@ -208,8 +208,8 @@ class OrderUpdates:
             if attempt.protected is Protection.NO:
                 problem = self._amendments.no_stop(plan, now.bracket)
                 return reply(plan, attempt, AttemptState.LANDED, problem)
-            told = f"{sent}: {ORDERS.told(plan)} Nothing was sent now."
-            return reply(plan, attempt, AttemptState.LANDED, told)
+            message = f"{sent}: {ORDERS.words(plan)} Nothing was sent now."
+            return reply(plan, attempt, AttemptState.LANDED, message)
         if attempt.state.unresolved:
             problem = Problem(
                 "AMEND_UNKNOWN",

@@ -125,10 +125,10 @@ class Cancellations:
             command=f"capcli orders cancel {deal_id}",
             overview="capcli orders",
             unchanged=f"{deal_id} is still waiting.",
-            look=lambda: order_read_back(broker, deal_id, account_id),
+            read_back=lambda: order_read_back(broker, deal_id, account_id),
             conclude=lambda attempt, answer, read_back: self._conclude(target, attempt, answer, read_back),
             doubt=lambda attempt, why: self._unknown(target, attempt, why),
-            shown=(f"Cancel {target.words}{'' if row else ', which cannot be read'}",),
+            lines=(f"Cancel {target.words}{'' if row else ', which cannot be read'}",),
             more=lambda: cancel_lines(broker, (row,)) if row else (),
         )
 
@@ -163,8 +163,8 @@ class Cancellations:
         except CapcliError:
             return False
         asked = asked_of(attempt)
-        said = {row.status for row in rows if misfit(asked, row) is None and row.type == "WORKING_ORDER"}
-        return bool(said & _CANCELLED) and not said & _FILLED
+        statuses = {row.status for row in rows if misfit(asked, row) is None and row.type == "WORKING_ORDER"}
+        return bool(statuses & _CANCELLED) and not statuses & _FILLED
 
     def _landed(
         self, target: _Target, attempt: AttemptRecord, answer: Answer, evidence: Evidence

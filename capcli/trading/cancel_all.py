@@ -89,7 +89,7 @@ class CancellationsOfAll:
 
 
 def _result(one: _Swept) -> CancelResult:
-    said = one.problem or one.gone
+    ended = one.problem or one.gone
     return CancelResult(
         deal_id=one.row.deal_id,
         order=one.row.words,
@@ -97,8 +97,8 @@ def _result(one: _Swept) -> CancelResult:
         attempt_id=one.attempt_id,
         code=one.problem.code if one.problem else None,
         exit_code=one.exit_code,
-        sentence=said.message if said else one.data.sentence if one.data else "",
-        next=said.next if said else None,
+        sentence=ended.message if ended else one.data.sentence if one.data else "",
+        next=ended.next if ended else None,
     )
 
 
@@ -116,7 +116,7 @@ def _reply(run: Run[WorkingOrder, Cancellation], context: Context, command: str)
         failed=len(failed),
         sentence=problem.message if problem else _sentence(results, context.where(run.account_id)),
         next=problem.next if problem else "capcli positions",
-        warnings=run.told,
+        warnings=run.distinct_warnings,
     )
     return Reply(everything, run.account_id, problem)
 

@@ -122,8 +122,8 @@ class Closings:
         may or may not be.
         """
         reply = self.send(deal_id, confirmed=confirmed, person=person)
-        (told,) = self.in_account_currency((reply.data,), reply.account_id)
-        return replace(reply, data=told)
+        (closing,) = self.in_account_currency((reply.data,), reply.account_id)
+        return replace(reply, data=closing)
 
     def send(self, deal_id: str, *, confirmed: bool, person: bool = False) -> Reply[Closing]:
         """Close as `close` does, and read no rate: whoever closes several does that when all are closed."""
@@ -154,8 +154,8 @@ class Closings:
             if row.pl is not None and row.currency in rates
         }
         where = self._context.where(account_id)
-        told = {deal_id: replace(row, sentence=_sentence(row, where)) for deal_id, row in converted.items()}
-        return tuple(told.get(row.deal_id, row) for row in closings)
+        rows = {deal_id: replace(row, sentence=_sentence(row, where)) for deal_id, row in converted.items()}
+        return tuple(rows.get(row.deal_id, row) for row in closings)
 
     def asked(self, deal_id: str, position: Position | None) -> Asked:
         """Return what a person is asked about the close of a position."""
@@ -178,7 +178,7 @@ class Closings:
     def _change(self, target: _Target) -> Mutation[Reply[Closing]]:
         broker, account_id = self._context.broker, active_account_id(self._context)
         deal_id, row = target.deal_id, target.position
-        told = opened_words(row) if row else f"the position {deal_id}, which cannot be read,"
+        what = opened_words(row) if row else f"the position {deal_id}, which cannot be read,"
         return Mutation(
             kind=Kind.CLOSE,
             request=broker.requests.close_position(deal_id),
@@ -188,10 +188,10 @@ class Closings:
             command=f"capcli close {deal_id}",
             overview="capcli positions",
             unchanged=f"{deal_id} is still open.",
-            look=lambda: close_read_back(broker, deal_id, account_id),
+            read_back=lambda: close_read_back(broker, deal_id, account_id),
             conclude=lambda attempt, answer, read_back: self._conclude(target, attempt, answer, read_back),
             doubt=lambda attempt, why: self._unknown(target, attempt, why),
-            shown=(f"Close {told}",),
+            lines=(f"Close {what}",),
             more=lambda: close_lines(broker, row) if row else (),
         )
 
@@ -217,10 +217,10 @@ class Closings:
         if read_back is ReadBack.GONE and not never_seen:
             confirm = self._confirm(attempt, target, answer, accepted=True)
             # A process that slept through the quiet period may find its attempt settled by another.
-            held = self._context.book.attempt(attempt.attempt_id) or attempt
-            if held.state is not AttemptState.LANDED:
+            current = self._context.book.attempt(attempt.attempt_id) or attempt
+            if current.state is not AttemptState.LANDED:
                 self._changer.move(
-                    held,
+                    current,
                     AttemptState.LANDED,
                     http_status=answer.status,
                     deal_reference=answer.deal_reference,
@@ -233,9 +233,9 @@ class Closings:
             return self._reply(target, attempt, confirm, None, already=answer.status == _GONE)
         rejected = self._confirm(attempt, target, answer, accepted=False)
         if rejected is not None:
-            said = replace(answer, error_code=rejected.reason or "no reason given")
-            self._changer.record(attempt, AttemptState.REJECTED, said)
-            raise refusal(self._change(target), said)
+            refused = replace(answer, error_code=rejected.reason or "no reason given")
+            self._changer.record(attempt, AttemptState.REJECTED, refused)
+            raise refusal(self._change(target), refused)
         self._changer.record(attempt, AttemptState.UNKNOWN, answer)
         return self._unknown(target, attempt, answer.detail or "no clear answer")
 
@@ -298,7 +298,7 @@ class Closings:
         return Reply(closing, attempt.account_id, problem)
 
 
-def deal_told(position: Position) -> str:
+def deal_words(position: Position) -> str:
     """Name a position in a list."""
     return f"{position.side.value} {short(position.size)} {position.epic}"
 

@@ -11,7 +11,7 @@ from capcli.domain.fields import with_fields_of
 from capcli.domain.market import Side
 from capcli.reply import Reply
 from capcli.safety.approval_text import request_text
-from capcli.trading.close import Closing, Closings, deal_told, total_of
+from capcli.trading.close import Closing, Closings, deal_words, total_of
 from capcli.trading.exit_text import all_closes_lines
 from capcli.trading.sweep import Run, Sweep, Swept
 
@@ -79,8 +79,8 @@ class ClosingsOfAll:
         run = sweep.go(confirmed=confirmed, person=person)
         # The rates are read once, when all are closed.
         closings = [one.data for one in run.done if one.data is not None]
-        told = iter(self._closings.in_account_currency(closings, run.account_id))
-        run.done = [one if one.data is None else replace(one, data=next(told)) for one in run.done]
+        priced = iter(self._closings.in_account_currency(closings, run.account_id))
+        run.done = [one if one.data is None else replace(one, data=next(priced)) for one in run.done]
         return _reply(run, self._context, sweep.command)
 
     def question(self) -> str | Reply[AllClosings]:
@@ -102,7 +102,7 @@ class ClosingsOfAll:
             verb="close",
             list_command="capcli positions",
             read=self._context.broker.list_positions,
-            words=deal_told,
+            words=deal_words,
             asked=self._closings.asked,
             send=self._closings.send,
         )
@@ -157,6 +157,6 @@ def _reply(run: Run[Position, Closing], context: Context, command: str) -> Reply
         pl_estimated=total.estimated,
         sentence=problem.message if problem else sentence,
         next=problem.next if problem else "capcli accounts",
-        warnings=run.told,
+        warnings=run.distinct_warnings,
     )
     return Reply(everything, run.account_id, problem)

@@ -94,8 +94,8 @@ class Executions:
             return self._in_turn(preview, lambda: self._question(preview, again=again), confirmed=True)
 
     def _question(self, preview: PreviewRecord, *, again: bool) -> str:
-        _, case, settled = self._checked(preview, again=again)
-        return "\n".join((*settled, self._asked(preview, case).text))
+        _, checked, settled = self._checked(preview, again=again)
+        return "\n".join((*settled, self._asked(preview, checked).text))
 
     def _in_turn(
         self, preview: PreviewRecord, work: Callable[[], T], *, confirmed: bool
@@ -108,17 +108,17 @@ class Executions:
             return execution_reply(attempt, read_order(preview.document), replayed=True)
         if attempt is None:
             self._gate(preview, confirmed=confirmed)
-        with ExitStack() as held:
+        with ExitStack() as stack:
             try:
-                held.enter_context(self._context.lock(preview.env, preview.host, preview.account_id))
+                stack.enter_context(self._context.lock(preview.env, preview.host, preview.account_id))
             except Busy:
                 return self.so_far(preview.preview_id)
-            held.enter_context(returning(self._context.broker))
+            stack.enter_context(returning(self._context.broker))
             attempt = self._context.journal.attempt_of(preview.preview_id)
             if attempt is not None:
                 settled = self._reconciler.settle(attempt)
                 return execution_reply(settled, read_order(preview.document), replayed=True)
-            held.enter_context(self._context.broker.hold_account())
+            stack.enter_context(self._context.broker.hold_account())
             return work()
 
     def _account_here(self, preview: PreviewRecord) -> str | None:
@@ -194,21 +194,21 @@ class Executions:
         require_confirmation(self._context, f"capcli execute {preview.preview_id}", confirmed=confirmed)
 
     def _send(self, preview: PreviewRecord, *, again: bool, wait_s: float) -> Reply[Execution]:
-        snapshot, case, settled = self._checked(preview, again=again)
+        snapshot, checked, settled = self._checked(preview, again=again)
         context, request = self._context, (preview.method, preview.path, preview.body)
         context.rehearse(*request, preview.account_id, preview.preview_id)
-        asked = self._asked(preview, case)
-        permit = self._context.approvals.permit(asked, opening_of(case, snapshot))
-        baseline = write_baseline(snapshot.positions, snapshot.orders, case.effect)
-        risk = None if case.only_reduces else "The order"
+        asked = self._asked(preview, checked)
+        permit = self._context.approvals.permit(asked, opening_of(checked, snapshot))
+        baseline = write_baseline(snapshot.positions, snapshot.orders, checked.effect)
+        risk = None if checked.only_reduces else "The order"
         order = read_order(preview.document)
         reply = self._sender.claim_and_send(preview, order, baseline, wait_s, permit=permit, risk=risk)
         if reply.data.replayed or reply.data.state is AttemptState.NOT_SENT:
             return reply
         self._context.approvals.sent(permit, asked, reply.data.attempt_id)
         under = permit.words if isinstance(permit, Spend) else None
-        said = (*settled, under, compare_margin(self._context, snapshot, case, reply.data.attempt_id))
-        return replace(reply, data=replace(reply.data, warnings=tuple(filter(None, said))))
+        warnings = (*settled, under, compare_margin(self._context, snapshot, checked, reply.data.attempt_id))
+        return replace(reply, data=replace(reply.data, warnings=tuple(filter(None, warnings))))
 
     def _checked(
         self, preview: PreviewRecord, *, again: bool
@@ -233,8 +233,8 @@ class Executions:
         snapshot = take_snapshot(
             self._context, order.request, with_orders=True, account_id=preview.account_id
         )
-        case = check_input(self._context, snapshot, order.request, order.order_type, previewed=order)
-        failed = [check for check in evaluate(case) if not check.passed]
+        checked = check_input(self._context, snapshot, order.request, order.order_type, previewed=order)
+        failed = [check for check in evaluate(checked) if not check.passed]
         if failed:
             reasons = "; ".join(check.words for check in failed)
             raise ChecksFailed(
@@ -245,9 +245,9 @@ class Executions:
         # One of those reads may have found the session renewed elsewhere, on another account.
         self._require_account(preview, self._context.broker.account_id)
         order_of = self._reconciler.lookup.order_of
-        return snapshot, case, tuple([settled_words(one, order_of(one)) for one in settled])
+        return snapshot, checked, tuple([settled_words(one, order_of(one)) for one in settled])
 
-    def _asked(self, preview: PreviewRecord, case: CheckInput) -> Asked:
+    def _asked(self, preview: PreviewRecord, checked: CheckInput) -> Asked:
         """Return what a person is asked about a preview, with the figures of the fresh look."""
         now = self._context.broker.broker_time() or self._context.clock()
         return with_fields_of(
@@ -255,7 +255,7 @@ class Executions:
             Asked,
             kind=preview.kind.value,
             subject=preview.preview_id,
-            text=order_text(case, preview.account_id, env=preview.env, now=now),
+            text=order_text(checked, preview.account_id, env=preview.env, now=now),
         )
 
     def _require_account(self, preview: PreviewRecord, account_id: str | None) -> None:

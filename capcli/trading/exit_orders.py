@@ -18,16 +18,16 @@ from capcli.errors import ChecksFailed, UsageError
 
 def check_change(change: Change, command: str) -> None:
     """Refuse what no deal could take, before anything is read. Raises UsageError."""
-    for name, leg, removed in (
+    for name, given, removed in (
         ("stop", change.stop, change.no_stop),
         ("limit", change.limit, change.no_limit),
     ):
-        if leg is not None and removed:
+        if given is not None and removed:
             raise UsageError(f"--{name} and --no-{name} cannot be used together.", next=f"{command} --help")
-        if leg is not None and leg.form is ExitForm.AMOUNT:
+        if given is not None and given.form is ExitForm.AMOUNT:
             raise UsageError(f"Give the {name} as a level or a distance.", next=f"{command} --help")
-        if leg is not None and leg.value <= 0:
-            raise UsageError(f"The {name} must be above 0, not {leg.value}.", next=f"{command} --help")
+        if given is not None and given.value <= 0:
+            raise UsageError(f"The {name} must be above 0, not {given.value}.", next=f"{command} --help")
     if change.no_stop and (change.trailing or change.guaranteed):
         raise UsageError(
             "A stop that is removed is neither trailing nor guaranteed.", next=f"{command} --help"
@@ -44,71 +44,71 @@ def check_change(change: Change, command: str) -> None:
 def placed(request: OrderRequest, entry: Decimal, step: Decimal) -> OrderRequest:
     """Return the request with its stop and limit in percent of `entry` as prices. Raises UsageError."""
     found = request.placed(entry, step)
-    for name, leg in (("stop", found.stop), ("limit", found.limit)):
-        if leg is not None and leg.value <= 0:
+    for name, given in (("stop", found.stop), ("limit", found.limit)):
+        if given is not None and given.value <= 0:
             raise UsageError(
-                f"The {name} would be at {plain(leg.value)}, and a price is above 0. Nothing was sent.",
+                f"The {name} would be at {plain(given.value)}, and a price is above 0. Nothing was sent.",
                 next=f"capcli quote {request.epic}",
             )
     return found
 
 
-def fitted(case: CheckInput, change: Change, after: Bracket, price: Decimal) -> CheckInput:
+def fitted(checked: CheckInput, change: Change, after: Bracket, price: Decimal) -> CheckInput:
     """Put the levels that were worked out into the case; a distance is counted from `price`."""
     figures = replace(
-        case.figures,
-        stop=_leg(case.figures.stop, change.stop, after.stop, price),
-        limit=_leg(case.figures.limit, change.limit, after.limit, price),
+        checked.figures,
+        stop=_leg(checked.figures.stop, change.stop, after.stop, price),
+        limit=_leg(checked.figures.limit, change.limit, after.limit, price),
     )
-    return replace(case, figures=figures)
+    return replace(checked, figures=figures)
 
 
 def _leg(
-    figures: ExitFigures | None, leg: ExitOrder | None, level: Decimal | None, price: Decimal
+    figures: ExitFigures | None, given: ExitOrder | None, level: Decimal | None, price: Decimal
 ) -> ExitFigures | None:
-    if figures is None or leg is None or level is None:
+    if figures is None or given is None or level is None:
         return figures
-    distance = leg.value if leg.form is ExitForm.DISTANCE else abs(price - level)
+    distance = given.value if given.form is ExitForm.DISTANCE else abs(price - level)
     return replace(figures, level=level, distance=distance)
 
 
-def require_all(case: CheckInput, command: str) -> None:
+def require_all(checked: CheckInput, command: str) -> None:
     """Raise ChecksFailed unless every rule that applies to an amendment holds; `command` lacks its expiry."""
     try:
-        _require(case, evaluate(case))
+        _require(checked, evaluate(checked))
     except ChecksFailed as error:
         if error.details["failed"] == [Rule.GOOD_TILL]:
             error.next = f"{command} --good-till {SOME_TIME}"
         raise
 
 
-def require(case: CheckInput, *rules: Rule) -> None:
+def require(checked: CheckInput, *rules: Rule) -> None:
     """Raise ChecksFailed, which names every one of some rules that does not hold."""
-    _require(case, evaluate(case, rules))
+    _require(checked, evaluate(checked, rules))
 
 
-def _require(case: CheckInput, verdicts: Iterable[Check]) -> None:
+def _require(checked: CheckInput, verdicts: Iterable[Check]) -> None:
     failed = [check for check in verdicts if not check.passed]
     if failed:
         reasons = "; ".join(check.words for check in failed)
         raise ChecksFailed(
             f"{counted(len(failed), 'check')} failed, so nothing was sent. {reasons}",
-            next=f"capcli markets show {case.request.epic}",
+            next=f"capcli markets show {checked.request.epic}",
             failed=[check.rule.value for check in failed],
         )
 
 
-def exits_told(before: Bracket, after: Bracket) -> str:
+def exits_words(before: Bracket, after: Bracket) -> str:
     """Say both legs, and what they were before where they changed."""
-    stop = _told("stop", _stop(before), _stop(after))
+    stop = _exit_words("stop", _stop(before), _stop(after))
     if after.trail is not None and after.trail == before.trail and after.stop is not None:
         # A trailing stop that is sent again is armed anew (API page 9.5).
         stop += f", starting again at about {plain(after.stop)},"
-    limit = _told("limit", _level(before.limit), _level(after.limit))
+    limit = _exit_words("limit", _level(before.limit), _level(after.limit))
     return f"{stop} and {limit}"
 
 
-def _told(name: str, before: str | None, after: str | None) -> str:
+def _exit_words(name: str, before: str | None, after: str | None) -> str:
     if after is None:
         return f"no {name}" if before is None else f"no {name} any more (it was {before})"
     if after == before:

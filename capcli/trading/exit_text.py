@@ -63,10 +63,10 @@ def _closed_markets(positions: Iterable[Position]) -> Iterator[str]:
         yield f"{epic} is {status.value}: the broker may refuse to close it now"
 
 
-def part_lines(case: CheckInput) -> Iterator[str]:
+def part_lines(checked: CheckInput) -> Iterator[str]:
     """Say what closing part of a position books, and what stays open of it with which stop."""
-    for deal in case.effect.deals if case.effect else ():
-        yield f"Realises about {result(deal.realised, case.account.currency)}"
+    for deal in checked.effect.deals if checked.effect else ():
+        yield f"Realises about {result(deal.realised, checked.account.currency)}"
         stop = "without a stop" if deal.stop_level is None else f"with its stop {plain(deal.stop_level)}"
         yield f"Leaves {short(deal.left)} open, {stop}"
 
@@ -102,10 +102,10 @@ def cancel_lines(broker: Broker, orders: Sequence[WorkingOrder]) -> tuple[str, .
     if len(margins) < len(orders):
         return ()
     bounded = [loss for loss in losses if loss is not None]
-    told = f"the loss at the stop is {money(sum(bounded, Decimal(0)), account.currency)}"
+    words = f"the loss at the stop is {money(sum(bounded, Decimal(0)), account.currency)}"
     if len(bounded) < len(losses):
-        told = "the loss is unlimited"
-    return (f"If filled, the margin is {money(sum(margins, Decimal(0)), account.currency)} and {told}",)
+        words = "the loss is unlimited"
+    return (f"If filled, the margin is {money(sum(margins, Decimal(0)), account.currency)} and {words}",)
 
 
 def _tried(read: Callable[[], T]) -> T | None:

@@ -21,7 +21,7 @@ from capcli.safety.approval_text import order_words, request_text
 from capcli.safety.halt import Halting
 from capcli.safety.trading_gate import permit_way_out, require_exit, require_way_out
 from capcli.trading.cancel import Cancellations
-from capcli.trading.close import Closing, Closings, Total, deal_told, total_of
+from capcli.trading.close import Closing, Closings, Total, deal_words, total_of
 from capcli.trading.exit_text import all_cancels_lines, all_closes_lines
 from capcli.trading.mutation import AGREES_AFTER_S
 from capcli.trading.sweep import Row, rows_of
@@ -231,7 +231,7 @@ class Flattenings:
 
     def question(self) -> str:
         """Return what a person is asked before everything is taken off the account."""
-        there = self._look()
+        there = self._read_twice()
         account_id = there.account_id or ""
         orders, positions = len(there.orders), len(there.positions)
         lines = [*all_cancels_lines(there.orders), *all_closes_lines(self._context.broker, there.positions)]
@@ -257,7 +257,7 @@ class Flattenings:
     def _flattened(self, run: _Run) -> Reply[Flattening]:
         """Cancel the orders, then close what is open by then, and look again. Each deal is tried once."""
         doubt = self._settle(run)
-        there = self._look()
+        there = self._read_twice()
         account_id, unread = there.account_id, None
         try:
             for _ in range(_ROUNDS):
@@ -270,7 +270,7 @@ class Flattenings:
                 if not run.was_stopped:
                     doubt = self._settle(run)
                 # What a settled attempt opened, and what was filled meanwhile, is the next round's.
-                there = self._look(account_id)
+                there = self._read_twice(account_id)
         except CapcliError as error:
             unread = error
         self._have_priced(run, account_id)
@@ -316,7 +316,7 @@ class Flattenings:
                 run.closings[deal_id] = data
         run.done.append(row)
 
-    def _look(self, account_id: str | None = None) -> _Account:
+    def _read_twice(self, account_id: str | None = None) -> _Account:
         """Read the account; that nothing is there takes two looks and the broker's word on whose it was."""
         for last in (False, True):
             there = self._read(account_id)
@@ -342,7 +342,7 @@ class Flattenings:
         return _Account(
             broker.account_id,
             [] if isinstance(orders, CapcliError) else rows_of(orders, "working order", order_words),
-            [] if isinstance(positions, CapcliError) else rows_of(positions, "position", deal_told),
+            [] if isinstance(positions, CapcliError) else rows_of(positions, "position", deal_words),
             failures[0] if failures else None,
         )
 
@@ -369,13 +369,13 @@ class Flattenings:
         """Name what the journal holds as unresolved; where it cannot be read, nothing more is known."""
         context = self._context
         try:
-            held = context.journal.unresolved(
+            unresolved = context.journal.unresolved(
                 context.env, context.broker.host, context.broker.account_id or ""
             )
         except (CapcliError, ValueError):
             return _Doubt()
-        attempts = ((row.attempt_id, row.deal_id, f"capcli reconcile {row.attempt_id}") for row in held)
-        return _Doubt(tuple(attempts), error if held else None)
+        attempts = ((row.attempt_id, row.deal_id, f"capcli reconcile {row.attempt_id}") for row in unresolved)
+        return _Doubt(tuple(attempts), error if unresolved else None)
 
     def _others(self, account_id: str | None) -> tuple[str, ...] | None:
         """Name the other accounts of this login; None where they cannot be listed."""
@@ -404,16 +404,16 @@ class Flattenings:
             )
             flat = run.result(sentence, "capcli resume", flat=True, other_accounts=others or ())
             return Reply(flat, account_id)
-        said = [f"{row.deal}: {row.sentence}" for row in failed]
+        parts = [f"{row.deal}: {row.sentence}" for row in failed]
         new = sorted(left - {row.deal_id for row in rows})
         if new:
-            said.append(f"Not tried: {', '.join(new)}.")
+            parts.append(f"Not tried: {', '.join(new)}.")
         if there.nameless:
-            said.append(f"Without a deal id, so it cannot be closed from here: {there.nameless}.")
+            parts.append(f"Without a deal id, so it cannot be closed from here: {there.nameless}.")
         if unresolved:
-            said.append(f"Unresolved and possibly live: {', '.join(unresolved)}.")
+            parts.append(f"Unresolved and possibly live: {', '.join(unresolved)}.")
         if doubt.why:
-            said.append(_why_behind(doubt.why))
+            parts.append(_why_behind(doubt.why))
         # 8 before 6 before what the first deal that stays says, or what kept the attempts unseen.
         codes = [row.exit_code for row in failed] or [doubt.why.exit_code if doubt.why else Exit.MAY_BE_LIVE]
         code = Exit.BROKER_REFUSED if Exit.BROKER_REFUSED in codes else codes[0]
@@ -424,7 +424,7 @@ class Flattenings:
             code = Exit.MAY_BE_LIVE
         following = doubt.attempts[0][2] if doubt.attempts and not left else _AGAIN
         gone_through = f"NOT FLAT ({self._context.where(account_id)}): {run.counted}."
-        sentence = f"{gone_through} {' '.join(said)} {_AGAIN_SAID} {run.stays}"
+        sentence = f"{gone_through} {' '.join(parts)} {_AGAIN_SAID} {run.stays}"
         return run.not_flat(sentence, int(code), following, account_id, unresolved)
 
 

@@ -21,16 +21,16 @@ _SANE = (Decimal("0.1"), Decimal(100))
 
 
 def compare_margin(
-    context: Context, snapshot: AccountSnapshot, case: CheckInput, attempt_id: str
+    context: Context, snapshot: AccountSnapshot, checked: CheckInput, attempt_id: str
 ) -> str | None:
     """Say that a fill set aside another margin than expected, and keep it for the market; None where it fits.
 
     Only a market order that opens and closes nothing can tell, beside deals that set little aside.
     """
-    figures, before = case.figures, _in_use(snapshot.account)
-    closes = case.effect is not None and bool(case.effect.closes)
+    figures, before = checked.figures, _in_use(snapshot.account)
+    closes = checked.effect is not None and bool(checked.effect.closes)
     expected, margin = figures.margin_pct, figures.margin
-    if case.request.kind is not Kind.MARKET or closes or margin is None or expected is None:
+    if checked.request.kind is not Kind.MARKET or closes or margin is None or expected is None:
         return None
     if margin < _LEAST or before > margin * _MOST_BESIDE:
         # The account's figures cannot tell it.
@@ -40,15 +40,15 @@ def compare_margin(
         if attempt is None or attempt.state is not AttemptState.LANDED or attempt.ending is not Ending.OPEN:
             return None
         after = _in_use(active_account(context.broker.accounts(), snapshot.account_id))
-        value = (attempt.level or figures.entry) * (attempt.size or case.request.size)
+        value = (attempt.level or figures.entry) * (attempt.size or checked.request.size)
         # What was set aside since the look before the send, in percent of the fill's value.
         seen = percent_of(after - before, value * figures.conversion_rate)
         if not _SANE[0] <= seen <= _SANE[1] or abs(seen - expected) <= expected * _OFF:
             return None
-        context.broker.observe_margin(snapshot.account_id, snapshot.preferences, case.request.epic, seen)
+        context.broker.observe_margin(snapshot.account_id, snapshot.preferences, checked.request.epic, seen)
         return (
             f"The broker set aside {percent(seen)} of its value, not {percent(expected)} as the preview said."
-            f" Previews of {case.request.epic} use {percent(seen)} from now on."
+            f" Previews of {checked.request.epic} use {percent(seen)} from now on."
         )
     return None
 

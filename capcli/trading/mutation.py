@@ -61,11 +61,11 @@ class Mutation(Generic[T]):
     command: str
     overview: str
     unchanged: str
-    look: Callable[[], ReadBack]
+    read_back: Callable[[], ReadBack]
     conclude: Callable[[AttemptRecord, Answer, ReadBack], T]
     doubt: Callable[[AttemptRecord, str], T]
     risk: str | None = None
-    shown: tuple[str, ...] = ()
+    lines: tuple[str, ...] = ()
     more: Callable[[], tuple[str, ...]] = tuple
     preview: PreviewRecord | None = None
     tightening: "Tightening | None" = None
@@ -113,7 +113,7 @@ class Mutations:
 
     def asked(self, change: Mutation[T], account_id: str, *, asking: bool = False) -> Asked:
         """Return what a person is asked about a change; `asking`: they are, whoever has to approve it."""
-        what, *lines = change.shown or (change.name,)
+        what, *lines = change.lines or (change.name,)
         asked = Asked(
             kind=change.kind.value,
             subject=change.deal_id,
@@ -186,11 +186,11 @@ class Mutations:
         """Tell what kept a change from being sent in the words of that change."""
         match error:
             case Interrupted():
-                said = f"Interrupted: nothing was sent. {change.unchanged}"
-                return Interrupted(said, next=change.command)
+                message = f"Interrupted: nothing was sent. {change.unchanged}"
+                return Interrupted(message, next=change.command)
             case CalledOff():
-                said = f"{change.name} was stopped by another process. Nothing was sent."
-                return Busy(said, next=change.command)
+                message = f"{change.name} was stopped by another process. Nothing was sent."
+                return Busy(message, next=change.command)
             case _:
                 return error
 
@@ -199,8 +199,8 @@ class Mutations:
         if not isinstance(error, CapcliError) or isinstance(error, JournalUnreadable):
             return False
         with suppress(CapcliError):
-            held = self.context.book.attempt(attempt.attempt_id)
-            return held is not None and not held.state.unresolved
+            current = self.context.book.attempt(attempt.attempt_id)
+            return current is not None and not current.state.unresolved
         return False
 
     def _known(self, attempt: AttemptRecord) -> dict[str, Any]:
@@ -212,7 +212,7 @@ class Mutations:
         return known | ({"warnings": lost} if lost else {})
 
     def _finish(self, attempt: AttemptRecord, change: Mutation[T], answer: Answer) -> T:
-        if answer.delivery is Delivery.LOST and self._look(change, wait=False) is ReadBack.NOT_YET:
+        if answer.delivery is Delivery.LOST and self._read_back(change, wait=False) is ReadBack.NOT_YET:
             # The same change by deal id cannot be done twice: once it is seen not to be there, sending it
             # again is safe. Of the two answers only the book tells, so the second one is not believed either.
             again = self.context.broker.send(*change.request, account_id=attempt.account_id)
@@ -227,19 +227,19 @@ class Mutations:
             # The amendment that the broker would take, where it says which; else a look at the deals.
             bounded = bounded_exit(reason_of(answer)) if change.kind in _AMENDS else None
             amended = f"{change.overview} amend {change.deal_id} {bounded}"
-            raise refusal(change, answer, look=amended if bounded else change.overview)
-        return change.conclude(attempt, answer, self._look(change, wait=True))
+            raise refusal(change, answer, overview=amended if bounded else change.overview)
+        return change.conclude(attempt, answer, self._read_back(change, wait=True))
 
-    def _look(self, change: Mutation[T], *, wait: bool) -> ReadBack:
+    def _read_back(self, change: Mutation[T], *, wait: bool) -> ReadBack:
         """Read the deal back, a few times: until it is as asked if `wait`, else until it can be read."""
         seen = ReadBack.UNREADABLE
         for pause in _LOOKS_S:
             self.context.sleep(pause)
-            now = change.look()
+            now = change.read_back()
             if now is ReadBack.GONE:
                 # Absence counts when two looks agree on it.
                 self.context.sleep(AGREES_AFTER_S)
-                now = change.look()
+                now = change.read_back()
             seen = seen if now is ReadBack.UNREADABLE else now
             if now in {ReadBack.DONE, ReadBack.GONE} or (now is ReadBack.NOT_YET and not wait):
                 break
@@ -275,13 +275,13 @@ class Worded(Protocol):
     def command(self) -> str: ...
 
 
-def refusal(change: Worded, answer: Answer, *, look: str | None = None) -> CapcliError:
+def refusal(change: Worded, answer: Answer, *, overview: str | None = None) -> CapcliError:
     """Return the error for a change that the broker refused; nothing changed. `look` shows the deals."""
     reason = reason_of(answer)
     words = {"name": change.name, "unchanged": change.unchanged, "command": change.command}
     refused = unread(answer.status, reason, **words)
     return refused or BrokerRefused(
         f"The broker rejected it: {in_words(reason)}. {change.unchanged}",
-        next=change.command if look is None or is_passing(reason) else look,
+        next=change.command if overview is None or is_passing(reason) else overview,
         broker_code=answer.error_code,
     )

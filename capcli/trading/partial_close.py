@@ -93,7 +93,7 @@ class _Part(Struct, frozen=True):
     preview: PreviewRecord
     order: StoredOrder
     snapshot: AccountSnapshot
-    case: CheckInput
+    checked: CheckInput
 
 
 class Reductions:
@@ -161,8 +161,8 @@ class Reductions:
                 next=f"capcli close {deal_id} --size {short(rules.min_size)}",
             )
         step = f"{position.epic} is dealt in steps of {short(rules.size_step)}"
-        told = f"{short(pct)} % of {short(position.size)} is {short(exact)}; {step}: {short(size)}"
-        return size, "" if size == exact else told
+        words = f"{short(pct)} % of {short(position.size)} is {short(exact)}; {step}: {short(size)}"
+        return size, "" if size == exact else words
 
     def part_so_far(self, deal_id: str, size: Decimal, preview_id: str | None) -> Reply[Reduction]:
         """Return what the journal holds about a partial close at this moment; asks and sends nothing.
@@ -182,8 +182,8 @@ class Reductions:
             message = f"The partial close of {deal_id} is still running. {_ONCE}"
             problem = replace(problem, message=message, next=f"capcli positions {deal_id}")
         before = read_sizes(attempt.baseline).get(deal_id, size)
-        told = _reduction(reply.data, deal_id, before, size, None, None, problem)
-        return Reply(told, attempt.account_id, problem)
+        reduction = _reduction(reply.data, deal_id, before, size, None, None, problem)
+        return Reply(reduction, attempt.account_id, problem)
 
     @contextmanager
     def _checked_part(self, deal_id: str, size: Decimal, *, again: bool) -> Iterator[_Part]:
@@ -215,9 +215,9 @@ class Reductions:
             self._context, request, with_orders=True, account_id=account_id, opening=False
         )
         target = reducible(snapshot.positions, position.deal_id, size)
-        case = check_input(self._context, snapshot, request, None)
-        require(case, *_RULES)
-        order = StoredOrder(request, None, case.figures.entry, None, None)
+        checked = check_input(self._context, snapshot, request, None)
+        require(checked, *_RULES)
+        order = StoredOrder(request, None, checked.figures.entry, None, None)
         sent = self._context.broker.requests.open_order(request, None)
         preview = ready_preview(
             self._context, Kind.MARKET, account_id, sent, write_order(order), _PREVIEW_LIFE
@@ -231,7 +231,7 @@ class Reductions:
                 f"{position.deal_id} is on account {account_id}, this is {active}. Nothing was sent.",
                 next=f"capcli positions {position.deal_id} --account {account_id}",
             )
-        return _Part(target, preview, order, snapshot, case)
+        return _Part(target, preview, order, snapshot, checked)
 
     def _send_part(self, part: _Part, *, wait_s: float, begun: Callable[[str], None]) -> Reply[Reduction]:
         preview, snapshot = part.preview, part.snapshot
@@ -242,12 +242,12 @@ class Reductions:
         self._context.journal.save_preview(preview)
         begun(preview.preview_id)
         with about(account_id, lambda: self._sender.known(preview)):
-            baseline = write_baseline(snapshot.positions, snapshot.orders, part.case.effect)
+            baseline = write_baseline(snapshot.positions, snapshot.orders, part.checked.effect)
             reply = self._sender.claim_and_send(
                 preview, part.order, baseline, wait_s, permit=permit, risk=None
             )
             self._context.approvals.sent(permit, asked, reply.data.attempt_id)
-            return self._told(reply, part.target, part.order.request.size)
+            return self._outcome(reply, part.target, part.order.request.size)
 
     def _asked_part(self, part: _Part) -> Asked:
         preview, target = part.preview, part.target
@@ -259,11 +259,11 @@ class Reductions:
             # The preview is not shown to anybody: the deal is what an approval is bound to.
             subject=target.deal_id,
             preview_id=None,
-            text=request_text(what, part_lines(part.case), preview.env, preview.account_id),
+            text=request_text(what, part_lines(part.checked), preview.env, preview.account_id),
             expires_at=preview.created_at + LIFE,
         )
 
-    def _told(self, reply: Reply[Execution], target: Position, size: Decimal) -> Reply[Reduction]:
+    def _outcome(self, reply: Reply[Execution], target: Position, size: Decimal) -> Reply[Reduction]:
         """Read the book back: it alone tells what an opposite order did."""
         if reply.data.state in {AttemptState.UNKNOWN, AttemptState.ACKED}:
             # The answer may be lost and the reduction there to be seen.
@@ -287,29 +287,29 @@ class Reductions:
         elif problem is not None and done.state not in {AttemptState.UNKNOWN, AttemptState.ACKED}:
             # A plain order of this size is not what was asked for: the way to try again is this close.
             problem = replace(problem, next=_command(target.deal_id, size))
-        told = _reduction(done, target.deal_id, target.size, size, left, opened, problem)
+        reduction = _reduction(done, target.deal_id, target.size, size, left, opened, problem)
         if problem is None:
-            told = self._with_result(told, done, target)
-        return Reply(told, reply.account_id, problem)
+            reduction = self._with_result(reduction, done, target)
+        return Reply(reduction, reply.account_id, problem)
 
-    def _with_result(self, told: Reduction, done: Execution, target: Position) -> Reduction:
+    def _with_result(self, reduction: Reduction, done: Execution, target: Position) -> Reduction:
         """Say what the part brought: as the broker's confirmation has it, else reckoned at the fill."""
         broker, effect, confirm = self._context.broker, done.effect, None
         with suppress(CapcliError):
             confirm = broker.confirm(done.deal_reference) if done.deal_reference else None
         booked = brokers_figure(confirm, broker.account_currency)
         if effect is not None and effect.deals:
-            pl = gain(target, effect.deals[0].price, told.size)
-            told = replace(
-                told,
+            pl = gain(target, effect.deals[0].price, reduction.size)
+            reduction = replace(
+                reduction,
                 pl=pl,
                 currency=target.currency,
                 pl_account=effect.realised if booked is None else booked,
                 account_currency=effect.currency,
-                pl_pct=percent_of(pl, target.value_at_open * told.size / target.size, FINE),
+                pl_pct=percent_of(pl, target.value_at_open * reduction.size / target.size, FINE),
                 pl_estimated=booked is None,
             )
-        return replace(told, sentence=_sentence(told))
+        return replace(reduction, sentence=_sentence(reduction))
 
 
 @contextmanager
@@ -371,7 +371,7 @@ def _reduction(  # noqa: PLR0917  what was asked, what was seen, what is wrong
     problem: Problem | None,
 ) -> Reduction:
     """Put together what is told of a partial close; the order's side is the opposite of the position's."""
-    told = with_fields_of(
+    reduction = with_fields_of(
         done,
         Reduction,
         deal_id=deal_id,
@@ -390,15 +390,15 @@ def _reduction(  # noqa: PLR0917  what was asked, what was seen, what is wrong
         sentence=problem.message if problem else "",
         next=problem.next if problem else f"capcli positions {deal_id}",
     )
-    return told if problem else replace(told, sentence=_sentence(told))
+    return reduction if problem else replace(reduction, sentence=_sentence(reduction))
 
 
-def _sentence(told: Reduction) -> str:
-    at = f" at {plain(told.level)}" if told.level is not None and told.evidence is Evidence.CONFIRM else ""
-    stays = "the rest stays open" if told.remaining is None else f"{short(told.remaining)} stays open"
-    money = gained(told)
-    opened = f"{told.side.value} {short(told.size_before)} {told.epic}"
-    return f"Closed {short(told.size)} of {opened}{at}{': ' if money else ''}{money}; {stays}."
+def _sentence(row: Reduction) -> str:
+    at = f" at {plain(row.level)}" if row.level is not None and row.evidence is Evidence.CONFIRM else ""
+    stays = "the rest stays open" if row.remaining is None else f"{short(row.remaining)} stays open"
+    money = gained(row)
+    opened = f"{row.side.value} {short(row.size_before)} {row.epic}"
+    return f"Closed {short(row.size)} of {opened}{at}{': ' if money else ''}{money}; {stays}."
 
 
 def _fault(

@@ -177,49 +177,49 @@ class Previews:
             below = request.trigger.level < snapshot.market.quote.entry(request.side)
             better = below is (request.side is Side.BUY)
             order_type = request.trigger.type or (OrderType.LIMIT if better else OrderType.STOP)
-        case = check_input(self._context, snapshot, request, order_type)
+        checked = check_input(self._context, snapshot, request, order_type)
         sizing = None
         if risk is not None:
-            case, sizing = sized_case(self._context, snapshot, case, risk)
-        preview = self._compose(case, sizing, day_range)
+            checked, sizing = sized_case(self._context, snapshot, checked, risk)
+        preview = self._compose(checked, sizing, day_range)
         preview = replace(preview, warnings=(*settled, *preview.warnings))
-        self._store(preview, case, snapshot.account_id)
-        return Reply(preview, snapshot.account_id, _problem(preview, case))
+        self._store(preview, checked, snapshot.account_id)
+        return Reply(preview, snapshot.account_id, _problem(preview, checked))
 
-    def _compose(self, case: CheckInput, sizing: Sizing | None, day_range: Decimal | None) -> Preview:
-        now, request, quote = self._context.clock(), case.request, case.market.quote
-        checks, broker_now = evaluate(case), self._context.broker.broker_time() or now
-        assert case.effect is not None, "an order always has an effect"
+    def _compose(self, checked: CheckInput, sizing: Sizing | None, day_range: Decimal | None) -> Preview:
+        now, request, quote = self._context.clock(), checked.request, checked.market.quote
+        checks, broker_now = evaluate(checked), self._context.broker.broker_time() or now
+        assert checked.effect is not None, "an order always has an effect"
         passed = all(check.passed for check in checks)
         return with_fields_of(
             request,
             Preview,
             preview_id=self._context.ids("p_"),
             executable=passed,
-            name=case.market.name,
-            order_type=case.order_type,
+            name=checked.market.name,
+            order_type=checked.order_type,
             good_till=request.trigger.good_till if request.trigger else None,
             market_status=quote.status,
             bid=quote.bid,
             offer=quote.offer,
             price_at=quote.at,
             price_age_s=_age(broker_now, quote),
-            **asdict(opened_figures(case)),
+            **asdict(opened_figures(checked)),
             sizing=sizing,
-            effect=case.effect,
+            effect=checked.effect,
             checks=checks,
-            warnings=cautions(CautionInput(case, day_range, broker_now)),
-            body=self._context.broker.requests.open_order(request, case.order_type).body.decode(),
+            warnings=cautions(CautionInput(checked, day_range, broker_now)),
+            body=self._context.broker.requests.open_order(request, checked.order_type).body.decode(),
             created_at=now,
             expires_at=now + timedelta(seconds=self._context.preview_ttl_s),
             ttl_s=self._context.preview_ttl_s,
         )
 
-    def _store(self, preview: Preview, case: CheckInput, account_id: str) -> None:
-        method, path, body = self._context.broker.requests.open_order(case.request, case.order_type)
+    def _store(self, preview: Preview, checked: CheckInput, account_id: str) -> None:
+        method, path, body = self._context.broker.requests.open_order(checked.request, checked.order_type)
         order = StoredOrder(
-            case.request,
-            case.order_type,
+            checked.request,
+            checked.order_type,
             preview.entry,
             preview.stop.level if preview.stop else None,
             preview.limit.level if preview.limit else None,
@@ -327,9 +327,9 @@ def check_request(request: OrderRequest) -> None:
             f"The size must be above 0, not {request.size}. To sell, add --sell; the size stays positive.",
             next=f"capcli markets show {request.epic}",
         )
-    for name, leg in (("stop", request.stop), ("limit", request.limit)):
-        if leg is not None and leg.value <= 0:
-            raise UsageError(f"The {name} must be above 0, not {leg.value}.", next="capcli preview --help")
+    for name, given in (("stop", request.stop), ("limit", request.limit)):
+        if given is not None and given.value <= 0:
+            raise UsageError(f"The {name} must be above 0, not {given.value}.", next="capcli preview --help")
     if request.trigger and request.trigger.level <= 0:
         raise UsageError(
             f"The level must be above 0, not {request.trigger.level}.", next="capcli preview --help"
@@ -357,7 +357,7 @@ def _age(now: datetime, quote: Quote) -> Decimal | None:
     return max(Decimal(0), Decimal(str(round((now - quote.at).total_seconds(), 1))))
 
 
-def _problem(preview: Preview, case: CheckInput) -> Problem | None:
+def _problem(preview: Preview, checked: CheckInput) -> Problem | None:
     if preview.executable:
         return None
     reasons = "; ".join(check.words for check in preview.failed)
@@ -366,25 +366,25 @@ def _problem(preview: Preview, case: CheckInput) -> Problem | None:
     remedy = f"capcli config get {own}" if own else f"capcli markets show {preview.epic}"
     if own is None and [check.rule for check in preview.failed] == [Rule.GOOD_TILL]:
         # A time is for the user to choose.
-        remedy = preview_command(case.request, preview.order_type, good_till=SOME_TIME)
+        remedy = preview_command(checked.request, preview.order_type, good_till=SOME_TIME)
     return Problem(
         code="CHECKS_FAILED",
         message=f"{len(preview.failed)} of {len(preview.checks)} checks failed, so this preview cannot be "
         f"executed. {reasons}",
         exit_code=int(Exit.REFUSED),
-        next=_unblocking(case) or remedy,
+        next=_unblocking(checked) or remedy,
         retry_safe=True,
         details={"failed": [check.rule.value for check in preview.failed]},
     )
 
 
-def _unblocking(case: CheckInput) -> str | None:
+def _unblocking(checked: CheckInput) -> str | None:
     """Return the command that lifts what keeps this order away, whatever else fails."""
-    blocked = case.blocked
+    blocked = checked.blocked
     if blocked is None:
         return None
     if blocked.journal_next:
         return blocked.journal_next
-    if attempts := blocked.in_market if case.only_reduces else blocked.unresolved:
+    if attempts := blocked.in_market if checked.only_reduces else blocked.unresolved:
         return f"capcli reconcile {attempts[0]}"
-    return "capcli resume" if blocked.halt and not case.only_reduces else None
+    return "capcli resume" if blocked.halt and not checked.only_reduces else None

@@ -149,11 +149,11 @@ class Proposals:
     def _side(self, snapshot: AccountSnapshot, side: Side, risk: Risk, found: _Stop) -> ProposedSide:
         draft = OrderRequest(snapshot.market.epic, side, ONE_UNIT, stop=found.exit)
         unit = placed(draft, estimated_entry(draft, snapshot.market), snapshot.rules.price_step)
-        case = check_input(self._context, snapshot, unit, None)
+        checked = check_input(self._context, snapshot, unit, None)
         try:
-            whole, sizing = sized_case(self._context, snapshot, case, risk)
+            whole, sizing = sized_case(self._context, snapshot, checked, risk)
         except Refused as error:
-            return _proposed(case.figures, side, None, arithmetic="", refused=error.message)
+            return _proposed(checked.figures, side, None, arithmetic="", refused=error.message)
         failed = [
             f"{one.rule.value}: {one.reason}."
             for one in evaluate(whole)
@@ -202,11 +202,11 @@ def _by_range(snapshot: AccountSnapshot, side: Side | None, candles: tuple[Candl
         sides = tuple(Side) if side is None else (side,)
         least = max(ceil_to(rules.min_stop_distance.at(market.quote.exit(one)), step) for one in sides)
         wanted = ceil_to(TIMES * atr, step)
-        shown = ceil_to(atr, step / 10)
-    rule = f"{TIMES} x ATR({PERIOD}) of HOUR bid candles (Wilder's), ATR {short(shown)}"
+        rounded = ceil_to(atr, step / 10)
+    rule = f"{TIMES} x ATR({PERIOD}) of HOUR bid candles (Wilder's), ATR {short(rounded)}"
     if wanted < least:
         rule = f"the market's minimum {short(least)}, which is farther than {rule}"
-    return _Stop(ExitOrder(ExitForm.DISTANCE, max(wanted, least)), rule, shown)
+    return _Stop(ExitOrder(ExitForm.DISTANCE, max(wanted, least)), rule, rounded)
 
 
 def _proposal(

@@ -60,8 +60,8 @@ class ProtectedExecutions:
                 except ApprovalRequired as waiting:
                     # The order was sent, so the refusal's own words do not fit.
                     what = "Setting its stop" if work is StopWork.SET else "Ending it"
-                    told, deal_id = f"{what} waits for a person: {waiting.next}", reply.data.deal_id or ""
-                    return self._reply(reply, (StopStep(deal_id, work, None, done=False, told=told),))
+                    message, deal_id = f"{what} waits for a person: {waiting.next}", reply.data.deal_id or ""
+                    return self._reply(reply, (StopStep(deal_id, work, None, done=False, told=message),))
         return reply
 
     def lacks_stop(self, reply: Reply[Execution]) -> bool:
@@ -153,16 +153,16 @@ class ProtectedExecutions:
             raise
         except Interrupted:
             # Of several steps, each says for itself what it did not send.
-            told = f"Interrupted before {deal_id} was {_DONE_BY[deed]}: that was not sent."
-            return StopStep(deal_id, deed, None, done=False, told=told)
+            message = f"Interrupted before {deal_id} was {_DONE_BY[deed]}: that was not sent."
+            return StopStep(deal_id, deed, None, done=False, told=message)
         except CapcliError as error:
             sent = error.data.get("attempt_id") or error.details.get("attempt_id")
             return StopStep(deal_id, deed, sent, done=False, told=error.message)
-        told = reply.problem.message if reply.problem else reply.data.sentence
+        message = reply.problem.message if reply.problem else reply.data.sentence
         if reply.problem is None and reply.data.attempt_id is None:
             # The deal shows it by now. That nothing was sent for it would be read as being about the order.
-            told = f"{row.deal_id} has its stop."
-        return StopStep(row.deal_id, deed, reply.data.attempt_id, done=reply.problem is None, told=told)
+            message = f"{row.deal_id} has its stop."
+        return StopStep(row.deal_id, deed, reply.data.attempt_id, done=reply.problem is None, told=message)
 
     def _row(self, attempt: AttemptRecord, deal_id: str) -> Position | WorkingOrder | None:
         """Return the waiting order or the position that an order is by now; None where neither is seen."""

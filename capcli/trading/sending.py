@@ -184,9 +184,9 @@ class SendOnce:
             return execution_reply(sent, order, replayed=False)
         winner = journal.attempt_of(preview.preview_id)
         if winner is None:
-            held = journal.preview(preview.preview_id) or preview
-            why = life_fault(self._context, held) or "cannot be used any more."
-            raise expired(held, why, preview_again(held))
+            current = journal.preview(preview.preview_id) or preview
+            why = life_fault(self._context, current) or "cannot be used any more."
+            raise expired(current, why, preview_again(current))
         return execution_reply(winner, read_order(preview.document), replayed=True)
 
     def _send(
@@ -215,9 +215,9 @@ class SendOnce:
                 raise
             # A full disk or a bug here must not read as "nothing was sent".
             with suppress(CapcliError):
-                held = journal.attempt(attempt.attempt_id)
-                if held is not None and held.state is not AttemptState.SENDING:
-                    return held
+                current = journal.attempt(attempt.attempt_id)
+                if current is not None and current.state is not AttemptState.SENDING:
+                    return current
             return replace(attempt, state=AttemptState.UNKNOWN, note=failed_after(error))
         return sent
 

@@ -184,7 +184,7 @@ def with_day(context: Context, snapshot: AccountSnapshot) -> AccountSnapshot:
 
 def _blocked(context: Context, account_id: str, epic: str) -> Blocked:
     """Return what keeps every new order from being sent, as far as this computer knows it."""
-    held, now, journal = context.halt.read(), context.clock(), context.journal
+    current, now, journal = context.halt.read(), context.clock(), context.journal
     fault = None
     try:
         journal.require_intact()
@@ -202,7 +202,7 @@ def _blocked(context: Context, account_id: str, epic: str) -> Blocked:
         if preview is not None and read_order(preview.document).request.epic == epic:
             in_market.append(attempt.attempt_id)
     return Blocked(
-        halt=held.words if held is not None else None,
+        halt=current.words if current is not None else None,
         unresolved=tuple(unresolved),
         in_market=tuple(in_market),
         wait_s=context.broker.opening_wait_s(),

@@ -104,7 +104,7 @@ class Run(Generic[R, D]):
         return any(one.exit_code == Exit.INTERRUPTED for one in self.done)
 
     @property
-    def told(self) -> tuple[str, ...]:
+    def distinct_warnings(self) -> tuple[str, ...]:
         """Each warning once."""
         return tuple(dict.fromkeys(self.warnings))
 
