@@ -281,7 +281,7 @@ class AccountChanges:
             message = f"Nothing was sent: {answer.detail.rstrip('.')}. {words.unchanged}"
             raise not_sent(answer.error_code, message, words.command)
         if classify(answer) is AttemptState.REFUSED:
-            error = refusal(words, answer)
+            error = refusal(answer, words.name, words.unchanged, words.command)
             if isinstance(error, BrokerRefused):
                 code = answer.error_code
                 message = f"The broker rejected it: {in_words(reason_of(answer))}. {why()}{words.unchanged}"

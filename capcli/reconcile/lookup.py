@@ -100,7 +100,7 @@ class OrderLookup:
         return self.context.broker.broker_time() or self.context.clock()
 
     def is_second_look(self, attempt: AttemptRecord) -> bool:
-        """Say whether a look without a trace lies far enough behind this one."""
+        """Say whether the first look without a trace was long enough ago."""
         first = attempt.absent_seen_at
         return first is not None and self.broker_now() - first >= timedelta(
             seconds=self.context.patience.gap_s

@@ -1,14 +1,17 @@
 """What a deal shows when it is read back after a change: the evidence of amendments and cancellations."""
 
-import json
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Literal
+
+from msgspec import Struct
+from msgspec.json import decode, encode
 
 from capcli.domain.account import Confirm, Position, WorkingOrder
 from capcli.domain.attempt import AttemptRecord, AttemptState
 from capcli.domain.bracket import Bracket, Target, shows
+from capcli.domain.fields import with_fields_of
 from capcli.domain.identity import Asked, misfit
 from capcli.domain.order import Kind
 from capcli.domain.stored_order import write_baseline
@@ -149,32 +152,28 @@ def filled_as(broker: Broker, deal_id: str) -> Position | None:
         return None
 
 
+class _AskedFor(Struct, frozen=True):
+    """A target as the journal keeps it."""
+
+    stop: Decimal | None
+    limit: Decimal | None
+    trail: Decimal | None
+    guaranteed: bool
+    level: Decimal | None
+    good_till: datetime | None
+
+
+class _Document(Struct, frozen=True):
+    asked: _AskedFor
+
+
 def write_asked(target: Target) -> bytes:
     """Write what a deal has to show, so that another process can tell whether a lost change was made."""
-    book = json.loads(write_baseline((), ()))
-    bracket = target.bracket
-    asked = {
-        "stop": _text(bracket.stop),
-        "limit": _text(bracket.limit),
-        "trail": _text(bracket.trail),
-        "guaranteed": bracket.guaranteed,
-        "level": _text(target.level),
-        "good_till": target.good_till.isoformat() if target.good_till else None,
-    }
-    return json.dumps(book | {"asked": asked}, sort_keys=True).encode()
+    asked = with_fields_of(target.bracket, _AskedFor, level=target.level, good_till=target.good_till)
+    return encode(decode(write_baseline((), ())) | {"asked": asked}, order="sorted")
 
 
 def read_asked(attempt: AttemptRecord) -> Target:
     """Read what an amendment asked for."""
-    asked: dict[str, Any] = json.loads(attempt.baseline)["asked"]
-    stop, limit, trail, level = (_decimal(asked[key]) for key in ("stop", "limit", "trail", "level"))
-    until = datetime.fromisoformat(asked["good_till"]) if asked["good_till"] else None
-    return Target(Bracket(stop, limit, trail, asked["guaranteed"]), level, until)
-
-
-def _text(number: Decimal | None) -> str | None:
-    return None if number is None else str(number)
-
-
-def _decimal(text: str | None) -> Decimal | None:
-    return None if text is None else Decimal(text)
+    asked = decode(attempt.baseline, type=_Document).asked
+    return Target(with_fields_of(asked, Bracket), asked.level, asked.good_till)

@@ -296,7 +296,7 @@ def settled_words(attempt: AttemptRecord, order: StoredOrder | None) -> str:
 
 
 def settled_now(found: Reconciliation) -> tuple[str, ...]:
-    """Say what a look has just settled, for a command that was about something else."""
+    """Say what has just been settled, for a command that was about something else."""
     return tuple(
         f"{row.attempt_id} was settled now: {row.sentence}"
         for row in found.attempts

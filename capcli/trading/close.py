@@ -235,7 +235,8 @@ class Closings:
         if rejected is not None:
             refused = replace(answer, error_code=rejected.reason or "no reason given")
             self._changer.record(attempt, AttemptState.REJECTED, refused)
-            raise refusal(self._change(target), refused)
+            change = self._change(target)
+            raise refusal(refused, change.name, change.unchanged, change.command)
         self._changer.record(attempt, AttemptState.UNKNOWN, answer)
         return self._unknown(target, attempt, answer.detail or "no clear answer")
 

@@ -213,7 +213,7 @@ class Executions:
     def _checked(
         self, preview: PreviewRecord, *, again: bool
     ) -> tuple[AccountSnapshot, CheckInput, tuple[str, ...]]:
-        """Take a fresh look, and refuse what must not be sent. Called inside the account lock.
+        """Take a new snapshot, and refuse what must not be sent. Called inside the account lock.
 
         The third value says what was settled on the way.
         """
@@ -248,7 +248,7 @@ class Executions:
         return snapshot, checked, tuple([settled_words(one, order_of(one)) for one in settled])
 
     def _asked(self, preview: PreviewRecord, checked: CheckInput) -> Asked:
-        """Return what a person is asked about a preview, with the figures of the fresh look."""
+        """Return what a person is asked about a preview, with the figures of the new snapshot."""
         now = self._context.broker.broker_time() or self._context.clock()
         return with_fields_of(
             preview,

@@ -54,7 +54,7 @@ def placed(request: OrderRequest, entry: Decimal, step: Decimal) -> OrderRequest
 
 
 def fitted(checked: CheckInput, change: Change, after: Bracket, price: Decimal) -> CheckInput:
-    """Put the levels that were worked out into the case; a distance is counted from `price`."""
+    """Put the levels that were worked out into the figures; a distance is counted from `price`."""
     figures = replace(
         checked.figures,
         stop=_leg(checked.figures.stop, change.stop, after.stop, price),
@@ -99,7 +99,7 @@ def _require(checked: CheckInput, verdicts: Iterable[Check]) -> None:
 
 
 def exits_words(before: Bracket, after: Bracket) -> str:
-    """Say both legs, and what they were before where they changed."""
+    """Say the stop and the limit, and what they were before where they changed."""
     stop = _exit_words("stop", _stop(before), _stop(after))
     if after.trail is not None and after.trail == before.trail and after.stop is not None:
         # A trailing stop that is sent again is armed anew (API page 9.5).

@@ -41,7 +41,7 @@ def compare_margin(
             return None
         after = _in_use(active_account(context.broker.accounts(), snapshot.account_id))
         value = (attempt.level or figures.entry) * (attempt.size or checked.request.size)
-        # What was set aside since the look before the send, in percent of the fill's value.
+        # What was set aside since the snapshot before the send, in percent of the fill's value.
         seen = percent_of(after - before, value * figures.conversion_rate)
         if not _SANE[0] <= seen <= _SANE[1] or abs(seen - expected) <= expected * _OFF:
             return None

@@ -1,10 +1,10 @@
-"""Changes that are safe to repeat by deal id (PUT of all legs, DELETE): recorded, sent, read back."""
+"""Changes that are safe to repeat by deal id (PUT of stop and limit, DELETE): recorded, sent, read back."""
 
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from msgspec.structs import replace
 
@@ -224,10 +224,11 @@ class Mutations:
             raise not_sent(answer.error_code, message, change.command, answer.retry_after_s)
         if classify(answer) is AttemptState.REFUSED and answer.status != _GONE:
             self.record(attempt, AttemptState.REFUSED, answer)
-            # The amendment that the broker would take, where it says which; else a look at the deals.
+            # The amendment that the broker would take, where it says which; else the list of the deals.
             bounded = bounded_exit(reason_of(answer)) if change.kind in _AMENDS else None
             amended = f"{change.overview} amend {change.deal_id} {bounded}"
-            raise refusal(change, answer, overview=amended if bounded else change.overview)
+            words = (change.name, change.unchanged, change.command)
+            raise refusal(answer, *words, overview=amended if bounded else change.overview)
         return change.conclude(attempt, answer, self._read_back(change, wait=True))
 
     def _read_back(self, change: Mutation[T], *, wait: bool) -> ReadBack:
@@ -262,26 +263,17 @@ def unconfirmed(code: str, message: str, command: str, attempt: AttemptRecord) -
 _AMENDS = frozenset({Kind.AMEND, Kind.WORKING_UPDATE})
 
 
-class Worded(Protocol):
-    """How a refusal is told: what was refused, what stays, and the command that does it again."""
+def refusal(
+    answer: Answer, name: str, unchanged: str, command: str, *, overview: str | None = None
+) -> CapcliError:
+    """Return the error for a change that the broker refused: `unchanged` says what stays.
 
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def unchanged(self) -> str: ...
-
-    @property
-    def command(self) -> str: ...
-
-
-def refusal(change: Worded, answer: Answer, *, overview: str | None = None) -> CapcliError:
-    """Return the error for a change that the broker refused; nothing changed. `look` shows the deals."""
+    `command` does it again; `overview` shows the deals, for where that would be refused again.
+    """
     reason = reason_of(answer)
-    words = {"name": change.name, "unchanged": change.unchanged, "command": change.command}
-    refused = unread(answer.status, reason, **words)
+    refused = unread(answer.status, reason, name=name, unchanged=unchanged, command=command)
     return refused or BrokerRefused(
-        f"The broker rejected it: {in_words(reason)}. {change.unchanged}",
-        next=change.command if overview is None or is_passing(reason) else overview,
+        f"The broker rejected it: {in_words(reason)}. {unchanged}",
+        next=command if overview is None or is_passing(reason) else overview,
         broker_code=answer.error_code,
     )

@@ -87,7 +87,7 @@ class Reduction(Struct, frozen=True):
 
 
 class _Part(Struct, frozen=True):
-    """A partial close that may be sent, and the look that it was judged by."""
+    """A partial close that may be sent, and the snapshot that it was checked with."""
 
     target: Position
     preview: PreviewRecord

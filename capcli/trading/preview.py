@@ -249,7 +249,7 @@ class Previews:
 def sized_case(
     context: Context, snapshot: AccountSnapshot, unit: CheckInput, risk: Risk
 ) -> tuple[CheckInput, Sizing]:
-    """Turn the case of one unit into that of the size which the risk allows.
+    """Turn the figures of one unit into those of the size which the risk allows.
 
     Raises RiskTooSmall with its arithmetic, and ChecksFailed when the stop limits no loss.
     """

@@ -1,4 +1,4 @@
-"""Gathers what the policy looks at: market, account, book and the day's orders, in one round of reads."""
+"""Gathers what the rules check: market, account, book and the day's orders, in one round of reads."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -133,7 +133,7 @@ def check_input(
     previewed: StoredOrder | None = None,
     amends: Amends | None = None,
 ) -> CheckInput:
-    """Put what was seen and what is asked into the one case that the rules judge.
+    """Put what was read and what is asked into the one value that the rules check.
 
     `previewed` is the order's preview, where it is about to be sent. `amends` is the change of a deal that is
     there already: that is no order, and has no effect on other deals.
@@ -175,7 +175,7 @@ def check_input(
 
 
 def with_day(context: Context, snapshot: AccountSnapshot) -> AccountSnapshot:
-    """Add what the day brought so far to a look, where a limit asks: only what adds risk waits for it."""
+    """Add what the day brought so far, where a limit asks: only what adds risk waits for it."""
     if context.policy.max_daily_loss is None:
         return snapshot
     midnight = broker_midnight(context.broker.broker_time() or context.clock())
