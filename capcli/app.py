@@ -94,6 +94,9 @@ class App(UseCases):
     )
     exit_book: "AttemptBook" = use("trading.best_effort", "BestEffortBook", "journal", "monotonic")
     """Where closes and cancellations are recorded, as well as the journal allows."""
+    paper: "PaperControl" = use(
+        "paper_control", "PaperControl", "folders.paper", "clock", "journal", "account_lock", "forget_paper"
+    )
     seen: "SeenValues" = use("store.seen", "SeenValues", "folders.cache", "env")
     """What commands showed, for a shell to complete."""
     mandate_files: "MandateFiles" = use("store.mandate_files", "MandateFiles", "folders.mandates")
@@ -422,20 +425,12 @@ class App(UseCases):
 
         return StreamTarget(write, as_json=as_json)
 
-    @once
-    def paper(self) -> "PaperControl":
-        from capcli.paper_control import PaperControl
+    def forget_paper(self) -> None:
+        """Drop what is cached of the embedded broker: it was reset."""
         from capcli.store.day_ranges import FileDayRanges
 
-        host = HOSTS["paper"].removeprefix("http://")
-
-        def forget() -> None:
-            self._preferences_book(HOSTS["paper"]).drop_all()
-            FileDayRanges(self.folders.cache, host).drop_all()
-
-        return PaperControl(
-            self.folders.paper, self.clock, lambda: self.journal, self.account_lock, host, after_reset=forget
-        )
+        self._preferences_book(HOSTS["paper"]).drop_all()
+        FileDayRanges(self.folders.cache, "paper").drop_all()
 
     def close(self) -> None:
         """Close connections and files; the broker session stays for the next command."""

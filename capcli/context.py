@@ -129,16 +129,11 @@ class Context(Struct, frozen=True, kw_only=True):
         return ", ".join(named)
 
     def rehearse(
-        self,
-        method: str,
-        path: str,
-        body: bytes | None,
-        account_id: str,
-        preview_id: str | None = None,
+        self, request: tuple[str, str, bytes | None], account_id: str, preview_id: str | None = None
     ) -> None:
         """Raise WouldSend on a dry run: called once everything is checked, before anything is recorded."""
         if self.dry_run:
-            raise WouldSend((method, path, body), account_id=account_id, preview_id=preview_id)
+            raise WouldSend(request, account_id=account_id, preview_id=preview_id)
 
 
 class AccountSnapshot(Struct, frozen=True):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextvars import copy_context
+from math import inf
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any, TypeVar
@@ -36,27 +37,22 @@ def bounded(work: Callable[[], T], *, wait_s: float) -> T:
     """Run work on its own thread and wait for it at most so long. Raises TimeoutError; the work goes on."""
     results: _Results = SimpleQueue()
     Thread(target=_run, args=(0, work, results), daemon=True).start()
-    left = wait_s
-    while True:
-        try:
-            _, value, error = results.get(timeout=max(0, min(left, _LONGEST_WAIT_S)))
-            break
-        except Empty:
-            left -= _LONGEST_WAIT_S
-            if left <= 0:
-                raise TimeoutError from None
+    _, value, error = _next(results, wait_s)
     if error is not None:
         raise error
     result: T = value
     return result
 
 
-def _next(results: _Results) -> tuple[int, Any, BaseException | None]:
+def _next(results: _Results, wait_s: float = inf) -> tuple[int, Any, BaseException | None]:
+    """Wait for a result at most so long. Raises TimeoutError."""
     while True:
         try:
-            return results.get(timeout=_LONGEST_WAIT_S)
+            return results.get(timeout=max(0, min(wait_s, _LONGEST_WAIT_S)))
         except Empty:
-            continue
+            wait_s -= _LONGEST_WAIT_S
+            if wait_s <= 0:
+                raise TimeoutError from None
 
 
 def _run(place: int, read: Callable[[], Any], results: _Results) -> None:

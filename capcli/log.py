@@ -51,8 +51,12 @@ class Redaction:
 
     def learn(self, *secrets: str) -> None:
         """Mask these from now on. Very short ones would only make text unreadable."""
-        found = {spelt for secret in secrets if len(secret) >= _SHORTEST for spelt in _spellings(secret)}
-        self._known |= found
+        for secret in secrets:
+            if len(secret) >= _SHORTEST:
+                # As it looks plain, in a repr, in JSON, as bytes and in an address.
+                as_bytes = repr(secret.encode("utf-8", "surrogatepass"))
+                quoted = (repr(secret)[1:-1], json.dumps(secret)[1:-1], as_bytes[2:-1])
+                self._known |= {secret, *quoted, quote(secret, safe="", errors="replace")}
 
     def clean(self, text: str) -> str:
         """Return the text without secrets."""
@@ -61,26 +65,6 @@ class Redaction:
         for shape, mask in _SHAPES:
             text = shape.sub(mask, text)
         return text
-
-
-def _spellings(secret: str) -> set[str]:
-    """Return a secret as it looks plain, in a repr, in JSON, as bytes and in an address."""
-    as_bytes = repr(secret.encode("utf-8", "surrogatepass"))[2:-1]
-    return {
-        secret,
-        repr(secret)[1:-1],
-        json.dumps(secret)[1:-1],
-        as_bytes,
-        quote(secret, safe="", errors="replace"),
-    }
-
-
-def _through_the_root(name: str) -> None:
-    """Take a library's own way to stderr from it: nothing would be masked there."""
-    if name in logging.Logger.manager.loggerDict:
-        logger = logging.getLogger(name)
-        logger.handlers[:] = []
-        logger.propagate = True
 
 
 class _Masking(logging.Formatter):
@@ -107,7 +91,11 @@ def listen(stream: TextIO, level: str, redaction: Redaction) -> Callable[[], Non
     handler = logging.StreamHandler(stream)
     handler.setFormatter(_Masking(redaction))
     root.handlers[:] = [handler]
-    _through_the_root("fastmcp")
+    if "fastmcp" in logging.Logger.manager.loggerDict:
+        # It has its own way to stderr, where nothing would be masked.
+        logger = logging.getLogger("fastmcp")
+        logger.handlers[:] = []
+        logger.propagate = True
     for name, least in wanted.items():
         logging.getLogger(name).setLevel(least)
 

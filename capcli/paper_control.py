@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence
+from capcli.domain.attempt import AttemptState, Evidence
 from capcli.system import private_folder
 
 if TYPE_CHECKING:
@@ -30,23 +30,20 @@ _ENDS = {
 
 
 class PaperControl:
-    """The paper broker's state file, for the `paper` commands; `host` is the embedded one's."""
+    """The paper broker's state file, for the `paper` commands."""
 
     def __init__(
         self,
         path: Path,
         clock: Callable[[], datetime],
-        journal: Callable[[], "Journal"],
+        journal: "Journal",
         lock: "AccountLock",
-        host: str,
-        *,
-        after_reset: Callable[[], None] = lambda: None,
+        after_reset: Callable[[], None],
     ) -> None:
         self._path = path
         self._clock = clock
         self._journal = journal
         self._lock = lock
-        self._host = host
         self._after_reset = after_reset
 
     def status(self) -> "PaperStatus":
@@ -86,10 +83,16 @@ class PaperControl:
 
         with _readable("capcli paper reset --help"):
             opened = openings(*accounts) if accounts else OPENINGS
-        waiting = self._open_attempts()
+        # What may be live at the embedded broker, and the orders that were presumed not placed.
+        waiting = [
+            one
+            for one in reversed(self._journal.attempts("paper", limit=_ALL))
+            if one.host == "paper"
+            and (one.state.unresolved or (one.state is AttemptState.ABSENT and one.kind.is_order))
+        ]
         with ExitStack() as held:
             for account_id in sorted({attempt.account_id for attempt in waiting}):
-                held.enter_context(self._lock("paper", self._host, account_id))
+                held.enter_context(self._lock("paper", "paper", account_id))
             with _readable("capcli paper reset --help"):
                 reset(
                     self._path,
@@ -109,26 +112,15 @@ class PaperControl:
             settled = tuple(attempt.attempt_id for attempt in waiting if self._end(attempt.attempt_id))
         return replace(self.status(), settled=settled)
 
-    def _open_attempts(self) -> tuple[AttemptRecord, ...]:
-        """Return what may be live at the embedded broker, and the orders that were presumed not placed."""
-        found = self._journal().attempts("paper", limit=_ALL)
-        return tuple(
-            one
-            for one in reversed(found)
-            if one.host == self._host
-            and (one.state.unresolved or (one.state is AttemptState.ABSENT and one.kind.is_order))
-        )
-
     def _end(self, attempt_id: str) -> bool:
         """Bring an attempt to the end that a reset is for it; False when it had come to one by itself."""
-        journal = self._journal()
-        attempt = journal.attempt(attempt_id)
+        attempt = self._journal.attempt(attempt_id)
         if attempt is None or attempt.state not in _ENDS:
             return False
         state = attempt.state
         for to_state in _ENDS[state]:
             facts = {"note": _RESET, "evidence": Evidence.HUMAN}
-            if not journal.move(attempt_id, state, to_state, at=self._clock(), **facts):
+            if not self._journal.move(attempt_id, state, to_state, at=self._clock(), **facts):
                 return False
             state = to_state
         return True
@@ -212,16 +204,12 @@ def _readable(then: str = "capcli paper faults set --help") -> Iterator[None]:
     from capcli.paper.market_files import BadMarkets
     from capcli.settings.table import did_you_mean
 
+    options = {BadReplay: "--replay", BadMarkets: "--market", BadAccounts: "--accounts"}
     try:
         yield
-    except BadReplay as error:
-        raise UsageError(f"--replay: {error} Nothing was changed.", next=then, option="--replay") from None
-    except BadMarkets as error:
-        raise UsageError(f"--market: {error} Nothing was changed.", next=then, option="--market") from None
-    except BadAccounts as error:
-        raise UsageError(
-            f"--accounts: {error} Nothing was changed.", next=then, option="--accounts"
-        ) from None
+    except tuple(options) as error:
+        option = options[type(error)]
+        raise UsageError(f"{option}: {error} Nothing was changed.", next=then, option=option) from None
     except BadFault as error:
         hint = did_you_mean(error.typed, error.known) if error.typed else ""
         raise UsageError(f"{error}{hint} Nothing was changed.", next=then) from None

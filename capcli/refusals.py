@@ -13,7 +13,7 @@ from capcli.domain.account import OrderType
 from capcli.domain.attempt import Answer
 from capcli.domain.commands import preview_command
 from capcli.domain.money import NotANumber, parse_decimal, short
-from capcli.domain.order import ExitForm, ExitOrder, OrderRequest, Trigger
+from capcli.domain.order import ExitForm, ExitOrder, OrderRequest
 from capcli.errors import CapcliError, Exit, RateLimited, SessionLost, Unreachable, kind_of
 
 RETRY_AFTER_S = 30
@@ -241,15 +241,14 @@ def _cured(cure: Cure, request: OrderRequest, bound: Decimal | None) -> OrderReq
         Cure.NO_GUARANTEE: (request.guaranteed, {"guaranteed": False}),
         Cure.NO_TRAILING: (request.trailing, {"trailing": False}),
         Cure.NO_LEGS: (bool(request.stop or request.limit), bare),
-        Cure.NO_EXPIRY: (bool(trigger and trigger.good_till), {"trigger": _without_expiry(trigger)}),
+        Cure.NO_EXPIRY: (
+            bool(trigger and trigger.good_till),
+            {"trigger": trigger and replace(trigger, good_till=None)},
+        ),
     }
     possible, change = changes.get(cure, (False, {}))
     changed = replace(request, **change)
     return changed if possible and (changed != request or cure is Cure.AGAIN) else None
-
-
-def _without_expiry(trigger: Trigger | None) -> Trigger | None:
-    return replace(trigger, good_till=None) if trigger else None
 
 
 def bounded_exit(reason: str) -> str | None:

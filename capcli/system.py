@@ -73,34 +73,30 @@ def guarded_halt(guard: Path | None = None) -> Path:
 
 
 def folders(environ: Mapping[str, str]) -> Folders:
-    """Return the folders for this user: `CAPCLI_HOME`, else the platform's own.
+    """Return the folders for this user: `CAPCLI_HOME`, else the platform's own, from this environment alone.
 
     Raises SettingInvalid for a relative path, which would be another folder in every directory.
     """
-    runtime, guard = _runtime_folder(environ), guard_folder()
+    base, guard = environ.get("XDG_RUNTIME_DIR"), guard_folder()
+    runtime = Path(base) / "capcli" if base and sys.platform != "win32" else None
     if environ.get("CAPCLI_HOME"):
         root = _absolute("CAPCLI_HOME", environ)
         return Folders(root, root, root / "cache", runtime, guard)
-    return Folders(*_platform_folders(environ), runtime, guard)
-
-
-def _platform_folders(environ: Mapping[str, str]) -> tuple[Path, Path, Path]:
-    """Return the folders for config, state and cache, from this environment and no other."""
     if sys.platform == "win32":
         from platformdirs import PlatformDirs
 
         dirs = PlatformDirs("capcli", appauthor=False, roaming=False)
-        return dirs.user_config_path, dirs.user_state_path, dirs.user_cache_path
+        return Folders(dirs.user_config_path, dirs.user_state_path, dirs.user_cache_path, runtime, guard)
     home = _absolute("HOME", environ) if environ.get("HOME") else system_home()
     if home is None:
         raise StateFolderUnusable(
             "There is no home folder. Nothing was sent.", next="export CAPCLI_HOME=/PATH"
         )
     config, state, cache = (
-        _absolute(name, environ) if environ.get(name, "").strip() else home / place
+        _absolute(name, environ) / "capcli" if environ.get(name, "").strip() else home / place / "capcli"
         for name, place in zip(XDG, _OWN_PLACES, strict=True)
     )
-    return config / "capcli", state / "capcli", cache / "capcli"
+    return Folders(config, state, cache, runtime, guard)
 
 
 def _absolute(name: str, environ: Mapping[str, str]) -> Path:
@@ -108,26 +104,18 @@ def _absolute(name: str, environ: Mapping[str, str]) -> Path:
     path = Path(environ[name].strip()).expanduser()
     if path.is_absolute():
         return path
+    if sys.platform == "win32":
+        quoted = str(path.absolute()).replace("'", "''")
+        assignment = f"$env:{name} = '{quoted}'"
+    else:
+        assignment = f"export {name}={shlex.quote(str(path.absolute()))}"
     raise SettingInvalid(
         f"{name} is {environ[name][:80]!a}, a relative path: halts, orders and settings would be kept in"
         " another folder wherever capcli is started. Nothing was sent. Write the whole path.",
-        next=_assignment(name, str(path.absolute())),
+        next=assignment,
         variable=name,
         allowed="an absolute path",
     )
-
-
-def _assignment(name: str, text: str) -> str:
-    """Return the line that sets a variable: PowerShell's on Windows, else a POSIX shell's."""
-    if sys.platform == "win32":
-        quoted = text.replace("'", "''")
-        return f"$env:{name} = '{quoted}'"
-    return f"export {name}={shlex.quote(text)}"
-
-
-def _runtime_folder(environ: Mapping[str, str]) -> Path | None:
-    base = environ.get("XDG_RUNTIME_DIR")
-    return Path(base) / "capcli" if base and sys.platform != "win32" else None
 
 
 def session_bus() -> Path | None:

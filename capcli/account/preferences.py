@@ -242,7 +242,7 @@ class AccountChanges:
         """Send once; what is sent and what came back stands in the journal's events."""
         context = self._context
         method, path, body = request
-        context.rehearse(*request, account_id)
+        context.rehearse(request, account_id)
         permit = context.approvals.permit(
             Asked(
                 kind="ACCOUNT",

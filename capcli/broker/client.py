@@ -56,13 +56,13 @@ from capcli.errors import (
 )
 from capcli.ports import Clock, Lane, Requests
 from capcli.ports.login import (
+    Allowance,
     Credentials,
     LoginLock,
-    OpeningsBook,
-    PaceBook,
     PreferencesBook,
     SessionCache,
     SessionLock,
+    SharedBook,
     StoredSession,
 )
 
@@ -93,8 +93,8 @@ class CapitalBroker:
         read_timeout_s: float = 10.0,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
-        pace_book: PaceBook | None = None,
-        openings_book: OpeningsBook | None = None,
+        pace_book: SharedBook[Allowance] | None = None,
+        openings_book: SharedBook[tuple[float, ...]] | None = None,
         openings_an_hour: int | None = None,
         preferences_book: PreferencesBook | None = None,
         login_lock: LoginLock = nullcontext,

@@ -12,7 +12,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from capcli.ports import Clock, Lane
-from capcli.ports.login import Allowance, OpeningsBook, PaceBook, Ticket
+from capcli.ports.login import Allowance, SharedBook, Ticket
 
 T = TypeVar("T")
 
@@ -108,7 +108,7 @@ class Pace:
         self,
         clock: Callable[[], float],
         sleep: Callable[[float], None],
-        book: PaceBook | None = None,
+        book: SharedBook[Allowance] | None = None,
         on_wait: Callable[[float], None] = lambda _seconds: None,
     ) -> None:
         self._clock = clock
@@ -218,9 +218,11 @@ def _left(allowance: Allowance, ask: _Ask, counted: float) -> Allowance:
 class Openings:
     """Counts the opening orders of the last hour, where the broker allows only so many. Never waits."""
 
-    def __init__(self, clock: Clock, book: OpeningsBook | None = None, most: int | None = None) -> None:
+    def __init__(
+        self, clock: Clock, book: SharedBook[tuple[float, ...]] | None = None, most: int | None = None
+    ) -> None:
         self._clock = clock
-        self._book: OpeningsBook = book or OwnValue(())
+        self._book: SharedBook[tuple[float, ...]] = book or OwnValue(())
         self._most = most
 
     def wait_s(self) -> int:

@@ -90,52 +90,41 @@ class Broker(Protocol):
     @property
     def host(self) -> str:
         """Name the broker host that requests go to (`paper` for the embedded one)."""
-        ...
 
     @property
     def account_id(self) -> str | None:
         """Return the account that the session was last seen on, without a request."""
-        ...
 
     @property
     def account_currency(self) -> str | None:
         """Return the currency of that account, without a request."""
-        ...
 
     @property
     def requests(self) -> Requests: ...
 
     def in_lane(self, lane: Lane) -> Self:
         """Return this broker, with the same session and connections, for requests of another lane."""
-        ...
 
     def opening_wait_s(self) -> int:
         """Return how long no order can be opened, since the hour's are used up (seconds); 0 for now."""
-        ...
 
     def login(self, *, force: bool = False) -> Session:
         """Return the session, logging in if there is none or if forced. Raises LoginRefused, ConfigError."""
-        ...
 
     def logout(self) -> bool:
         """End the sessions of all accounts; say whether the broker had one. Raises what the keychain does."""
-        ...
 
     def hold_account(self) -> AbstractContextManager[None]:
         """Keep the account as it is for a while: no process of this user switches it. Raises Busy."""
-        ...
 
     def session(self) -> Session:
         """GET /session: the account as the broker sees it now."""
-        ...
 
     def switch_account(self, account_id: str) -> Session:
         """Make an account the active one, here and in the next processes. Raises ConfigError, Busy."""
-        ...
 
     def visit_account(self, account_id: str) -> Session:
         """Go to an account for a while; the next processes stay on the one that was chosen."""
-        ...
 
     def ping(self) -> bool: ...
 
@@ -143,21 +132,17 @@ class Broker(Protocol):
 
     def broker_time(self) -> datetime | None:
         """Return the broker's clock as of its last answer (its Date header, moved on by our own clock)."""
-        ...
 
     def accounts(self) -> Rows[Account]: ...
 
     def preferences(self, *, fresh: bool = True) -> Preferences:
         """GET /accounts/preferences of the active account; else one read in the last five minutes will do."""
-        ...
 
     def observe_margin(self, account_id: str, preferences: Preferences, epic: str, pct: Decimal) -> None:
         """Keep the margin of a market, in percent, as a fill showed it; `preferences` name it then."""
-        ...
 
     def forget_preferences(self) -> None:
         """Let the next look at the active account's preferences be a fresh one."""
-        ...
 
     def search(self, term: str | None) -> Rows[MarketRow]: ...
 
@@ -169,7 +154,6 @@ class Broker(Protocol):
 
     def details(self, epic: str) -> MarketDetails:
         """Return a market that need not have prices. Raises EpicUnknown."""
-        ...
 
     def candles(
         self,
@@ -181,31 +165,24 @@ class Broker(Protocol):
         end: datetime | None = None,
     ) -> Rows[Candle]:
         """Return one page of candles, oldest first, empty when the window has none; `last` at most 1000."""
-        ...
 
     def positions(self) -> tuple[Position, ...]:
         """Return all positions. Raises RowUnreadable where one cannot be read: for whoever needs them all."""
-        ...
 
     def list_positions(self) -> Listed[Position]:
         """Return the positions that can be read, and name the rest."""
-        ...
 
     def position(self, deal_id: str) -> Position:
         """Return one position. Raises DealUnknown, and RowUnreadable for one that is there all the same."""
-        ...
 
     def orders(self) -> tuple[WorkingOrder, ...]:
         """Return all working orders. Raises RowUnreadable, as `positions`."""
-        ...
 
     def list_orders(self) -> Listed[WorkingOrder]:
         """Return the working orders that can be read, and name the rest."""
-        ...
 
     def confirm(self, deal_reference: str) -> Confirm | None:
         """Return the verdict, or None while the broker does not know the reference (404)."""
-        ...
 
     def activity(
         self,
@@ -221,7 +198,6 @@ class Broker(Protocol):
 
         `only` names what a field (epic, source, status, type) must be one of. Raises RowUnreadable.
         """
-        ...
 
     def list_activity(
         self,
@@ -232,7 +208,6 @@ class Broker(Protocol):
         only: Mapping[str, tuple[str, ...]] = ...,
     ) -> Listed[Activity]:
         """Return the same, row by row."""
-        ...
 
     def transactions(
         self, start: datetime, end: datetime | None, *, kind: str | None = None
@@ -241,17 +216,14 @@ class Broker(Protocol):
 
         Raises RowUnreadable.
         """
-        ...
 
     def list_transactions(
         self, start: datetime, end: datetime | None, *, kind: str | None = None
     ) -> Listed[Transaction]:
         """Return the same, row by row."""
-        ...
 
     def navigation(self, node_id: str | None, *, limit: int = ...) -> tuple[Rows[Node], Rows[MarketRow]]:
         """Return the nodes and the markets under a node, or under the root; an unknown one has neither."""
-        ...
 
     def sentiments(self, market_ids: tuple[str, ...]) -> Rows[Sentiment]: ...
 
@@ -274,4 +246,3 @@ class Broker(Protocol):
         the mutation here.
         With an `account_id`, nothing leaves while the session is on another account: NOT_CONNECTED.
         """
-        ...

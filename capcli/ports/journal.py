@@ -34,11 +34,9 @@ class AttemptBook(Protocol):
 
     def open_attempt(self, attempt: AttemptRecord, *, permit: "Permit | None" = None) -> None:
         """Insert an attempt that has no preview (close, amend, cancel)."""
-        ...
 
     def unrecorded(self, attempt_id: str) -> tuple[str, ...]:
         """Say what could not be recorded of an attempt; nothing where everything was."""
-        ...
 
     def claim(
         self, preview_id: str, attempt: AttemptRecord, *, now: datetime, permit: "Permit | None" = None
@@ -50,7 +48,6 @@ class AttemptBook(Protocol):
         use of a mandate is recorded in it; they raise MandateEnded where it cannot be.
         Returns the preview with its stored body, or None when somebody else was first or it expired.
         """
-        ...
 
     def move(
         self,
@@ -66,7 +63,6 @@ class AttemptBook(Protocol):
         Returns False when the attempt was no longer in `from_state`; then nothing changed. Raises DealTaken
         where an opening order would own what another one owns: its reference, its order, a deal it opened.
         """
-        ...
 
 
 class MandateBook(Protocol):
@@ -74,33 +70,26 @@ class MandateBook(Protocol):
 
     def grant(self, mandate: "Mandate") -> None:
         """Put a mandate into force. Raises NameTaken while there is one of its name in its environment."""
-        ...
 
     def end(self, mandate_ids: Iterable[str], state: "MandateState", *, at: datetime, by: str) -> None:
         """End mandates for good; those that ended before stay as they are."""
-        ...
 
     def by_secret(self, secret_hash: str) -> "Mandate | None": ...
 
     def of(self, *, since: datetime) -> "tuple[Mandate, ...]":
         """Return what nobody ended yet, and what ended since an instant, newest first."""
-        ...
 
     def active(self) -> "tuple[Mandate, ...]":
         """Return what nobody ended yet, past its end or not."""
-        ...
 
     def uses(self, mandate_id: str) -> "tuple[tuple[Use, AttemptRecord], ...]":
         """Return what was sent under a mandate, with the attempt as it stands, oldest first."""
-        ...
 
     def names(self, attempt_ids: Iterable[str]) -> dict[str, str]:
         """Return the names of the mandates that attempts were sent under; the others are left out."""
-        ...
 
     def latest_event_at(self, mandate_id: str) -> datetime:
         """Return the latest time in the journal since a mandate was granted."""
-        ...
 
 
 class EventBook(Protocol):
@@ -108,11 +97,9 @@ class EventBook(Protocol):
 
     def after(self, place: Place, number: int, limit: int) -> tuple[Numbered, ...]:
         """Return the events behind a number, oldest first."""
-        ...
 
     def latest(self, place: Place, since: datetime, limit: int) -> tuple[Numbered, ...]:
         """Return the last events since an instant, oldest first."""
-        ...
 
     def last(self, place: Place) -> int: ...
 
@@ -120,26 +107,21 @@ class EventBook(Protocol):
 
     def sides(self, place: Place, deal_ids: Iterable[str]) -> dict[str, Side]:
         """Return the sides of the deals whose opening was told."""
-        ...
 
     def state(self, place: Place) -> Mapping[str, Any] | None:
         """Return what the last look left for the next one."""
-        ...
 
     def entries(self, after: int, since: datetime) -> tuple[JournalEntry, ...]:
         """Return the entries of the chain behind a number that are not older than an instant."""
-        ...
 
     def unknown(self, place: Place, told: Iterable[Keyed]) -> list[Keyed]:
         """Return what was not told yet, or not with its price."""
-        ...
 
     def record(self, place: Place, told: Sequence[Keyed], state: Mapping[str, Any], *, at: datetime) -> None:
         """Number what is new among these, and keep how far it was looked; one transaction.
 
         What was told without its price is told once more with it, as a repeat.
         """
-        ...
 
 
 class AlertBook(Protocol):
@@ -149,13 +131,11 @@ class AlertBook(Protocol):
 
     def of(self, place: Place, *, fired: int | None) -> tuple[StoredAlert, ...]:
         """Return what waits, and so many of what fired last; None for all of it."""
-        ...
 
     def add(
         self, place: Place, levels: Sequence[AlertLevel], *, at_most: int, at: datetime
     ) -> tuple[StoredAlert, ...] | None:
         """Keep levels; None, and none of them, where more than `at_most` would wait."""
-        ...
 
     def remove(self, place: Place, numbers: Sequence[int], *, at: datetime) -> None: ...
 
@@ -175,27 +155,21 @@ class Journal(AttemptBook, Protocol):
 
     def recent(self, env: str, host: str, account_id: str, since: datetime) -> tuple[AttemptRecord, ...]:
         """Return the attempts that were sent since an instant, oldest first."""
-        ...
 
     def attempts(self, env: str, *, limit: int) -> tuple[AttemptRecord, ...]:
         """Return the latest attempts of an environment, newest first."""
-        ...
 
     def moved_at(self, attempt_id: str) -> datetime | None:
         """Return when an attempt came into its present state."""
-        ...
 
     def owners(self, env: str, host: str, names: Iterable[str]) -> Mapping[str, str]:
         """Return which attempt owns each of these references, orders and deals; the others are left out."""
-        ...
 
     def changed_deals(self, env: str, host: str, deal_ids: Iterable[str]) -> frozenset[str]:
         """Return which of these deals or orders a change from here was sent for, unless it was refused."""
-        ...
 
     def observe(self, attempt_id: str, state: AttemptState, *, at: datetime, **facts: Any) -> bool:
         """Set facts of an attempt that stays in its state; False when it is in that state no longer."""
-        ...
 
     def note(
         self,
@@ -207,28 +181,23 @@ class Journal(AttemptBook, Protocol):
         permit: "Permit | None" = None,
     ) -> None:
         """Append an event that changes no state (a decision, an alarm)."""
-        ...
 
     def notes(self, kind: str) -> tuple[tuple[datetime, Mapping[str, Any]], ...]:
         """Return when and what was noted under a kind, oldest first."""
-        ...
 
     def ask_approval(self, requests: Sequence[ApprovalRecord], *, at_most: int | None = None) -> bool:
         """Insert the requests that one code stands for; False when the code was given out before.
 
         Raises ApprovalsFull where `at_most` so many requests of their client wait already.
         """
-        ...
 
     def approvals(self, code_hash: str) -> tuple[ApprovalRecord, ...]: ...
 
     def approvals_of(self, digest: str, *, now: datetime) -> tuple[ApprovalRecord, ...]:
         """Return what has been asked and said about a request and has not expired, oldest first."""
-        ...
 
     def approvals_waiting(self, *, now: datetime) -> tuple[ApprovalRecord, ...]:
         """Return what waits for a person or, approved, for its request, oldest first."""
-        ...
 
     def decide(
         self,
@@ -244,7 +213,6 @@ class Journal(AttemptBook, Protocol):
         False when there is none of those, when they are not what was `shown`, and for a yes to a row that a
         hand has changed.
         """
-        ...
 
     @property
     def mandates(self) -> MandateBook: ...
@@ -257,11 +225,9 @@ class Journal(AttemptBook, Protocol):
 
     def require_intact(self) -> None:
         """Refuse new risk where it is not as it was written. Raises JournalBehind, JournalAltered."""
-        ...
 
     def remembered(self) -> "JournalBreak | None":
         """Compare the journal with what is remembered of it outside its folder; None where it fits."""
-        ...
 
     def accept(
         self, altered: Sequence[tuple[str, tuple[Any, ...]]], *, at: datetime, reason: str
@@ -270,7 +236,6 @@ class Journal(AttemptBook, Protocol):
 
         Raises what writing it does, and StateFolderUnusable.
         """
-        ...
 
     def inspect(
         self, key: bytes | None, marks: "Sequence[Mark]" = (), progress: Callable[[int, int], None] = ...
@@ -279,7 +244,6 @@ class Journal(AttemptBook, Protocol):
 
         `marks` are compared with the chain; `progress` is told how many entries are done, of how many.
         """
-        ...
 
 
 class HaltSwitch(Protocol):
@@ -287,15 +251,12 @@ class HaltSwitch(Protocol):
 
     def read(self) -> Halt | None:
         """Return the halt in force. Never raises: what cannot be read is a halt."""
-        ...
 
     def set(self, halt: Halt) -> HaltKept:
         """Halt, unless that is so already; say what keeps it. Never raises."""
-        ...
 
     def clear(self) -> None:
         """Take the halt away everywhere. Raises StateFolderUnusable: then it stays."""
-        ...
 
 
 class AccountLock(Protocol):
@@ -305,4 +266,3 @@ class AccountLock(Protocol):
         self, env: str, host: str, account_id: str, *, wait: bool = True
     ) -> AbstractContextManager[None]:
         """Hold it. Raises Busy, at once or after a bounded `wait`."""
-        ...

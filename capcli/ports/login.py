@@ -6,12 +6,14 @@ from datetime import datetime
 from decimal import Decimal
 from hashlib import sha256
 from math import inf
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from msgspec import Struct
 
 from capcli.domain.account import Preferences
 from capcli.ports import Lane
+
+T = TypeVar("T")
 
 
 class Credentials(Struct, frozen=True):
@@ -64,15 +66,12 @@ class SessionCache(Protocol):
 
     def save_default(self, session: StoredSession) -> None:
         """Keep a session for commands that ask for no account, unless one is kept for them."""
-        ...
 
     def drop(self) -> None:
         """Forget this session."""
-        ...
 
     def take_all(self) -> tuple[StoredSession, ...]:
         """Take the sessions of all accounts out, for whoever ends them. Raises what the keychain does."""
-        ...
 
 
 LoginLock = Callable[[], AbstractContextManager[None]]
@@ -111,33 +110,25 @@ class Allowance(Struct, frozen=True, omit_defaults=True):
     waiting: tuple[Ticket, ...] = ()
 
 
-class PaceBook(Protocol):
-    """Where the allowance is written down, so that all processes of a user share it."""
+class SharedBook(Protocol[T]):
+    """One value that all processes of a user share: the allowance, or when orders were opened lately.
 
-    def update(self, change: Callable[[Allowance], Allowance]) -> Allowance:
-        """Replace the allowance by what `change` makes of it, one caller at a time."""
-        ...
+    Those times are in seconds since 1970, oldest first.
+    """
 
-
-class OpeningsBook(Protocol):
-    """When orders were opened lately (seconds since 1970, oldest first), for all processes of a user."""
-
-    def update(self, change: Callable[[tuple[float, ...]], tuple[float, ...]]) -> tuple[float, ...]:
-        """Replace the times by what `change` makes of them, one caller at a time."""
-        ...
+    def update(self, change: Callable[[T], T]) -> T:
+        """Replace the value by what `change` makes of it, one caller at a time."""
 
 
 class PreferencesBook(Protocol):
-    """Where the preferences of accounts rest for five minutes, for all processes of a user. Never raises."""
+    """Where preferences of accounts are kept for five minutes, for all processes of a user. Never raises."""
 
     def load(self, account_id: str) -> Preferences | None: ...
 
     def save(self, account_id: str, preferences: Preferences) -> Preferences:
         """Keep them; return them with the margins that fills showed."""
-        ...
 
     def drop(self, account_id: str) -> None: ...
 
     def observe(self, account_id: str, preferences: Preferences, epic: str, pct: Decimal) -> None:
         """Keep the margin of a market as a fill showed it, while the leverages stay as they are."""
-        ...

@@ -72,7 +72,7 @@ class SharedValue(Generic[T]):
 
 
 class FilePaceBook:
-    """The `PaceBook` port over one file per broker host. `clock` counts seconds."""
+    """The `SharedBook` of the allowance over one file per broker host. `clock` counts seconds."""
 
     def __init__(self, folder: Path, host: str, clock: Callable[[], float]) -> None:
         self._shared = SharedValue(folder / _name("pace", host), Allowance, Allowance())
@@ -96,7 +96,7 @@ class FilePaceBook:
 
 
 class FileOpenings:
-    """The `OpeningsBook` port over one file per broker host."""
+    """The `SharedBook` of openings over one file per broker host."""
 
     def __init__(self, folder: Path, host: str) -> None:
         self._shared: SharedValue[Times] = SharedValue(folder / _name("orders", host), Times, ())

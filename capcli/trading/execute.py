@@ -196,7 +196,7 @@ class Executions:
     def _send(self, preview: PreviewRecord, *, again: bool, wait_s: float) -> Reply[Execution]:
         snapshot, checked, settled = self._checked(preview, again=again)
         context, request = self._context, (preview.method, preview.path, preview.body)
-        context.rehearse(*request, preview.account_id, preview.preview_id)
+        context.rehearse(request, preview.account_id, preview.preview_id)
         asked = self._asked(preview, checked)
         permit = self._context.approvals.permit(asked, opening_of(checked, snapshot))
         baseline = write_baseline(snapshot.positions, snapshot.orders, checked.effect)

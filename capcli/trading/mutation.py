@@ -102,7 +102,7 @@ class Mutations:
     def _rehearse(self, change: Mutation[T], account_id: str) -> None:
         self.context.send_gate.ask()
         preview_id = change.preview.preview_id if change.preview else None
-        self.context.rehearse(*change.request, account_id, preview_id)
+        self.context.rehearse(change.request, account_id, preview_id)
 
     def _carry_out(self, change: Mutation[T], account_id: str, asked: Asked, permit: "Permit | None") -> T:
         attempt = self._open(change, account_id, permit)

@@ -236,7 +236,7 @@ class Reductions:
     def _send_part(self, part: _Part, *, wait_s: float, begun: Callable[[str], None]) -> Reply[Reduction]:
         preview, snapshot = part.preview, part.snapshot
         account_id = preview.account_id
-        self._context.rehearse(preview.method, preview.path, preview.body, account_id)
+        self._context.rehearse((preview.method, preview.path, preview.body), account_id)
         asked = self._asked_part(part)
         permit = self._context.approvals.permit(asked)
         self._context.journal.save_preview(preview)
