@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from capcli import ids
 from capcli.account.booking_totals import Booked, Totals, by_key, totals
-from capcli.domain.account import Activity, Transaction, UnreadableRow
+from capcli.domain.account import Activity, Listed, Transaction, UnreadableRow
 from capcli.domain.fields import with_fields_of
 from capcli.errors import BrokerRefused, Busy, UsageError
 from capcli.fanout import together
@@ -142,15 +142,12 @@ class History:
             "status": wanted.statuses,
             "source": wanted.sources,
         }
-        unread: list[UnreadableRow] = []
 
-        def read(broker: Broker, since: datetime, until: datetime | None) -> tuple[Activity, ...]:
-            found = broker.list_activity(since, until, deal_id=wanted.deal_id, only=only)
-            unread.extend(found.unreadable)
-            return found.rows
+        def read(broker: Broker, since: datetime, until: datetime | None) -> Listed[Activity]:
+            return broker.list_activity(since, until, deal_id=wanted.deal_id, only=only)
 
-        rows = self._windows(_cut(start, end, _DAY, current=current), read)
-        found = ActivityFound(rows, start, end, now - end < _LATE, tuple(dict.fromkeys(unread)))
+        every = self._windows(_cut(start, end, _DAY, current=current), read)
+        found = ActivityFound(every.rows, start, end, now - end < _LATE, every.unreadable)
         return Reply(found, self.broker.account_id)
 
     def transactions(
@@ -164,11 +161,10 @@ class History:
         wanted = _read(wanted)
         start, end, current = _bounds(span, self._now(), BOOKINGS_SPAN, most_days)
         kind = wanted.types[0] if len(wanted.types) == 1 else None
-        unread: list[UnreadableRow] = []
-        every = self._bookings(start, None if current else end, kind, unread)
+        every = self._bookings(start, None if current else end, kind, whole=False)
         rows = tuple(
             row
-            for row in every
+            for row in every.rows
             if (not wanted.types or row.type in wanted.types)
             and (not wanted.statuses or row.status in wanted.statuses)
             and (not wanted.epics or row.epic in wanted.epics)
@@ -176,8 +172,8 @@ class History:
         )
         currencies = {row.currency for row in rows}
         currency = currencies.pop() if len(currencies) == 1 else None
-        total = sum((row.amount for row in rows), Decimal(0)) if currency and not unread else None
-        found = TransactionsFound(rows, start, end, total, currency, tuple(dict.fromkeys(unread)))
+        total = sum((row.amount for row in rows), Decimal(0)) if currency and not every.unreadable else None
+        found = TransactionsFound(rows, start, end, total, currency, every.unreadable)
         return Reply(found, self.broker.account_id)
 
     def report(self, span: Span, *, by: str = "market") -> Reply[Report]:
@@ -191,7 +187,7 @@ class History:
         now = self._now()
         start, end, current = _bounds(span, now, BOOKINGS_SPAN, _MOST_BOOKING_DAYS)
         before = self._cash()
-        rows = self._bookings(start, None)
+        rows = self._bookings(start, None).rows
         after = self._cash()
         inside = tuple(row for row in rows if current or row.at <= end)
         currency = after[1] if after is not None else None
@@ -210,23 +206,17 @@ class History:
         return self.broker.broker_time() or self.broker.server_time()
 
     def _bookings(
-        self,
-        start: datetime,
-        end: datetime | None,
-        kind: str | None = None,
-        unread: list[UnreadableRow] | None = None,
-    ) -> tuple[Transaction, ...]:
+        self, start: datetime, end: datetime | None, kind: str | None = None, *, whole: bool = True
+    ) -> Listed[Transaction]:
         """Return bookings of a window, up to now without an end; by days where a month is refused.
 
-        Unreadable rows go to `unread`; without it they raise RowUnreadable, since a sum would lack them.
+        Where they are to be `whole`, for a sum, an unreadable row raises RowUnreadable.
         """
 
-        def read(broker: Broker, since: datetime, until: datetime | None) -> tuple[Transaction, ...]:
-            if unread is None:
-                return broker.transactions(since, until, kind=kind)
-            found = broker.list_transactions(since, until, kind=kind)
-            unread.extend(found.unreadable)
-            return found.rows
+        def read(broker: Broker, since: datetime, until: datetime | None) -> Listed[Transaction]:
+            if whole:
+                return Listed(broker.transactions(since, until, kind=kind))
+            return broker.list_transactions(since, until, kind=kind)
 
         last = end or _whole(self._now())
         try:
@@ -238,14 +228,14 @@ class History:
         return self._windows(_cut(start, last, _DAY, current=end is None), read)
 
     def _windows(
-        self, windows: list[Window], read: Callable[[Broker, datetime, datetime | None], tuple[R, ...]]
-    ) -> tuple[R, ...]:
+        self, windows: list[Window], read: Callable[[Broker, datetime, datetime | None], Listed[R]]
+    ) -> Listed[R]:
         """Read windows newest first, a few at a time, long spans in the bulk lane.
 
         Raises Busy when the account was switched meanwhile.
         """
         broker = self.broker.in_lane(Lane.BULK) if len(windows) > _PATIENT_WINDOWS else self.broker
-        pages: list[tuple[R, ...]] = []
+        pages: list[Listed[R]] = []
         accounts: set[str | None] = set()
         for place in range(0, len(windows), AT_ONCE):
             several = windows[place : place + AT_ONCE]
@@ -254,7 +244,17 @@ class History:
             if len(accounts) > 1:
                 raise Busy("The account was switched while its history was read. Ask again.")
             self.progress(len(pages), len(windows))
-        return _joined(pages, [since for since, _ in windows])
+        rows: list[R] = []
+        # Rows on a shared bound come twice; two that are alike on one page stay.
+        for page, (_, until) in zip(pages, windows, strict=True):
+            seen = Counter(row for row in rows if row.at == until)
+            for row in page.rows:
+                if seen[row]:
+                    seen[row] -= 1
+                else:
+                    rows.append(row)
+        rows.sort(key=lambda row: row.at, reverse=True)
+        return Listed(tuple(rows), tuple(dict.fromkeys(row for page in pages for row in page.unreadable)))
 
 
 def _cut(start: datetime, end: datetime, width: timedelta, *, current: bool) -> list[Window]:
@@ -267,19 +267,6 @@ def _cut(start: datetime, end: datetime, width: timedelta, *, current: bool) -> 
         windows.append((since, None if first else until))
         until = since
     return windows
-
-
-def _joined(pages: list[tuple[R, ...]], starts: list[datetime]) -> tuple[R, ...]:
-    """Join pages, newest first. Rows on a shared bound come twice; two that are alike on one page stay."""
-    rows: list[R] = []
-    for page, until in zip(pages, [None, *starts], strict=False):
-        seen = Counter(row for row in rows if row.at == until)
-        for row in page:
-            if seen[row]:
-                seen[row] -= 1
-            else:
-                rows.append(row)
-    return tuple(sorted(rows, key=lambda row: row.at, reverse=True))
 
 
 def _whole(at: datetime) -> datetime:
