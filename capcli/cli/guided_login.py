@@ -176,7 +176,7 @@ class Login:
         """Log in with the credentials, then keep them and make their environment the profile's."""
         from capcli.credentials.source import store_credentials
         from capcli.render.results import LoginDone
-        from capcli.settings import write_profile
+        from capcli.settings import write_setting
 
         app, settings, streams = self.app, self.app.settings, self.call.streams
         profile, env = settings.profile, settings.env
@@ -184,7 +184,7 @@ class Login:
         item = store_credentials(profile, env, credentials, at=app.clock(), interactive=streams.interactive)
         app.logins.take_over(trial.logins, trial.broker.held_session)
         try:
-            write_profile(app.folders, profile, env)
+            write_setting(app.folders, profile, "env", env)
         except CapcliError as error:
             error.message = (
                 f"You are logged in and the credentials are stored ({item}), but profile {profile}"

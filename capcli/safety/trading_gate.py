@@ -8,7 +8,6 @@ from capcli.context import Context
 from capcli.domain.approval import Asked
 from capcli.domain.check_input import Policy
 from capcli.errors import ApprovalUnrecorded, ConfigError, LiveLocked, OrderNotConfirmed, Refused, TradingOff
-from capcli.safety.approval import Approvals
 
 if TYPE_CHECKING:
     from capcli.domain.mandate import Permit
@@ -40,30 +39,26 @@ def require_way_out(policy: Policy, action: str, command: str, *, person: bool) 
         raise _persons(error, policy.env, command) from None
 
 
-def permit_way_out(
-    approvals: Approvals, asked: Sequence[Asked], policy: Policy, command: str, *, person: bool
-) -> None:
+def permit_way_out(context: Context, asked: Sequence[Asked], command: str, *, person: bool) -> None:
     """Let pass what a person approved, or has just typed at a terminal.
 
     Raises ApprovalRequired, ApprovalDenied, and ApprovalUnrecorded where the journal keeps no approvals.
     """
     if not person:
-        with _unrecorded(policy, command):
-            approvals.permit_all(asked)
+        with _unrecorded(context.env, command):
+            context.approvals.permit_all(asked)
 
 
-def permit_one_way_out(
-    approvals: Approvals, asked: Asked, policy: Policy, command: str, *, person: bool
-) -> "Permit | None":
+def permit_one_way_out(context: Context, asked: Asked, command: str, *, person: bool) -> "Permit | None":
     """Let pass one request as `permit_way_out`, or by the mandate of this client; return what it uses up."""
     if person:
         return None
-    with _unrecorded(policy, command):
-        return approvals.permit(asked)
+    with _unrecorded(context.env, command):
+        return context.approvals.permit(asked)
 
 
 @contextmanager
-def _unrecorded(policy: Policy, command: str) -> Iterator[None]:
+def _unrecorded(env: str, command: str) -> Iterator[None]:
     """Point at the terminal where the journal keeps no approvals."""
     try:
         yield
@@ -71,7 +66,7 @@ def _unrecorded(policy: Policy, command: str) -> Iterator[None]:
         unrecorded = ApprovalUnrecorded(
             f"A person has to approve this, and the journal cannot keep an approval: {error.message}"
         )
-        raise _persons(unrecorded, policy.env, command) from None
+        raise _persons(unrecorded, env, command) from None
 
 
 def _persons(error: Refused, env: str, command: str) -> Refused:

@@ -5,7 +5,6 @@ from capcli.settings.config_file import check_edit as check_edit
 from capcli.settings.config_file import default_profile as default_profile
 from capcli.settings.config_file import read_profile as read_profile
 from capcli.settings.config_file import remove_setting as remove_setting
-from capcli.settings.config_file import write_profile as write_profile
 from capcli.settings.config_file import write_setting as write_setting
 from capcli.settings.form import BUNDLE_FIELDS as BUNDLE_FIELDS
 from capcli.settings.form import filled_in as filled_in

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from capcli.errors import CapcliError, ConfigError, SettingInvalid, SettingUnknown, UsageError
 from capcli.settings.table import BY_KEY, CREDENTIAL_NAMES, PREFIX, did_you_mean, not_enforced
-from capcli.settings.values import Env, safe, shown, slip
+from capcli.settings.values import safe, shown, slip
 from capcli.system import Folders, file_lock, private_folder, put_in_place
 
 DEFAULT_PROFILE = "main"
@@ -172,18 +172,11 @@ def _unknown_key(file: Path, key: str, place: str) -> ConfigError:
     )
 
 
-def write_profile(folders: Folders, name: str, env: Env) -> None:
-    """Write `[profiles.NAME] env = …`, and default_profile where there is none.
-
-    All else stays byte for byte. Raises ConfigError for a layout that makes that impossible.
-    """
-    write_setting(folders, name, "env", str(env))
-
-
 def write_setting(folders: Folders, profile: str, key: str, value: str) -> str | None:
     """Write one setting of a profile (`key` as in config.toml); return what stood there. Checked first.
 
-    Raises UsageError for a name or value that is not allowed, NotEnforced, ConfigError as `write_profile`.
+    All else stays byte for byte; default_profile is added where there is none. Raises UsageError for a name
+    or value that is not allowed, NotEnforced, and ConfigError for a layout that cannot be edited.
     """
     check_edit(profile, key, value)
     return _edit(folders, profile, key, value)
@@ -192,7 +185,7 @@ def write_setting(folders: Folders, profile: str, key: str, value: str) -> str |
 def remove_setting(folders: Folders, profile: str, key: str) -> str | None:
     """Take a key out of a profile, also one that is no setting; return what stood there, None for nothing.
 
-    Raises UsageError for a name that no key has, ConfigError as `write_profile`.
+    Raises UsageError for a name that no key has, ConfigError as `write_setting`.
     """
     if not _PROFILE.fullmatch(profile):
         raise _no_profile_name(profile)

@@ -221,7 +221,7 @@ class Flattenings:
             require_way_out(context.policy, "The flattening", command, person=person)
             if not person and context.approvals.needed:
                 asked = self._asked(self._read())
-                permit_way_out(context.approvals, asked, context.policy, command, person=person)
+                permit_way_out(context, asked, command, person=person)
             return self._flattened(run)
         except CapcliError as error:
             error.message = f"{error.message} {run.stays}"

@@ -96,7 +96,7 @@ class Mutations:
         # for each deal, and a deal that is gone counts as gone on its own account alone.
         self._rehearse(change, account_id)
         context, asked = self.context, self.asked(change, account_id)
-        permit = permit_one_way_out(context.approvals, asked, context.policy, change.command, person=person)
+        permit = permit_one_way_out(context, asked, change.command, person=person)
         return self._carry_out(change, account_id, asked, permit)
 
     def _rehearse(self, change: Mutation[T], account_id: str) -> None:

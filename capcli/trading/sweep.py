@@ -157,14 +157,14 @@ class Sweep(Generic[R, D]):
         Raises NotConfirmed, ApprovalRequired (one code for all), ApprovalDenied, TradingOff, LiveLocked,
         WouldSend on a dry run, and what reading the list raises.
         """
-        context, policy = self.context, self.context.policy
+        context = self.context
         require_exit(context, self.action, self.command, confirmed=confirmed, person=person)
         rows = self.rows()
         account_id = context.broker.account_id
         asked = [self.asked(row.deal_id, row.read) for row in rows if row.deal_id]
         if context.dry_run and asked:
             raise WouldSend(*((one.method, one.path, one.body) for one in asked), account_id=account_id)
-        permit_way_out(context.approvals, asked, policy, self.command, person=person)
+        permit_way_out(context, asked, self.command, person=person)
         run: Run[R, D] = Run(account_id, warnings=list(context.notices))
         # Through what is there, then through what a stale list had left out.
         for _ in range(_ROUNDS):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from capcli.errors import ConfigError, NotEnforced, UsageError
-from capcli.settings import Env, load, remove_setting, write_profile, write_setting
+from capcli.settings import Env, load, remove_setting, write_setting
 from capcli.settings.config_file import _edited
 from capcli.settings.table import BY_KEY
 from capcli.system import Folders
@@ -33,7 +33,7 @@ def content(folders: Folders) -> str:
 
 
 def test_first_login_writes_profile_and_default(folders):
-    write_profile(folders, "main", Env.DEMO)
+    write_setting(folders, "main", "env", "demo")
     assert content(folders) == 'default_profile = "main"\n\n[profiles.main]\nenv = "demo"\n'
     assert load({}, folders).env is Env.DEMO
 
@@ -42,7 +42,7 @@ def test_first_login_writes_profile_and_default(folders):
 def test_file_is_private_even_when_it_was_not(folders):
     given_file(folders, "# mine\n")
     folders.config_file.chmod(0o644)
-    write_profile(folders, "main", Env.DEMO)
+    write_setting(folders, "main", "env", "demo")
     assert stat.S_IMODE(folders.config_file.stat().st_mode) == 0o600
     assert [path.name for path in folders.config.iterdir() if path.name.startswith(".")] == []
 
@@ -51,7 +51,7 @@ def test_second_profile_leaves_the_first_and_its_comments_byte_for_byte(folders)
     before = '# mine\ndefault_profile="a"   # keep\n\n[profiles.a]\n'
     before += '  env   =  "live" # real money\n\tmax_drift_pct = 1.0\n'
     given_file(folders, before)
-    write_profile(folders, "b", Env.DEMO)
+    write_setting(folders, "b", "env", "demo")
     assert content(folders) == before + '\n[profiles.b]\nenv = "demo"\n'
 
 
@@ -59,22 +59,22 @@ def test_env_of_a_profile_is_changed_in_place(folders):
     before = 'default_profile = "a"\n[profiles.a] # one\n  env   =  "live" # real money\n'
     before += 'allowed_epics = ["X"]\n[profiles.b]\nenv = "paper"\n'
     given_file(folders, before)
-    write_profile(folders, "a", Env.DEMO)
+    write_setting(folders, "a", "env", "demo")
     assert content(folders) == before.replace('"live"', '"demo"')
 
 
 def test_windows_line_ends_stay(folders):
     given_file(folders, 'default_profile = "a"\r\n[profiles.a]\r\nmax_drift_pct = 1\r\n')
-    write_profile(folders, "a", Env.LIVE)
+    write_setting(folders, "a", "env", "live")
     assert (
         content(folders) == 'default_profile = "a"\r\n[profiles.a]\r\nmax_drift_pct = 1\r\nenv = "live"\r\n'
     )
 
 
 def test_writing_the_same_again_changes_nothing(folders):
-    write_profile(folders, "main", Env.DEMO)
+    write_setting(folders, "main", "env", "demo")
     first = folders.config_file.stat().st_ino
-    write_profile(folders, "main", Env.DEMO)
+    write_setting(folders, "main", "env", "demo")
     assert folders.config_file.stat().st_ino == first
 
 
@@ -98,7 +98,7 @@ def test_writing_the_same_again_changes_nothing(folders):
 )
 def test_any_layout_is_edited_and_kept(folders, before, after):
     given_file(folders, 'default_profile = "main"\n' + before)
-    write_profile(folders, "main", Env.DEMO)
+    write_setting(folders, "main", "env", "demo")
     assert content(folders) == 'default_profile = "main"\n' + after
 
 
@@ -112,14 +112,14 @@ def test_what_no_edit_can_say_is_left_alone(folders):
     text = '[profiles.main]\nprofiles.main.env = "live"\n'
     given_file(folders, text)
     with pytest.raises(ConfigError):
-        write_profile(folders, "main", Env.DEMO)
+        write_setting(folders, "main", "env", "demo")
     assert content(folders) == text
 
 
 def test_broken_file_is_left_alone(folders):
     given_file(folders, "[profiles.main\n")
     with pytest.raises(ConfigError, match="line 1"):
-        write_profile(folders, "main", Env.DEMO)
+        write_setting(folders, "main", "env", "demo")
     assert content(folders) == "[profiles.main\n"
 
 
@@ -129,13 +129,13 @@ def test_linked_file_stays_a_link(folders, tmp_path):
     real = tmp_path / "dotfiles.toml"
     real.write_text("# mine\n")
     folders.config_file.symlink_to(real)
-    write_profile(folders, "main", Env.DEMO)
+    write_setting(folders, "main", "env", "demo")
     assert folders.config_file.is_symlink()
     assert "# mine" in real.read_text()
 
 
 def test_setting_is_written_and_read_back(folders):
-    write_profile(folders, "main", Env.DEMO)
+    write_setting(folders, "main", "env", "demo")
     write_setting(folders, "main", "allow_trading", "true")
     write_setting(folders, "main", "max_position_size", "2.50")
     write_setting(folders, "main", "allowed_epics", "SILVER,GOLD")
