@@ -1,6 +1,5 @@
 """Average true range: how far a market moves in a bar, after J. Welles Wilder. Bid prices."""
 
-from collections.abc import Iterator
 from decimal import Decimal, localcontext
 from itertools import pairwise
 
@@ -14,16 +13,14 @@ def average_true_range(candles: tuple[Candle, ...], period: int) -> Decimal | No
     The mean of the first `period` true ranges, then moved by 1 / period of each further one.
     """
     with localcontext(EXACT):
-        ranges = tuple(_true_ranges(candles))
+        # A bar's range counts from the close before it, so that gaps are in it.
+        ranges = tuple(
+            max(bar.bid_high, before.bid_close) - min(bar.bid_low, before.bid_close)
+            for before, bar in pairwise(candles)
+        )
         if len(ranges) < period:
             return None
         atr = sum(ranges[:period], Decimal(0)) / period
         for one in ranges[period:]:
             atr = (atr * (period - 1) + one) / period
         return atr
-
-
-def _true_ranges(candles: tuple[Candle, ...]) -> Iterator[Decimal]:
-    """A bar's range counts from the close before it, so that gaps are in it."""
-    for before, bar in pairwise(candles):
-        yield max(bar.bid_high, before.bid_close) - min(bar.bid_low, before.bid_close)

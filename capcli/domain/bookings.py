@@ -1,9 +1,8 @@
 """What a booking is to a trader: the broker's words (API page 7), each with the column it counts in."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from decimal import Decimal
 from enum import StrEnum
-from types import MappingProxyType
 
 from capcli.domain.account import Transaction
 
@@ -22,30 +21,18 @@ class Column(StrEnum):
 CLOSE = "TRADE"
 """The booking of what a deal brought when it was closed."""
 
-_COLUMNS: Mapping[str, Column] = MappingProxyType(
-    {
-        CLOSE: Column.REALISED_PL,
-        "TRADE_CORRECTION": Column.REALISED_PL,
-        "TRADE_SLIPPAGE_PROTECTION": Column.REALISED_PL,
-        "SWAP": Column.OVERNIGHT,
-        "TRADE_COMMISSION": Column.COMMISSION,
-        "FX_COMMISSION": Column.COMMISSION,
-        "TRADE_COMMISSION_GSL": Column.GUARANTEED_PREMIUM,
-        "CONVERSION": Column.OTHER,
-        "CORPORATE_ACTION": Column.OTHER,
-        "REBATE": Column.OTHER,
-        "DEPOSIT": Column.DEPOSITS,
-        "WITHDRAWAL": Column.DEPOSITS,
-        "WITHDRAWAL_MONEY_BACK": Column.DEPOSITS,
-        "TRANSFER": Column.DEPOSITS,
-        "REFUND": Column.DEPOSITS,
-        "CHARGEBACK": Column.DEPOSITS,
-        "RESERVE": Column.DEPOSITS,
-        "UNRESERVE": Column.DEPOSITS,
-        "VOID": Column.DEPOSITS,
-        "CREDIT_FACILITY": Column.DEPOSITS,
-    }
-)
+_WORDS = {
+    Column.REALISED_PL: (CLOSE, "TRADE_CORRECTION", "TRADE_SLIPPAGE_PROTECTION"),
+    Column.OVERNIGHT: ("SWAP",),
+    Column.COMMISSION: ("TRADE_COMMISSION", "FX_COMMISSION"),
+    Column.GUARANTEED_PREMIUM: ("TRADE_COMMISSION_GSL",),
+    Column.OTHER: ("CONVERSION", "CORPORATE_ACTION", "REBATE"),
+    Column.DEPOSITS: (
+        *("DEPOSIT", "WITHDRAWAL", "WITHDRAWAL_MONEY_BACK", "TRANSFER", "REFUND", "CHARGEBACK"),
+        *("RESERVE", "UNRESERVE", "VOID", "CREDIT_FACILITY"),
+    ),
+}
+_COLUMNS = {word: column for column, words in _WORDS.items() for word in words}
 
 
 def column_of(word: str) -> Column:
@@ -58,10 +45,6 @@ def realised(bookings: Iterable[Transaction]) -> Decimal:
 
     Of a word that is not listed only a charge counts, so that no unknown credit hides a loss.
     """
-    return sum((_counted(row) for row in bookings), Decimal(0))
-
-
-def _counted(row: Transaction) -> Decimal:
-    if column_of(row.type) is Column.DEPOSITS:
-        return Decimal(0)
-    return row.amount if row.type in _COLUMNS else min(row.amount, Decimal(0))
+    traded = (row for row in bookings if column_of(row.type) is not Column.DEPOSITS)
+    amounts = (row.amount if row.type in _COLUMNS else min(row.amount, Decimal(0)) for row in traded)
+    return sum(amounts, Decimal(0))

@@ -75,8 +75,8 @@ def judge(days: Days, span: timedelta, hours: OpeningHours | None, now: datetime
     if not days:
         return Judged(Gaps(), 0)
     slots = slots_of(span)
-    zone = min(_zones(hours), key=lambda one: _disorder(_Local.of(days, slots, one)))
-    local = _Local.of(days, slots, zone)
+    zones = (zone_named(hours.zone) if hours else None, UTC, *map(zone_named, _ZONES))
+    local = min((_Local.of(days, slots, zone) for zone in zones if zone is not None), key=_disorder)
     judge = _Judge(local, Week(hours), hours, now, span)
     missing = sorted(at for ordinal in local.range for at in judge.missing(ordinal))
     return Judged(_gathered(missing, _Present(days, slots), slots), judge.unjudged)
@@ -121,7 +121,11 @@ class _Judge:
         self._span = span
         self._seasons = tuple(zone_named(name) for name in _ZONES)
         self._now = self._season(now)
-        self._like = _like_days(hours)
+        # For each weekday those with the same hours, from Monday on.
+        names = [day.sessions for day in hours.days] if hours and len(hours.days) >= _WEEK_DAYS else []
+        self._like = {
+            day: [i for i, one in enumerate(names) if one == name] for day, name in enumerate(names)
+        }
         self._first = min(local.days) * local.slots + _lowest(local.days[min(local.days)])
         self._last = max(local.days) * local.slots + local.days[max(local.days)].bit_length() - 1
         self.unjudged = 0
@@ -200,19 +204,6 @@ class _Judge:
 
     def _season(self, at: datetime) -> tuple[timedelta | None, ...]:
         return tuple(zone.utcoffset(at.astimezone(zone)) if zone else None for zone in self._seasons)
-
-
-def _like_days(hours: OpeningHours | None) -> dict[int, tuple[int, ...]]:
-    """Return for each weekday those with the same hours, from Monday on; none without hours."""
-    if hours is None or len(hours.days) < _WEEK_DAYS:
-        return {}
-    names = [day.sessions for day in hours.days]
-    return {day: tuple(i for i, one in enumerate(names) if one == names[day]) for day in range(_WEEK_DAYS)}
-
-
-def _zones(hours: OpeningHours | None) -> list[tzinfo]:
-    own = zone_named(hours.zone) if hours else None
-    return [zone for zone in (own, UTC, *map(zone_named, _ZONES)) if zone is not None]
 
 
 def _disorder(local: _Local) -> int:

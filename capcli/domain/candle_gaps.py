@@ -38,7 +38,7 @@ class Week:
     """A market's opening hours, asked by instant. Without hours every instant counts as open."""
 
     def __init__(self, hours: OpeningHours | None) -> None:
-        self._zone = _zone(hours)
+        self._zone = zone_named(hours.zone) if hours and hours.days else None
         days = {day.day: day.sessions for day in hours.days} if hours and self._zone else {}
         self._sessions = tuple(tuple(map(_minutes, days.get(day, ()))) for day in _DAYS)
 
@@ -74,10 +74,6 @@ class Week:
         return any(self.is_open(start + step * place) for place in range(max(span // step, 1)))
 
 
-def _zone(hours: OpeningHours | None) -> tzinfo | None:
-    return zone_named(hours.zone) if hours and hours.days else None
-
-
 def zone_named(name: str) -> tzinfo | None:
     """Return a time zone, or None where this computer does not know it."""
     # Its import reads the system's paths, which only a download needs.
@@ -91,10 +87,5 @@ def zone_named(name: str) -> tzinfo | None:
 
 def _minutes(session: str) -> tuple[int, int]:
     """Read `HH:MM-HH:MM`; 00:00 as its end is midnight at the end of the day (API page 8.4)."""
-    start, _, end = session.partition("-")
-    return _clock(start), _clock(end) or _DAY_MINUTES
-
-
-def _clock(text: str) -> int:
-    hour, _, minute = text.partition(":")
-    return int(hour) * 60 + int(minute)
+    start, end = (int(clock[:-3]) * 60 + int(clock[-2:]) for clock in session.split("-"))
+    return start, end or _DAY_MINUTES

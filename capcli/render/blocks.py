@@ -140,6 +140,10 @@ def line(text: str, tone: Tone = Tone.PLAIN) -> Line:
     return Line(Cell(text, tone))
 
 
+def between(start: datetime, end: datetime) -> Line:
+    return line(f"{start:%Y-%m-%d %H:%M}Z to {end:%Y-%m-%d %H:%M}Z", Tone.DIM)
+
+
 class Page(Struct, frozen=True):
     """Text that is laid out already."""
 

@@ -7,13 +7,21 @@ from itertools import groupby, pairwise
 
 from capcli.domain.numbers import result
 from capcli.domain.performance import CurvePoint
-from capcli.render.blocks import Cell, Terminal, Tone
+from capcli.render import chart
+from capcli.render.blocks import Cell, Chart, Curve, Terminal, Tone
 from capcli.render.chart import NARROWEST, Scale
 
 _PIPED = 80
 _ROWS = 12
 _LABEL_EVERY = 4
 _ASCII = str.maketrans("─│╮╯╰╭", "-|++++")
+
+
+def drawn(block: Chart | Curve, look: Terminal) -> list[list[Cell]]:
+    """Return a picture as lines of toned cells."""
+    if isinstance(block, Chart):
+        return chart.lines(block.candles, look, marks=block.marks)
+    return lines(block.points, block.start, block.end, look)
 
 
 def lines(points: Sequence[CurvePoint], start: datetime, end: datetime, look: Terminal) -> list[list[Cell]]:

@@ -1,21 +1,28 @@
 """The broker's history of an account: activity, bookings, and the report."""
 
-from datetime import datetime
 from decimal import Decimal
 
 from capcli.account.booking_totals import Booked
 from capcli.account.history import ActivityFound, Report, TransactionsFound
 from capcli.domain.account import Activity, Transaction
 from capcli.domain.money import percent_of, plain, short
-from capcli.render.blocks import Cell, Column, Content, Line, Tone, deal, line, moment, pairs, strong, table
+from capcli.render.blocks import (
+    Cell,
+    Column,
+    Content,
+    Tone,
+    between,
+    deal,
+    line,
+    moment,
+    pairs,
+    strong,
+    table,
+)
 from capcli.render.numbers import gain, known, money
 from capcli.render.views import View, view
 
 _BAD = frozenset({"REJECTED", "MODIFY_REJECT", "CANCEL_REJECT", "EXPIRED"})
-
-
-def _between(start: datetime, end: datetime) -> Line:
-    return line(f"{start:%Y-%m-%d %H:%M}Z to {end:%Y-%m-%d %H:%M}Z", Tone.DIM)
 
 
 def _order(row: Activity) -> str | None:
@@ -39,7 +46,7 @@ _ACTIVITY: tuple[Column[Activity], ...] = (
 def _(data: ActivityFound) -> View:
     late = "What happened in the last two minutes may still be missing."
     rows = table(_ACTIVITY, data.activities, ids_last=True) if data.activities else line("Nothing happened.")
-    return [_between(data.start, data.end), rows, line(late, Tone.DIM) if data.may_grow else None]
+    return [between(data.start, data.end), rows, line(late, Tone.DIM) if data.may_grow else None]
 
 
 _BOOKINGS: tuple[Column[Transaction], ...] = (
@@ -55,7 +62,7 @@ _BOOKINGS: tuple[Column[Transaction], ...] = (
 
 @view.register
 def _(data: TransactionsFound) -> View:
-    title = _between(data.start, data.end)
+    title = between(data.start, data.end)
     if not data.transactions:
         return [title, line("Nothing was booked.")]
     sums = None
@@ -103,7 +110,7 @@ def _(data: Report) -> View:
         ("Closes", closes if total.closes else "none"),
     )
     rows = table(_REPORT, data.lines) if data.lines else line("Nothing was booked.")
-    return [_between(data.start, data.end), rows, sums]
+    return [between(data.start, data.end), rows, sums]
 
 
 def _balance(amount: Decimal | None, currency: str | None) -> Cell:

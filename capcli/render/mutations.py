@@ -148,27 +148,21 @@ def _(data: AllClosings) -> View:
     return [line(data.sentence, Tone.STRONG), table(_CLOSED, data.closings, ids_last=True)]
 
 
-_CANCELLED: tuple[Column[CancelResult], ...] = (
+_ENDED: tuple[Column[CancelResult | Flattened], ...] = (
     Column("", lambda row: passed(row.done)),
-    Column("What", lambda row: row.order),
+    Column("What", lambda row: row.order if isinstance(row, CancelResult) else row.deal),
     Column("Finding", lambda row: _sentence(row.sentence, done=row.done), prose=True),
-    Column("Deal", lambda row: deal(row.deal_id or None)),
-)
-_FLATTENED: tuple[Column[Flattened], ...] = (
-    Column("", lambda row: passed(row.done)),
-    Column("What", lambda row: row.deal),
-    Column("Finding", lambda row: _sentence(row.sentence, done=row.done), prose=True),
-    Column("Deal", lambda row: Cell(row.deal_id, deal=True)),
+    Column("Deal", lambda row: deal(row.deal_id)),
 )
 
 
 @view.register
 def _(data: AllCancellations) -> View:
-    rows = table(_CANCELLED, data.cancellations, ids_last=True) if data.cancellations else None
+    rows = table(_ENDED, data.cancellations, ids_last=True) if data.cancellations else None
     return [line(data.sentence, Tone.BAD if data.failed else Tone.STRONG), rows]
 
 
 @view.register
 def _(data: Flattening) -> View:
-    rows = table(_FLATTENED, data.deals, ids_last=True) if data.deals else None
+    rows = table(_ENDED, data.deals, ids_last=True) if data.deals else None
     return [line(data.sentence, Tone.STRONG if data.flat else Tone.BAD), rows]

@@ -21,18 +21,10 @@ def _lines(block: Block, look: Terminal) -> list[str]:
     if isinstance(block, Pairs):
         return _pairs(block, look)
     if isinstance(block, Chart | Curve):
-        return _drawn(block, look)
+        from capcli.render.curve import drawn
+
+        return ["".join(cell.text for cell in line).rstrip() for line in drawn(block, look)]
     return _table(block, look)
-
-
-def _drawn(block: Chart | Curve, look: Terminal) -> list[str]:
-    from capcli.render import chart, curve
-
-    if isinstance(block, Chart):
-        lines = chart.lines(block.candles, look, marks=block.marks)
-    else:
-        lines = curve.lines(block.points, block.start, block.end, look)
-    return ["".join(cell.text for cell in line).rstrip() for line in lines]
 
 
 def _pairs(block: Pairs, look: Terminal) -> list[str]:

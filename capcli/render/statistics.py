@@ -6,7 +6,7 @@ from capcli.account.statistics import StatsFound
 from capcli.domain.money import short
 from capcli.domain.numbers import counted
 from capcli.domain.performance import Performance
-from capcli.render.blocks import Cell, Column, Content, Curve, Pairs, Tone, line, pairs, table
+from capcli.render.blocks import Cell, Column, Content, Curve, Pairs, Tone, between, line, pairs, table
 from capcli.render.numbers import gain, known, money, percent
 from capcli.render.views import View, explained, view
 
@@ -63,7 +63,7 @@ def _columns(by: str) -> tuple[Column[Performance], ...]:
 
 @view.register
 def _(data: StatsFound) -> View:
-    title = line(f"{data.start:%Y-%m-%d %H:%M}Z to {data.end:%Y-%m-%d %H:%M}Z", Tone.DIM)
+    title = between(data.start, data.end)
     if not data.total.trades:
         costs = pairs(("Costs", gain(data.total.costs, data.currency))) if data.total.costs else None
         return [title, line("No trade was closed."), costs]

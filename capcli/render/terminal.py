@@ -11,7 +11,6 @@ from rich.panel import Panel
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from capcli.render import chart
 from capcli.render.blocks import (
     Block,
     Cell,
@@ -73,12 +72,11 @@ def _parts(block: Block, look: Terminal) -> Iterator[RenderableType]:
         yield Group(*(_text(Cell(line), look) for line in block.text.splitlines()))
     elif isinstance(block, Pairs):
         yield _pairs(block, look)
-    elif isinstance(block, Chart):
-        yield Group(*(_toned(line) for line in chart.lines(block.candles, look, marks=block.marks)))
-    elif isinstance(block, Curve):
-        from capcli.render import curve
+    elif isinstance(block, Chart | Curve):
+        from capcli.render.curve import drawn
 
-        yield Group(*(_toned(line) for line in curve.lines(block.points, block.start, block.end, look)))
+        toned = ([(cell.text, _STYLES[cell.tone]) for cell in line] for line in drawn(block, look))
+        yield Group(*(Text.assemble(*line) for line in toned))
     else:
         yield from _fitted(block, look)
 
@@ -135,10 +133,6 @@ def _named(cell: Cell, look: Terminal, form: str) -> Cell:
 
 def _text(cell: Cell, look: Terminal) -> Text:
     return Text(written(cell, look), style=_STYLES[cell.tone], overflow="fold")
-
-
-def _toned(line: Iterable[Cell]) -> Text:
-    return Text.assemble(*((cell.text, _STYLES[cell.tone]) for cell in line))
 
 
 def _pairs(block: Pairs, look: Terminal) -> RenderableType:
