@@ -345,7 +345,7 @@ def _fired(
                 epic=level.epic or None,
                 level=bids.get(level.epic),
                 alert_id=str(one.number),
-                detail=level.told(value),
+                detail=level.reached(value),
             )
             events.append((f"alert {one.number}", fact))
     return events

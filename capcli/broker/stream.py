@@ -19,7 +19,7 @@ from capcli.broker.retry import MOST_RENEWALS, SESSION_LOST
 from capcli.broker.transport import Tokens
 from capcli.domain.hosts import is_loopback
 from capcli.domain.market import Resolution
-from capcli.domain.stream import MOST_EPICS, Bar, Gap, Lost, Tick, Told
+from capcli.domain.stream import MOST_EPICS, Bar, Gap, Lost, StreamEvent, Tick
 from capcli.errors import (
     BrokerRefused,
     CapcliError,
@@ -162,7 +162,7 @@ class LiveStream:
             except ConnectionError as error:
                 self._fall(_why(error))
 
-    def receive(self, timeout_s: float) -> list[Told]:
+    def receive(self, timeout_s: float) -> list[StreamEvent]:
         """Return what came, waiting at most so long for the first of it. Raises what nothing mends."""
         if self._socket is None:
             return self._again(timeout_s)
@@ -172,9 +172,9 @@ class LiveStream:
         except ConnectionError as error:
             return self._fall(_why(error))
 
-    def close(self) -> list[Told]:
+    def close(self) -> list[StreamEvent]:
         """End the subscriptions and the connection; return what was sent before the broker knew."""
-        found: list[Told] = []
+        found: list[StreamEvent] = []
         try:
             if self._socket is not None:
                 self._say(NO_QUOTES if self._bars is None else NO_BARS, {"epics": list(self._epics)})
@@ -249,7 +249,7 @@ class LiveStream:
         }
         self._socket.send(msgspec.json.encode(frame | ({"payload": payload} if payload else {})).decode())
 
-    def _settle(self, found: list[Told], seconds: float) -> None:
+    def _settle(self, found: list[StreamEvent], seconds: float) -> None:
         """Read until every message is answered. Raises ConnectionError when that takes too long."""
         ends = self._now() + seconds
         while self._waits:
@@ -276,11 +276,11 @@ class LiveStream:
             self._tokens = tokens
             self._subscribe(self._epics)
 
-    def _read(self, timeout_s: float) -> list[Told]:
+    def _read(self, timeout_s: float) -> list[StreamEvent]:
         if self._socket is None:
             raise ConnectionError("not connected")
         texts = self._socket.receive(max(0.0, timeout_s))
-        found: list[Told] = []
+        found: list[StreamEvent] = []
         if not texts:
             return found
         received = self._heard_ms = self._ms()
@@ -345,7 +345,7 @@ class LiveStream:
         self._waits.clear()
         self._subscribe(self._epics)
 
-    def _fall(self, reason: str) -> list[Told]:
+    def _fall(self, reason: str) -> list[StreamEvent]:
         self._drop()
         step = _BACKOFF_S[min(self._pulse.failures, len(_BACKOFF_S) - 1)]
         self._pulse.failures += 1
@@ -355,7 +355,7 @@ class LiveStream:
         self._pulse.lost = reason
         return [Lost(self._ms(), reason)]
 
-    def _again(self, timeout_s: float) -> list[Told]:
+    def _again(self, timeout_s: float) -> list[StreamEvent]:
         wait_s = self._pulse.retry_at - self._now()
         if wait_s > 0:
             self._setting.sleep(min(wait_s, timeout_s))

@@ -321,7 +321,9 @@ class Call:
             terminal = replace(terminal, numbers=numbers_shown(self.app, self.command, reply))
         if self.options.csv and key:
             names = only or field_names(type(reply.data))
-            return text.csv_text(plain(reply.data)[key], names, look=terminal if terminal.terminal else None)
+            return text.csv_text(
+                plain(reply.data)[key], names, screen=terminal if terminal.terminal else None
+            )
         if only:
             data = pick(type(reply.data), plain(reply.data), only)
             return text.rows_text(data.get(key, [data]) if key else [data], only, subject, terminal)

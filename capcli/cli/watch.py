@@ -10,7 +10,7 @@ from capcli.cli.inputs import above_zero, listed
 from capcli.cli.options import ForSeconds, argument, flag, option
 from capcli.cli.streaming import POLL_S, Plan, seconds
 from capcli.cli.tree import command
-from capcli.domain.stream import Quiet, Tick, Told
+from capcli.domain.stream import Quiet, StreamEvent, Tick
 from capcli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def _tick_lines(plan: Plan, app: "App", watched: "Watch") -> None:
             lines.take(events)
             continue
         # The first tick of each market, or its last price where none is to be expected.
-        firsts: list[Told | Quiet] = []
+        firsts: list[StreamEvent | Quiet] = []
         for event in events:
             if isinstance(event, Tick) and event.epic in left:
                 left.discard(event.epic)
@@ -133,7 +133,7 @@ def _tick_lines(plan: Plan, app: "App", watched: "Watch") -> None:
                 left.discard(epic)
                 lines.shut(watched, epic, since)
     if not plan.once:
-        rest: list[Told | Quiet] = [*watched.close()]
+        rest: list[StreamEvent | Quiet] = [*watched.close()]
         lines.take(throttle.pass_on(rest, _now_ms(app) + int(plan.every * 1000)))
 
 
@@ -166,13 +166,13 @@ class _Lines:
             self.writer = CsvLines(fields, call.options.fields)
             self.write(self.writer.header)
 
-    def take(self, events: Sequence[Told | Quiet]) -> None:
+    def take(self, events: Sequence[StreamEvent | Quiet]) -> None:
         """Write everything of one read at once."""
         ticks = [event for event in events if type(event) is Tick]
         others = [event for event in events if type(event) is not Tick] if len(ticks) < len(events) else []
         self.write("".join(map(self._other, others)) + self.writer.ticks(ticks))
 
-    def _other(self, event: Told | Quiet) -> str:
+    def _other(self, event: StreamEvent | Quiet) -> str:
         from capcli.render.watch_lines import sentence
 
         if self.writer is self._json:

@@ -12,8 +12,8 @@ from capcli.domain.levels import own_levels
 from capcli.domain.market import Side
 from capcli.domain.money import cents, percent_of, short
 from capcli.render import chart
-from capcli.render.blocks import NOTHING, Cell, Terminal, Tone, shown, strong
-from capcli.render.events import said
+from capcli.render.blocks import NOTHING, Cell, Terminal, Tone, printable, strong
+from capcli.render.events import event_cell
 from capcli.render.numbers import gain, money, percent, places, price, price_cell
 
 Row = list[Cell]
@@ -49,7 +49,7 @@ class Frame(Struct, frozen=True):
         return [_cut(line, self.width) for line in found[: self.height]]
 
     def _text(self, text: str, tone: Tone = Tone.PLAIN) -> Cell:
-        return Cell(shown(text, self.terminal), tone)
+        return Cell(printable(text, self.terminal), tone)
 
     def _account(self) -> Row:
         seen, account = self.seen, self.seen.account
@@ -251,7 +251,7 @@ class Frame(Struct, frozen=True):
         if not self.seen.events:
             lines.append([Cell("Nothing in the last day.", Tone.DIM)])
         for row in self.seen.events[: room - 1]:
-            event = said(row)
+            event = event_cell(row)
             lines.append([Cell(f"{row.at:%m-%d %H:%M:%S}Z ", Tone.DIM), self._text(event.text, event.tone)])
         return _filled([_cut(line, width) for line in lines], room)
 

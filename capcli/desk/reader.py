@@ -14,7 +14,7 @@ from capcli.desk.seen import AccountSeen, CandlesSeen, LocalSeen, PriceSeen, See
 from capcli.domain.bookings import realised
 from capcli.domain.market import Resolution
 from capcli.domain.money import cents
-from capcli.domain.stream import MOST_EPICS, Gap, Lost, Quiet, Tick, Told
+from capcli.domain.stream import MOST_EPICS, Gap, Lost, Quiet, StreamEvent, Tick
 from capcli.errors import CapcliError, EpicUnknown, Unreachable
 from capcli.marketdata.conversion import rates_for
 from capcli.marketdata.streams import Watch, Watching
@@ -219,7 +219,7 @@ class Reader:
             }
             self._set(prices={**known, **rows})
 
-    def _take(self, received: Sequence[Told | Quiet], watch: Watch) -> None:
+    def _take(self, received: Sequence[StreamEvent | Quiet], watch: Watch) -> None:
         if len(watch.markets) > len(self._seen.prices):
             self._note(watch)
         with self._lock:

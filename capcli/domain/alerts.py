@@ -82,7 +82,7 @@ class Level(Struct, frozen=True):
             return f"{self.epic} {short(self.price)} % up or down{self._since}"
         return f"{_SUBJECTS.get(self.measure, self.epic)} {self._bound}"
 
-    def told(self, value: Decimal) -> str:
+    def reached(self, value: Decimal) -> str:
         """Say that it is reached, and where the value is: `SILVER is above 31.5: bid 31.52`."""
         if self.measure is Measure.MOVE:
             return f"{self.epic} moved {short(value)} %{self._since}"

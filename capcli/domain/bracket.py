@@ -13,7 +13,7 @@ from capcli.domain.order import ExitForm, ExitOrder, wire_time
 
 
 class Bracket(Struct, frozen=True):
-    """Both legs as levels. `trail` is the distance of a trailing stop, whose level moves with the price."""
+    """Stop and limit as levels; `trail` is the distance of a trailing stop, whose level moves with prices."""
 
     stop: Decimal | None
     limit: Decimal | None
@@ -54,13 +54,13 @@ class Ground(Struct, frozen=True):
     side: Side
     step: Decimal
 
-    def level(self, leg: ExitOrder, *, below: bool) -> Decimal:
-        """Return the price of a leg, on the grid and never nearer than the distance that was given."""
-        if leg.form is ExitForm.LEVEL:
-            return leg.value
+    def level(self, exit_order: ExitOrder, *, below: bool) -> Decimal:
+        """Return the price of an exit, on the grid and never nearer than the distance that was given."""
+        if exit_order.form is ExitForm.LEVEL:
+            return exit_order.value
         if below:
-            return floor_to(self.price - leg.value, self.step)
-        return ceil_to(self.price + leg.value, self.step)
+            return floor_to(self.price - exit_order.value, self.step)
+        return ceil_to(self.price + exit_order.value, self.step)
 
 
 def exits_of(deal: Position | WorkingOrder, level: Decimal | None = None) -> Bracket:
@@ -83,7 +83,7 @@ def target_of(deal: Position | WorkingOrder) -> Target:
 
 
 def amended(before: Bracket, change: Change, ground: Ground) -> Bracket:
-    """Return the legs after a change. A trailing stop that is kept starts again from the present price."""
+    """Return the exits after a change. A trailing stop that is kept starts again from the present price."""
     below = ground.side is Side.BUY
     limit = before.limit if change.limit is None else ground.level(change.limit, below=not below)
     trail = _trail(before, change)

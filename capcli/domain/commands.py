@@ -30,8 +30,8 @@ def preview_command(
             words.append(f"--type {order_type.value.lower()}")
         if request.trigger.good_till is not None:
             words.append(f"--good-till {good_till or wire_time(request.trigger.good_till) + 'Z'}")
-    legs = (("stop", request.stop), ("limit", request.limit))
-    words += [leg.words(name) for name, leg in legs if leg]
+    exits = (("stop", request.stop), ("limit", request.limit))
+    words += [one.words(name) for name, one in exits if one]
     words += ["--trailing"] * request.trailing + ["--guaranteed"] * request.guaranteed
     return " ".join([*words, *as_options(request.note, request.tag)])
 

@@ -52,10 +52,10 @@ class Misfit(Struct, frozen=True):
     attempt_id: str | None = None
 
 
-Told = Confirm | Position | WorkingOrder | Activity
+Answer = Confirm | Position | WorkingOrder | Activity
 
 
-def misfit(asked: Asked, answer: Told) -> Misfit | None:
+def misfit(asked: Asked, answer: Answer) -> Misfit | None:
     """Say why an answer is not about what was asked; None where it is."""
     if asked.request is not None:
         names, at = _names_and_time(answer)
@@ -75,7 +75,7 @@ def misfit(asked: Asked, answer: Told) -> Misfit | None:
     return Misfit(f"it is about {answer.deal_id or 'another deal'}")
 
 
-def _names_and_time(answer: Told) -> tuple[tuple[str | None, ...], datetime | None]:
+def _names_and_time(answer: Answer) -> tuple[tuple[str | None, ...], datetime | None]:
     match answer:
         case Confirm():
             opened = (deal.deal_id for deal in answer.deals if deal.status == OPENED)

@@ -38,8 +38,8 @@ def opened_figures(check: CheckInput) -> Figures:
     )
 
 
-def _part(leg: ExitFigures | None, share: Decimal, equity: Decimal) -> ExitFigures | None:
-    if leg is None:
+def _part(exit_order: ExitFigures | None, share: Decimal, equity: Decimal) -> ExitFigures | None:
+    if exit_order is None:
         return None
-    amount = cents(leg.amount * share)
-    return replace(leg, amount=amount, equity_pct=percent_of(amount, equity))
+    amount = cents(exit_order.amount * share)
+    return replace(exit_order, amount=amount, equity_pct=percent_of(amount, equity))

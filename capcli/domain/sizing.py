@@ -71,16 +71,16 @@ def exit_base(request: OrderRequest, market: Market) -> Decimal:
 
 
 def exit_level(
-    leg: ExitOrder, *, entry: Decimal, base: Decimal, below: bool, size: Decimal, rate: Decimal
+    exit_order: ExitOrder, *, entry: Decimal, base: Decimal, below: bool, size: Decimal, rate: Decimal
 ) -> Decimal:
     """Return the price of an exit: a distance from `base`, or an amount (account currency) from the entry."""
-    if leg.form is ExitForm.LEVEL:
-        return leg.value
-    if leg.form is ExitForm.DISTANCE:
-        return base - leg.value if below else base + leg.value
-    distance = EXACT.divide(leg.value, size * rate)
+    if exit_order.form is ExitForm.LEVEL:
+        return exit_order.value
+    if exit_order.form is ExitForm.DISTANCE:
+        return base - exit_order.value if below else base + exit_order.value
+    distance = EXACT.divide(exit_order.value, size * rate)
     level = entry - distance if below else entry + distance
-    return level.quantize(max_places(entry, leg.value), ROUND_HALF_EVEN, EXACT)
+    return level.quantize(max_places(entry, exit_order.value), ROUND_HALF_EVEN, EXACT)
 
 
 def max_places(*numbers: Decimal) -> Decimal:

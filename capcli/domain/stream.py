@@ -56,5 +56,5 @@ class Quiet(NamedTuple):
     since_ms: int
 
 
-Told = Tick | Bar | Lost | Gap
+StreamEvent = Tick | Bar | Lost | Gap
 """What comes off the wire."""

@@ -79,10 +79,10 @@ def no_stop(about: CautionInput) -> str | None:
 
 def nothing_to_protect(about: CautionInput) -> str | None:
     check, effect = about.check, about.check.effect
-    legs = [name for name, leg in (("stop", check.request.stop), ("limit", check.request.limit)) if leg]
-    if effect is None or not legs or not effect.closes:
+    exits = [name for name, one in (("stop", check.request.stop), ("limit", check.request.limit)) if one]
+    if effect is None or not exits or not effect.closes:
         return None
-    named = " and ".join(legs)
+    named = " and ".join(exits)
     if check.request.kind is Kind.WORKING:
         return f"if it fills against the open position, its {named} would have no effect"
     return None if effect.opens else f"it opens nothing, so its {named} would have no effect"

@@ -10,7 +10,7 @@ from capcli.domain.account import Position, UnreadableRow
 from capcli.domain.fields import with_fields_of
 from capcli.domain.market import Side
 from capcli.domain.money import EXACT, cents
-from capcli.domain.stream import MOST_EPICS, Gap, Quiet, Tick, Told
+from capcli.domain.stream import MOST_EPICS, Gap, Quiet, StreamEvent, Tick
 from capcli.errors import EpicUnknown, RateLimited, Unreachable
 from capcli.marketdata.streams import Streams, Watch, Watching
 
@@ -87,7 +87,7 @@ class LivePortfolio:
     def account_id(self) -> str | None:
         return self._broker.account_id
 
-    def receive(self, timeout_s: float) -> list[Told | Quiet]:
+    def receive(self, timeout_s: float) -> list[StreamEvent | Quiet]:
         """Take in what came, and return it; without a position there is nothing to listen to."""
         if self._now_ms() - self._read_at_ms >= REREAD_MS:
             self._read_again()

@@ -19,7 +19,7 @@ from capcli.domain.alerts import Level, Way
 from capcli.domain.fields import with_fields_of
 from capcli.domain.market import Resolution
 from capcli.domain.money import NotANumber, parse_decimal, plain
-from capcli.domain.stream import Bar, Gap, Quiet, Tick, Told
+from capcli.domain.stream import Bar, Gap, Quiet, StreamEvent, Tick
 from capcli.errors import UsageError
 from capcli.marketdata.alerts import Alarms
 from capcli.marketdata.live_book import LivePortfolio, LivePosition
@@ -302,8 +302,8 @@ class StreamSnapshots:
         return rows
 
     def _looks(
-        self, receive: Callable[[float], Sequence[Told | Quiet]], ends: float, stopped: Stopped
-    ) -> Iterator[Sequence[Told | Quiet]]:
+        self, receive: Callable[[float], Sequence[StreamEvent | Quiet]], ends: float, stopped: Stopped
+    ) -> Iterator[Sequence[StreamEvent | Quiet]]:
         while (left := ends - self._context.monotonic()) > 0 and not stopped():
             yield receive(min(_LOOK_S, left))
 
@@ -344,7 +344,7 @@ def _instant(at_ms: int) -> datetime:
     return datetime.fromtimestamp(at_ms // 1000, UTC) + timedelta(milliseconds=at_ms % 1000)
 
 
-def _missed(events: Sequence[Told | Quiet]) -> list[str]:
+def _missed(events: Sequence[StreamEvent | Quiet]) -> list[str]:
     gaps = [event for event in events if isinstance(event, Gap)]
     return [_span(gap.from_ms, gap.to_ms) for gap in gaps]
 

@@ -8,7 +8,7 @@ from msgspec import Struct
 from capcli import ids
 from capcli.context import Context
 from capcli.domain.market import MarketDetails, MarketStatus, Resolution
-from capcli.domain.stream import MOST_EPICS, Gap, Lost, Quiet, Tick, Told
+from capcli.domain.stream import MOST_EPICS, Gap, Lost, Quiet, StreamEvent, Tick
 from capcli.errors import RateLimited, Unreachable, UsageError
 from capcli.ports import Broker, Clock
 
@@ -24,11 +24,11 @@ class PriceStream(Protocol):
         """Subscribe to more markets. Raises UsageError above 40 in all."""
         ...
 
-    def receive(self, timeout_s: float) -> list[Told]:
+    def receive(self, timeout_s: float) -> list[StreamEvent]:
         """Return what came, waiting at most so long for the first of it. Raises what nothing mends."""
         ...
 
-    def close(self) -> list[Told]:
+    def close(self) -> list[StreamEvent]:
         """End it; return what was sent before the broker knew."""
         ...
 
@@ -122,9 +122,9 @@ class Watch:
             self.status[market.epic] = market.quote.status
             self._seen_ms[market.epic] = self._now_ms()
 
-    def receive(self, timeout_s: float) -> list[Told | Quiet]:
+    def receive(self, timeout_s: float) -> list[StreamEvent | Quiet]:
         """Return what came, and which markets went quiet. Raises what ends the stream for good."""
-        events: list[Told | Quiet] = [*self._stream.receive(timeout_s)]
+        events: list[StreamEvent | Quiet] = [*self._stream.receive(timeout_s)]
         for event in events:
             if type(event) is Tick and event.epic in self._seen_ms:
                 self._seen_ms[event.epic] = event.received_ms
@@ -134,7 +134,7 @@ class Watch:
             events += self._silences(now)
         return events
 
-    def close(self) -> list[Told]:
+    def close(self) -> list[StreamEvent]:
         """End the stream; return what was sent before the broker knew."""
         return self._stream.close()
 
@@ -179,11 +179,11 @@ class Throttle:
         self._sent: dict[str, int] = {}
         self._held: dict[str, Tick] = {}
 
-    def pass_on(self, events: Iterable[Told | Quiet], now_ms: int) -> list[Told | Quiet]:
+    def pass_on(self, events: Iterable[StreamEvent | Quiet], now_ms: int) -> list[StreamEvent | Quiet]:
         """Return what is to be shown now, in the order in which it came."""
         if not self._every:
             return list(events)
-        others: list[Told | Quiet] = []
+        others: list[StreamEvent | Quiet] = []
         for event in events:
             if isinstance(event, Tick):
                 self._held[event.epic] = event
@@ -195,6 +195,6 @@ class Throttle:
         return [*others, *(self._held.pop(epic) for epic in due)]
 
 
-def breaks(events: Iterable[Told | Quiet]) -> list[Gap | Lost]:
+def breaks(events: Iterable[StreamEvent | Quiet]) -> list[Gap | Lost]:
     """Return what was missed or broke off."""
     return [event for event in events if isinstance(event, Gap | Lost)]

@@ -186,16 +186,16 @@ class Terminal(Struct, frozen=True):
 _ASCII = str.maketrans({"✓": "ok", "✗": "FAIL", "→": "->", "·": "-", "…": "...", "●": "*"})
 
 
-def shown(text: str, look: Terminal) -> str:
+def printable(text: str, screen: Terminal) -> str:
     """Return text that is safe on this reader's screen: no control characters, no glyph that it lacks."""
     clean = "".join(letter if letter.isprintable() else "?" for letter in text)
-    return clean if look.unicode else clean.translate(_ASCII)
+    return clean if screen.unicode else clean.translate(_ASCII)
 
 
-def written(cell: Cell, look: Terminal) -> str:
+def written(cell: Cell, screen: Terminal) -> str:
     """Return the text of a cell for this reader, safe on their screen."""
-    if cell.at is None or not look.local:
-        return shown(cell.text, look)
+    if cell.at is None or not screen.local:
+        return printable(cell.text, screen)
     here = cell.at.astimezone()
     offset = f"{here:%z}"
     return f"{here:{cell.form}}{offset[:3]}:{offset[3:5]}"

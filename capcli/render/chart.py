@@ -72,13 +72,13 @@ _ASCII = _Glyphs("#", "o", "|", "|")
 
 
 def lines(
-    candles: Sequence[Candle], look: Terminal, *, rows: int | None = None, marks: Sequence[Mark] = ()
+    candles: Sequence[Candle], screen: Terminal, *, rows: int | None = None, marks: Sequence[Mark] = ()
 ) -> list[list[Cell]]:
     """Return the chart as lines of toned cells, or one line that says it cannot fit.
 
     `rows`: at most so many lines. Marks far from the candles are left out: `beyond` names them.
     """
-    width = look.width or look.columns or _PIPED
+    width = screen.width or screen.columns or _PIPED
     if width < NARROWEST:
         return [[Cell(f"A chart needs {NARROWEST} columns; here are {width}.")]]
     digits = places(*(candle.bid_close for candle in candles))
@@ -90,8 +90,8 @@ def lines(
     each = -(-len(candles) // (width - label - 2))
     groups = [candles[at : at + each] for at in range(0, len(candles), each)]
     stride = min(3, max(1, (width - label - 2) // len(groups)))
-    glyphs = (_COLOURED if look.colour else _MONOCHROME) if look.unicode else _ASCII
-    chart = _Chart([_Bar.of(group) for group in groups], stride, glyphs, digits, label, look)
+    glyphs = (_COLOURED if screen.colour else _MONOCHROME) if screen.unicode else _ASCII
+    chart = _Chart([_Bar.of(group) for group in groups], stride, glyphs, digits, label, screen)
     below = [chart.times(candles[-1].time - candles[0].time)]
     if rows is not None:
         volumes = chart.volumes() if rows >= _LEAST_FOR_VOLUMES else []
@@ -99,7 +99,7 @@ def lines(
         return [*chart.prices(scale, marks), *volumes, *below]
     scale = Scale(low, high, _ROWS_WIDE if width >= _WIDE else _ROWS)
     note = [[Cell(f"Each column is {each} candles.", Tone.DIM)]] if each > 1 else []
-    if not look.colour:
+    if not screen.colour:
         note.append([Cell(f"{glyphs.rising} closed higher  {glyphs.falling} closed lower", Tone.DIM)])
     return [*chart.prices(scale, marks), *chart.volumes(), *below, *note]
 
@@ -151,7 +151,7 @@ class _Chart(Struct, frozen=True):
     glyphs: _Glyphs
     digits: int
     label: int
-    look: Terminal
+    screen: Terminal
 
     @property
     def plot(self) -> int:
@@ -173,11 +173,11 @@ class _Chart(Struct, frozen=True):
         near_last = abs(row - last) < 2  # noqa: PLR2004  its label is the closing price's place
         if row % _PRICE_EVERY == 0 and not near_last:
             return [*cells, *self._axis(scale.level(row), Tone.DIM)]
-        return [*cells, Cell(f" {'│' if self.look.unicode else '|'}", Tone.DIM)]
+        return [*cells, Cell(f" {'│' if self.screen.unicode else '|'}", Tone.DIM)]
 
     def _crossed(self, cells: Sequence[Cell], name: str) -> list[Cell]:
         """Draw a line with its name where no candle stands."""
-        dash, found = "┄" if self.look.unicode else "-", list[Cell]()
+        dash, found = "┄" if self.screen.unicode else "-", list[Cell]()
         for cell in cells:
             # Between candles of one tone there are blanks, too.
             for piece in _PIECES.findall(cell.text):
@@ -218,7 +218,7 @@ class _Chart(Struct, frozen=True):
         most = max(bar.volume for bar in self.bars)
         if not most:
             return []
-        found, axis = [], Cell(f" {'│' if self.look.unicode else '|'}", Tone.DIM)
+        found, axis = [], Cell(f" {'│' if self.screen.unicode else '|'}", Tone.DIM)
         for row in range(_VOLUME_ROWS - 1, -1, -1):
             letters = (Cell(self._volume_letter(bar, row, most), Tone.DIM) for bar in self.bars)
             found.append([*self._spread(letters), axis])
@@ -227,7 +227,7 @@ class _Chart(Struct, frozen=True):
 
     def _volume_letter(self, bar: _Bar, row: int, most: Decimal) -> str:
         eighths = int((bar.volume / most * _VOLUME_ROWS * 8).to_integral_value(ROUND_HALF_UP)) - row * 8
-        if not self.look.unicode:
+        if not self.screen.unicode:
             return ":" if eighths >= 4 else " "  # noqa: PLR2004  half of the letter
         return _EIGHTHS[max(0, min(eighths, 8))]
 

@@ -17,16 +17,16 @@ _LABEL_EVERY = 4
 _ASCII = str.maketrans("─│╮╯╰╭", "-|++++")
 
 
-def drawn(block: Chart | Curve, look: Terminal) -> list[list[Cell]]:
+def drawn(block: Chart | Curve, screen: Terminal) -> list[list[Cell]]:
     """Return a picture as lines of toned cells."""
     if isinstance(block, Chart):
-        return chart.lines(block.candles, look, marks=block.marks)
-    return lines(block.points, block.start, block.end, look)
+        return chart.lines(block.candles, screen, marks=block.marks)
+    return lines(block.points, block.start, block.end, screen)
 
 
-def lines(points: Sequence[CurvePoint], start: datetime, end: datetime, look: Terminal) -> list[list[Cell]]:
+def lines(points: Sequence[CurvePoint], start: datetime, end: datetime, screen: Terminal) -> list[list[Cell]]:
     """Return the curve as lines of toned cells; one line that says so where it cannot fit."""
-    width = look.width or look.columns or _PIPED
+    width = screen.width or screen.columns or _PIPED
     if width < NARROWEST:
         return [[Cell(f"A chart needs {NARROWEST} columns; here are {width}.")]]
     low = min(Decimal(0), *(point.sum for point in points))
@@ -35,7 +35,9 @@ def lines(points: Sequence[CurvePoint], start: datetime, end: datetime, look: Te
     sums = _columns(points, start, end, width - label - 2)
     scale = Scale(low, high, _ROWS)
     rows, zero = [scale.row(level) for level in sums], scale.row(Decimal(0))
-    drawn = [[*_line(row, rows, zero, look), *_axis(row, scale, zero, label, look)] for row in range(_ROWS)]
+    drawn = [
+        [*_line(row, rows, zero, screen), *_axis(row, scale, zero, label, screen)] for row in range(_ROWS)
+    ]
     first, last = (f"{at:%Y-%m-%d}" for at in (start, end))
     return [*drawn, [Cell(f"{first}{last:>{len(rows) - len(first)}}", Tone.DIM)]]
 
@@ -52,14 +54,14 @@ def _columns(points: Sequence[CurvePoint], start: datetime, end: datetime, count
     return sums
 
 
-def _line(row: int, rows: Sequence[int], zero: int, look: Terminal) -> list[Cell]:
+def _line(row: int, rows: Sequence[int], zero: int, screen: Terminal) -> list[Cell]:
     """Draw one row: the curve, joined where it steps, and the line of zero behind it."""
-    cells, ground = [], ("·" if look.unicode else ".")
+    cells, ground = [], ("·" if screen.unicode else ".")
     for before, own in pairwise((rows[0], *rows)):
         letter = _letter(row, before, own)
         if letter:
             tone = Tone.GOOD if row <= zero else Tone.BAD
-            cells.append(Cell(letter if look.unicode else letter.translate(_ASCII), tone))
+            cells.append(Cell(letter if screen.unicode else letter.translate(_ASCII), tone))
         else:
             cells.append(Cell(ground if row == zero else " ", Tone.DIM))
     runs = (list(run) for _, run in groupby(cells, lambda cell: cell.tone))
@@ -79,12 +81,12 @@ def _letter(row: int, before: int, own: int) -> str:
     return "│"
 
 
-def _axis(row: int, scale: Scale, zero: int, label: int, look: Terminal) -> list[Cell]:
+def _axis(row: int, scale: Scale, zero: int, label: int, screen: Terminal) -> list[Cell]:
     """Return the amounts to the right: that of the row of zero, and of some rows that are not beside it."""
     place = row - zero
     is_labelled = row % _LABEL_EVERY == 0 or row == _ROWS - 1
     if place and (abs(place) == 1 or not is_labelled or scale.high == scale.low):
-        return [Cell(" │" if look.unicode else " |", Tone.DIM)]
+        return [Cell(" │" if screen.unicode else " |", Tone.DIM)]
     level = scale.level(row) if place else Decimal(0)
-    mark = " ┤" if look.unicode else " |"
+    mark = " ┤" if screen.unicode else " |"
     return [Cell(mark, Tone.DIM), Cell(f"{result(level):>{label}}", Tone.DIM)]

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from capcli.account.events import EventRow, EventsFound
 from capcli.account.stored_alerts import AlertRow, AlertsChanged, AlertsFound
 from capcli.domain.account_events import EventKind
-from capcli.render.blocks import Cell, Column, Terminal, Tone, line, moment, shown, strong, table, written
+from capcli.render.blocks import Cell, Column, Terminal, Tone, line, moment, printable, strong, table, written
 from capcli.render.envelope import encode, heading, plain
 from capcli.render.fields import field_names, narrowed
 from capcli.render.views import View, view
@@ -21,7 +21,7 @@ _TONES = {
 }
 
 
-def said(row: EventRow) -> Cell:
+def event_cell(row: EventRow) -> Cell:
     """Return an event as a cell."""
     again = " (again)" if row.repeat else ""
     return Cell(f"{row.text}{again}", _TONES.get(row.kind, Tone.PLAIN))
@@ -29,7 +29,7 @@ def said(row: EventRow) -> Cell:
 
 _EVENTS: tuple[Column[EventRow], ...] = (
     Column("Time (UTC)", lambda row: moment(row.at, mark="")),
-    Column("Event", said, prose=True),
+    Column("Event", event_cell, prose=True),
     Column("Cursor", lambda row: Cell(row.cursor, Tone.DIM)),
 )
 
@@ -68,9 +68,9 @@ def _(data: AlertsChanged) -> View:
     return [alerts, line(data.sentence, Tone.STRONG)]
 
 
-def event_line(row: EventRow, look: Terminal) -> str:
+def event_line(row: EventRow, screen: Terminal) -> str:
     """Return an event as one line for a terminal."""
-    return f"{written(moment(row.at), look)}  {shown(said(row).text, look)}\n"
+    return f"{written(moment(row.at), screen)}  {printable(event_cell(row).text, screen)}\n"
 
 
 class EventLines:

@@ -2,41 +2,41 @@
 
 from collections.abc import Iterable
 
-from capcli.render.blocks import Block, Chart, Curve, Line, Page, Pairs, Table, Terminal, shown, written
+from capcli.render.blocks import Block, Chart, Curve, Line, Page, Pairs, Table, Terminal, printable, written
 
 _GAP = "  "
 
 
-def paint(blocks: Iterable[Block], look: Terminal) -> str:
+def paint(blocks: Iterable[Block], screen: Terminal) -> str:
     """Return the blocks as text, one empty line between them."""
-    parts = ["\n".join(_lines(block, look)) for block in blocks]
+    parts = ["\n".join(_lines(block, screen)) for block in blocks]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _lines(block: Block, look: Terminal) -> list[str]:
+def _lines(block: Block, screen: Terminal) -> list[str]:
     if isinstance(block, Line):
-        return [written(block.cell, look)]
+        return [written(block.cell, screen)]
     if isinstance(block, Page):
-        return [shown(line, look) for line in block.text.splitlines()]
+        return [printable(line, screen) for line in block.text.splitlines()]
     if isinstance(block, Pairs):
-        return _pairs(block, look)
+        return _pairs(block, screen)
     if isinstance(block, Chart | Curve):
         from capcli.render.curve import drawn
 
-        return ["".join(cell.text for cell in line).rstrip() for line in drawn(block, look)]
-    return _table(block, look)
+        return ["".join(cell.text for cell in line).rstrip() for line in drawn(block, screen)]
+    return _table(block, screen)
 
 
-def _pairs(block: Pairs, look: Terminal) -> list[str]:
-    texts = [(shown(name, look), written(cell, look)) for name, cell in block.rows]
+def _pairs(block: Pairs, screen: Terminal) -> list[str]:
+    texts = [(printable(name, screen), written(cell, screen)) for name, cell in block.rows]
     width = max((len(name) for name, _ in texts), default=0)
     rows = [f"{name:<{width}}{_GAP}{text}".rstrip() for name, text in texts]
-    return [shown(block.title, look), *rows] if block.title else rows
+    return [printable(block.title, screen), *rows] if block.title else rows
 
 
-def _table(block: Table, look: Terminal) -> list[str]:
+def _table(block: Table, screen: Terminal) -> list[str]:
     texts = [[column.title for column in block.columns]]
-    texts += [[written(cell, look) for cell in row] for row in block.rows]
+    texts += [[written(cell, screen) for cell in row] for row in block.rows]
     widths = [max(len(row[place]) for row in texts) for place in range(len(block.columns))]
     rights = [column.right for column in block.columns]
     return [_row(row, widths, rights) for row in texts]

@@ -14,12 +14,12 @@ _BAR = 20
 class ProgressBar:
     """One line that is redrawn at each `show`; `clear` takes it away."""
 
-    def __init__(self, file: IO[str], look: Terminal) -> None:
+    def __init__(self, file: IO[str], screen: Terminal) -> None:
         console = Console(
             file=file,
-            width=look.width,
+            width=screen.width,
             force_terminal=True,
-            color_system="standard" if look.colour else None,
+            color_system="standard" if screen.colour else None,
             legacy_windows=False,
         )
         self._drawn = Progress(

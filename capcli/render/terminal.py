@@ -24,7 +24,7 @@ from capcli.render.blocks import (
     Terminal,
     Tone,
     pairs,
-    shown,
+    printable,
     written,
 )
 
@@ -44,131 +44,131 @@ _WHOLE = "{number}  {deal}"
 _SHORTER = ("{number}  …{middle}…", "{number}")
 
 
-def paint(blocks: Iterable[Block], look: Terminal) -> str:
+def paint(blocks: Iterable[Block], screen: Terminal) -> str:
     """Return the blocks as text with the escape codes of the reader's terminal."""
     target = StringIO()
     console = Console(
         file=target,
-        width=look.width or _UNLIMITED,
-        force_terminal=look.colour,
-        color_system="standard" if look.colour else None,
+        width=screen.width or _UNLIMITED,
+        force_terminal=screen.colour,
+        color_system="standard" if screen.colour else None,
         legacy_windows=False,
         markup=False,
         emoji=False,
         highlight=False,
     )
     for place, block in enumerate(blocks):
-        for part_place, part in enumerate(_parts(block, look)):
+        for part_place, part in enumerate(_parts(block, screen)):
             if place or part_place:
                 console.print()
             console.print(part, overflow="fold")
     return "\n".join(line.rstrip() for line in target.getvalue().split("\n"))
 
 
-def _parts(block: Block, look: Terminal) -> Iterator[RenderableType]:
+def _parts(block: Block, screen: Terminal) -> Iterator[RenderableType]:
     if isinstance(block, Line):
-        yield _text(block.cell, look)
+        yield _text(block.cell, screen)
     elif isinstance(block, Page):
-        yield Group(*(_text(Cell(line), look) for line in block.text.splitlines()))
+        yield Group(*(_text(Cell(line), screen) for line in block.text.splitlines()))
     elif isinstance(block, Pairs):
-        yield _pairs(block, look)
+        yield _pairs(block, screen)
     elif isinstance(block, Chart | Curve):
         from capcli.render.curve import drawn
 
-        toned = ([(cell.text, _STYLES[cell.tone]) for cell in line] for line in drawn(block, look))
+        toned = ([(cell.text, _STYLES[cell.tone]) for cell in line] for line in drawn(block, screen))
         yield Group(*(Text.assemble(*line) for line in toned))
     else:
-        yield from _fitted(block, look)
+        yield from _fitted(block, screen)
 
 
-def _fitted(block: Table, look: Terminal) -> Iterator[RenderableType]:
+def _fitted(block: Table, screen: Terminal) -> Iterator[RenderableType]:
     """Give a table the form that fits: whole, with its ids below it, or one block of pairs a row."""
-    whole = _numbered(block, look, _WHOLE)
-    shorter = [_numbered(block, look, form) for form in _SHORTER if whole != block]
+    whole = _numbered(block, screen, _WHOLE)
+    shorter = [_numbered(block, screen, form) for form in _SHORTER if whole != block]
     if shorter and len({row[-1].text.partition("…")[2] for row in shorter[0].rows}) < len(block.rows):
         # Middles that are alike tell no deal from another.
         del shorter[0]
     small = shorter[-1] if shorter and len(block.rows) > 1 else None if block.ids_last else block
-    if (found := next((table for table in (whole, *shorter) if _fits(table, look)), None)) is not None:
-        yield _table(found, look)
+    if (found := next((table for table in (whole, *shorter) if _fits(table, screen)), None)) is not None:
+        yield _table(found, screen)
         if found != whole and len(block.rows) == 1:
-            yield _pairs(pairs((block.columns[-1].title, whole.rows[0][-1])), look)
-    elif small is not None and (narrow := _narrowed(small, look)) is not None:
+            yield _pairs(pairs((block.columns[-1].title, whole.rows[0][-1])), screen)
+    elif small is not None and (narrow := _narrowed(small, screen)) is not None:
         hidden = [one.title for one in block.columns if one not in narrow.columns]
-        yield _table(narrow, look)
-        yield _text(Cell(f"Hidden in this narrow window: {', '.join(hidden)}.", Tone.DIM), look)
+        yield _table(narrow, screen)
+        yield _text(Cell(f"Hidden in this narrow window: {', '.join(hidden)}.", Tone.DIM), screen)
     else:
         rows = tuple((Cell(str(place)), *row[:-1]) for place, row in enumerate(block.rows, 1))
         short = Table((Column("#"), *block.columns[:-1]), rows)
-        if block.ids_last and _fits(short, look):
-            yield _table(short, look)
+        if block.ids_last and _fits(short, screen):
+            yield _table(short, screen)
             ids = ((str(place), row[-1]) for place, row in enumerate(block.rows, 1))
-            yield _pairs(pairs(*ids, title=block.columns[-1].title), look)
+            yield _pairs(pairs(*ids, title=block.columns[-1].title), screen)
         else:
-            yield from (_pairs(_as_pairs(block, row), look) for row in whole.rows)
+            yield from (_pairs(_as_pairs(block, row), screen) for row in whole.rows)
 
 
-def _narrowed(block: Table, look: Terminal) -> Table | None:
+def _narrowed(block: Table, screen: Terminal) -> Table | None:
     """Leave out columns that can be spared until the table fits; None where it cannot."""
     kept = block
     for spared in sorted((one for one in block.columns if one.spare), key=lambda one: -one.spare):
         kept = kept.only([at for at, column in enumerate(kept.columns) if column != spared])
-        if _fits(kept, look):
+        if _fits(kept, screen):
             return kept
     return None
 
 
-def _numbered(block: Table, look: Terminal, form: str) -> Table:
+def _numbered(block: Table, screen: Terminal, form: str) -> Table:
     """Write each deal that has a number with it; only the middle of an id differs between deals."""
-    return replace(block, rows=tuple(tuple(_named(cell, look, form) for cell in row) for row in block.rows))
+    return replace(block, rows=tuple(tuple(_named(cell, screen, form) for cell in row) for row in block.rows))
 
 
-def _named(cell: Cell, look: Terminal, form: str) -> Cell:
-    if not cell.deal or cell.text not in look.numbers:
+def _named(cell: Cell, screen: Terminal, form: str) -> Cell:
+    if not cell.deal or cell.text not in screen.numbers:
         return cell
     parts = cell.text.split("-")
     middle = "-".join(parts[1:3]) if len(parts) == _UUID_PARTS else cell.text
-    return replace(cell, text=form.format(number=look.numbers[cell.text], deal=cell.text, middle=middle))
+    return replace(cell, text=form.format(number=screen.numbers[cell.text], deal=cell.text, middle=middle))
 
 
-def _text(cell: Cell, look: Terminal) -> Text:
-    return Text(written(cell, look), style=_STYLES[cell.tone], overflow="fold")
+def _text(cell: Cell, screen: Terminal) -> Text:
+    return Text(written(cell, screen), style=_STYLES[cell.tone], overflow="fold")
 
 
-def _pairs(block: Pairs, look: Terminal) -> RenderableType:
+def _pairs(block: Pairs, screen: Terminal) -> RenderableType:
     grid = RichTable.grid(padding=(0, 2, 0, 0))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
     for name, cell in block.rows:
-        grid.add_row(Text(shown(name, look), style="dim"), _text(_named(cell, look, _WHOLE), look))
-    title = _text(Cell(block.title, block.tone), look)
+        grid.add_row(Text(printable(name, screen), style="dim"), _text(_named(cell, screen, _WHOLE), screen))
+    title = _text(Cell(block.title, block.tone), screen)
     if block.framed:
-        border = box.ROUNDED if look.unicode else box.ASCII
+        border = box.ROUNDED if screen.unicode else box.ASCII
         return Panel(grid, title=title, title_align="left", box=border, expand=False)
     return Group(title, grid) if block.title else grid
 
 
-def _table(block: Table, look: Terminal) -> RichTable:
-    border = box.SIMPLE_HEAD if look.unicode else box.ASCII_DOUBLE_HEAD
+def _table(block: Table, screen: Terminal) -> RichTable:
+    border = box.SIMPLE_HEAD if screen.unicode else box.ASCII_DOUBLE_HEAD
     table = RichTable(box=border, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for column in block.columns:
         justify: JustifyMethod = "right" if column.right else "left"
         table.add_column(column.title, justify=justify, no_wrap=not column.prose, overflow="fold")
     for row in block.rows:
-        table.add_row(*(_text(cell, look) for cell in row))
+        table.add_row(*(_text(cell, screen) for cell in row))
     return table
 
 
-def _fits(block: Table, look: Terminal) -> bool:
-    if look.width is None:
+def _fits(block: Table, screen: Terminal) -> bool:
+    if screen.width is None:
         return True
     texts = [[column.title for column in block.columns]]
-    texts += [[written(cell, look) for cell in row] for row in block.rows]
+    texts += [[written(cell, screen) for cell in row] for row in block.rows]
     widths = [
         min(max(cell_len(row[place]) for row in texts), _NARROWEST_PROSE if column.prose else _UNLIMITED)
         for place, column in enumerate(block.columns)
     ]
-    return sum(widths) + _GAP * (len(widths) - 1) <= look.width
+    return sum(widths) + _GAP * (len(widths) - 1) <= screen.width
 
 
 def _as_pairs(block: Table, row: tuple[Cell, ...]) -> Pairs:

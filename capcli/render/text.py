@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct
 
 from capcli.errors import Problem
-from capcli.render.blocks import Block, Cell, Column, Table, Terminal, Tone, line, shown
+from capcli.render.blocks import Block, Cell, Column, Table, Terminal, Tone, line, printable
 from capcli.render.envelope import instant
 from capcli.render.fields import value_at
 
@@ -31,39 +31,39 @@ class Subject(Struct, frozen=True):
         return [line(f"{self.env}{account}", Tone.BAD if self.env == "live" else Tone.DIM)]
 
 
-def text(data: Any, subject: Subject, look: Terminal, *, explain: bool = False, asked: bool = False) -> str:
+def text(data: Any, subject: Subject, screen: Terminal, *, explain: bool = False, asked: bool = False) -> str:
     """Return a result as text for a person; `asked`: a question follows, so the last command is left out."""
     from capcli.render.views import blocks_of
 
     blocks = blocks_of(data, explain=explain)
-    return paint([*subject.lines(), *(blocks[:-1] if asked else blocks)], look)
+    return paint([*subject.lines(), *(blocks[:-1] if asked else blocks)], screen)
 
 
-def rows_text(rows: list[dict[str, Any]], names: tuple[str, ...], subject: Subject, look: Terminal) -> str:
+def rows_text(rows: list[dict[str, Any]], names: tuple[str, ...], subject: Subject, screen: Terminal) -> str:
     """Return chosen fields of rows as a table under their own names."""
     table = Table(
         tuple(Column(name, right=any(_is_number(_field(row, name)) for row in rows)) for name in names),
         tuple(tuple(Cell(cell_text(_field(row, name))) for name in names) for row in rows),
     )
-    return paint([*subject.lines(), table], look)
+    return paint([*subject.lines(), table], screen)
 
 
-def paint(blocks: Iterable[Block], look: Terminal) -> str:
-    if look.terminal:
+def paint(blocks: Iterable[Block], screen: Terminal) -> str:
+    if screen.terminal:
         from capcli.render import terminal
 
-        return terminal.paint(blocks, look)
+        return terminal.paint(blocks, screen)
     from capcli.render import plain
 
-    return plain.paint(blocks, look)
+    return plain.paint(blocks, screen)
 
 
-def problem_text(problem: Problem, look: Terminal) -> str:
+def problem_text(problem: Problem, screen: Terminal) -> str:
     """Return what stopped a command: one line, and the next command where there is one."""
     head = f"error {problem.code}: "
-    lines = [_toned(head, Tone.BAD, look) + shown(problem.message, look)]
+    lines = [_toned(head, Tone.BAD, screen) + printable(problem.message, screen)]
     if problem.next:
-        lines.append(_toned("next: ", Tone.DIM, look) + shown(problem.next, look))
+        lines.append(_toned("next: ", Tone.DIM, screen) + printable(problem.next, screen))
     return "\n".join(lines) + "\n"
 
 
@@ -90,12 +90,12 @@ def cell_text(value: Any) -> str:
 
 
 def csv_text(
-    rows: Iterable[Mapping[str, Any]], names: tuple[str, ...], *, look: Terminal | None = None
+    rows: Iterable[Mapping[str, Any]], names: tuple[str, ...], *, screen: Terminal | None = None
 ) -> str:
     """Return rows as RFC 4180: a header, CRLF line ends, quotes where a field needs them.
 
     Control and direction characters become `?`; what a spreadsheet would run as a formula begins with an
-    apostrophe. Numbers stay numbers. `look` is a terminal's, which may lack some glyphs.
+    apostrophe. Numbers stay numbers. `screen` is a terminal's, which may lack some glyphs.
     """
     import csv
     from io import StringIO
@@ -103,13 +103,13 @@ def csv_text(
     target = StringIO()
     writer = csv.writer(target, lineterminator="\r\n")
     writer.writerow(names)
-    screen = look or Terminal()
+    screen = screen or Terminal()
     writer.writerows([_csv_cell(row[name], screen) for name in names] for row in rows)
     return target.getvalue()
 
 
-def _csv_cell(value: Any, look: Terminal) -> str:
-    text = shown(cell_text(value), look)
+def _csv_cell(value: Any, screen: Terminal) -> str:
+    text = printable(cell_text(value), screen)
     is_words = isinstance(value, str | list | dict) and not _NUMBER.fullmatch(text)
     return f"'{text}" if is_words and text.lstrip().startswith(_FORMULA) else text
 
@@ -122,5 +122,5 @@ def _field(row: Mapping[str, Any], name: str) -> Any:
     return value_at(row, name) if "." in name else row[name]
 
 
-def _toned(words: str, tone: Tone, look: Terminal) -> str:
-    return f"\x1b[{_CODES[tone]}m{words}\x1b[0m" if look.colour else words
+def _toned(words: str, tone: Tone, screen: Terminal) -> str:
+    return f"\x1b[{_CODES[tone]}m{words}\x1b[0m" if screen.colour else words

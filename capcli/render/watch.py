@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Self, TextIO
 
 from capcli.domain.money import short
-from capcli.domain.stream import Quiet, Tick, Told
+from capcli.domain.stream import Quiet, StreamEvent, Tick
 from capcli.marketdata.live_book import LiveBook, LivePosition
 from capcli.marketdata.streams import Watch
 from capcli.render.blocks import NOTHING, Block, Cell, Column, Table, Terminal, Tone, line, strong
@@ -62,7 +62,7 @@ class Board:
         }
         self.notice = ""
 
-    def take(self, events: Sequence[Told | Quiet]) -> None:
+    def take(self, events: Sequence[StreamEvent | Quiet]) -> None:
         """Note what came."""
         for event in events:
             if isinstance(event, Tick):
@@ -82,12 +82,12 @@ class Board:
             if row.tick is not None:
                 row.trend.append(row.tick.bid)
 
-    def blocks(self, look: Terminal, height: int, now_ms: int) -> list[Block]:
+    def blocks(self, screen: Terminal, height: int, now_ms: int) -> list[Block]:
         """Return the table that fits."""
         rows = list(self.rows.values())[: max(1, height - _FRAME_LINES)]
         titles = ("Epic", "Bid", "Offer", "Spread", "Moved", "Trend", "At", "Received", "State")
         cells = [_market_cells(row, now_ms) for row in rows]
-        fitted = _fitted(titles, cells, [row.trend for row in rows], look)
+        fitted = _fitted(titles, cells, [row.trend for row in rows], screen)
         return [fitted, *_below(len(self.rows) - len(rows), self.notice)]
 
 
@@ -100,7 +100,7 @@ class BookBoard:
         self._trends: dict[str, deque[Decimal]] = {}
         self._quiet: dict[str, Quiet] = {}
 
-    def take(self, events: Sequence[Told | Quiet]) -> None:
+    def take(self, events: Sequence[StreamEvent | Quiet]) -> None:
         """Note what came."""
         for event in events:
             if isinstance(event, Tick):
@@ -114,7 +114,7 @@ class BookBoard:
         for row in self.book.positions if self.book else ():
             self._trends.setdefault(row.deal_id, deque(maxlen=_SAMPLES)).append(row.pl)
 
-    def blocks(self, look: Terminal, height: int, now_ms: int) -> list[Block]:
+    def blocks(self, screen: Terminal, height: int, now_ms: int) -> list[Block]:
         """Return the table that fits, with its totals."""
         book = self.book
         if book is None or not (book.positions or book.unreadable):
@@ -128,7 +128,7 @@ class BookBoard:
         reread = f"{count} beyond the 40 of a stream and priced every 15 s: {', '.join(book.reread)}"
         unread = (f"Open, but it cannot be read: {row.words}: {row.why}." for row in book.unreadable)
         return [
-            _fitted(titles, cells, trends, look),
+            _fitted(titles, cells, trends, screen),
             line(f"Total {total.text}, {book.totals.count} open", total.tone),
             *(line(text, Tone.WARN) for text in (*[reread] * bool(book.reread), *unread)),
             *_below(len(book.positions) - len(rows), self.notice),
@@ -152,11 +152,11 @@ class Screen:
     """The table of a board on a terminal, drawn over itself. A context manager."""
 
     def __init__(
-        self, stream: TextIO, look: Callable[[], Terminal], subject: Subject, board: "Board | BookBoard"
+        self, stream: TextIO, screen: Callable[[], Terminal], subject: Subject, board: "Board | BookBoard"
     ) -> None:
         self._stream = stream
         self._subject = subject
-        self._look = look
+        self._screen = screen
         self._board = board
         self._live: Live | None = None
         self._size: tuple[int, int] | None = None
@@ -165,11 +165,11 @@ class Screen:
         from rich.console import Console
         from rich.live import Live
 
-        look = self._look()
+        screen = self._screen()
         console = Console(
             file=self._stream,
             force_terminal=True,
-            color_system="standard" if look.colour else None,
+            color_system="standard" if screen.colour else None,
             legacy_windows=False,
             markup=False,
             highlight=False,
@@ -185,12 +185,12 @@ class Screen:
 
         if self._live is None:
             return
-        look, size = self._look(), self._live.console.size
+        screen, size = self._screen(), self._live.console.size
         if self._size not in {None, size}:
             # The terminal has wrapped the old table anew; drawing over it would leave pieces.
             self._live.console.clear()
         self._size = size
-        painted = drawn(self._board, self._subject, look, now_ms, height=size.height)
+        painted = drawn(self._board, self._subject, screen, now_ms, height=size.height)
         self._live.update(Text.from_ansi(painted, no_wrap=True, overflow="crop"), refresh=True)
 
     def __exit__(self, *_: object) -> None:
@@ -199,10 +199,10 @@ class Screen:
 
 
 def drawn(
-    board: "Board | BookBoard", subject: Subject, look: Terminal, now_ms: int, *, height: int = _UNLIMITED
+    board: "Board | BookBoard", subject: Subject, screen: Terminal, now_ms: int, *, height: int = _UNLIMITED
 ) -> str:
     """Return the board as it stands, with the environment and the account on top."""
-    return paint([*subject.lines(), *board.blocks(look, height, now_ms)], look)
+    return paint([*subject.lines(), *board.blocks(screen, height, now_ms)], screen)
 
 
 def _market_cells(row: Row, now_ms: int) -> dict[str, Cell]:
@@ -235,10 +235,10 @@ def _fitted(
     titles: Sequence[str],
     rows: Sequence[dict[str, Cell]],
     trends: Sequence[Sequence[Decimal]],
-    look: Terminal,
+    screen: Terminal,
 ) -> Table:
     """Keep as many columns as the width holds; the sparkline takes what they leave."""
-    width, kept = look.width or 80, list(titles)
+    width, kept = screen.width or 80, list(titles)
     widths = {
         title: max([len(title), *(len(row[title].text) for row in rows if title in row)]) for title in titles
     }
@@ -253,7 +253,7 @@ def _fitted(
     room = min(_WIDEST, max(_NARROWEST, width - used() - 2))
     cells = []
     for row, trend in zip(rows, trends, strict=True):
-        drawn = {**row, "Trend": Cell(sparkline(trend, room, unicode=look.unicode).ljust(room))}
+        drawn = {**row, "Trend": Cell(sparkline(trend, room, unicode=screen.unicode).ljust(room))}
         cells.append(tuple(drawn[title] for title in kept))
     words = {"Epic", "Market", "Trend", "State", "Deal"}
     return Table(tuple(Column(title, right=title not in words) for title in kept), tuple(cells))

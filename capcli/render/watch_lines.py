@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from capcli.domain.stream import Bar, Gap, Lost, Quiet, Tick, Told
+from capcli.domain.stream import Bar, Gap, Lost, Quiet, StreamEvent, Tick
 from capcli.errors import UsageError
 from capcli.marketdata.alerts import Fired
 from capcli.marketdata.live_book import LiveBook, LivePosition
@@ -52,7 +52,7 @@ class JsonLines:
         """Write another event."""
         return f"{self._head}{encode({'event': name, **plain(facts)}).decode()}}}\n"
 
-    def told(self, event: Told | Quiet) -> str:
+    def told(self, event: StreamEvent | Quiet) -> str:
         """Write what is no tick."""
         name, facts = facts_of(event, self._at)
         return self.event(name, facts)
@@ -128,7 +128,7 @@ def tick_row(tick: Tick, at: Clockface) -> dict[str, Any]:
     }
 
 
-def facts_of(event: Told | Quiet, at: Clockface) -> tuple[str, dict[str, Any]]:
+def facts_of(event: StreamEvent | Quiet, at: Clockface) -> tuple[str, dict[str, Any]]:
     """Return an event that is no tick by its name and its facts."""
     if isinstance(event, Gap):
         return "gap", {"from": at(event.from_ms), "to": at(event.to_ms), "reason": event.reason}
@@ -141,7 +141,7 @@ def facts_of(event: Told | Quiet, at: Clockface) -> tuple[str, dict[str, Any]]:
     return "tick", tick_row(event, at)
 
 
-def sentence(event: Told | Quiet) -> str:
+def sentence(event: StreamEvent | Quiet) -> str:
     """Say an event that is no tick to a person."""
     at = Clockface()
     if isinstance(event, Gap):

@@ -63,7 +63,7 @@ def test_a_move_counts_up_and_down_from_the_first_price():
     (again,) = Alarms([Level("GOLD", Way.ABOVE, Decimal(2), Measure.MOVE, Decimal(1000))]).fire(
         Tick("GOLD", Decimal(1025), Decimal(1026), 0, 0)
     )
-    assert (again.value, again.level.told(again.value)) == (
+    assert (again.value, again.level.reached(again.value)) == (
         Decimal("2.5000"),
         "GOLD moved 2.5 % from 1000",
     )

@@ -3,7 +3,7 @@
 import pytest
 
 from capcli.render import plain, terminal
-from capcli.render.blocks import Cell, Column, Line, Page, Pairs, Table, Terminal, Tone, shown
+from capcli.render.blocks import Cell, Column, Line, Page, Pairs, Table, Terminal, Tone, printable
 
 TABLE = Table(
     (Column("Market"), Column("P&L", right=True), Column("Deal")),
@@ -56,7 +56,7 @@ def test_text_of_the_broker_cannot_drive_the_terminal(paint):
 
 def test_glyphs_have_words_where_the_encoding_lacks_them():
     look = Terminal(unicode=False)
-    assert shown("✓ ✗ · …", look) == "ok FAIL - ..."
+    assert printable("✓ ✗ · …", look) == "ok FAIL - ..."
     boxed = terminal.paint(
         [Pairs((("a", Cell("b")),), title="T", framed=True)], Terminal(terminal=True, width=40, unicode=False)
     )

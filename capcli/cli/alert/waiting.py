@@ -110,7 +110,7 @@ class Waiting:
 
         streams, at = self.plan.call.streams, Clockface()(at_ms)
         if self.plan.on_screen:
-            streams.result(f"{fired.level.told(fired.value)} at {at} ({self._where})\n")
+            streams.result(f"{fired.level.reached(fired.value)} at {at} ({self._where})\n")
         else:
             streams.lines(self._lines.fired(fired, len(self._alarms.waiting), at))
         if self.argv:
