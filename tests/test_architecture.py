@@ -71,7 +71,6 @@ MAY_IMPORT = {
         # Completion scripts name the faults and the checks.
         "paper.faults",
         "health.probes.probes",
-        "mcp.listing",
         "mcp.tool_filter",
         "desk",
         # Written even where the settings cannot be read, so that there is no app.

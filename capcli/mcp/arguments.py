@@ -122,12 +122,6 @@ def _note(value: Any) -> str:
     return "".join(letter if letter.isprintable() else " " for letter in text[:200])
 
 
-def _own_words(value: Any, read: Callable[[str], str | None], must: str) -> str | None:
-    if not isinstance(value, str):
-        raise ValueError(f"must be {must}")  # noqa: TRY004  as above
-    return read(value)
-
-
 def _parsed(value: Any, kind: type[J], must: str) -> J:
     """Return a list or object, which may stand as JSON text."""
     if isinstance(value, str):
@@ -239,6 +233,15 @@ def _words(about: str, most: int = 100) -> Argument:
     return _argument(partial(read_text, most=most), "string", about)
 
 
+def _own_words(about: str, read: Callable[[str], str | None], must: str) -> Argument:
+    def words(value: Any) -> str | None:
+        if not isinstance(value, str):
+            raise ValueError(f"must be {must}")  # noqa: TRY004  as above
+        return read(value)
+
+    return _argument(words, "string", about)
+
+
 def _count(about: str, most: int = MOST_ROWS, least: int = 1) -> Argument:
     read = partial(read_whole, least=least, most=most)
     return _argument(read, "integer", about, minimum=least, maximum=most)
@@ -328,20 +331,11 @@ RiskPercent = Annotated[
     ),
 ]
 OrderNote = Annotated[
-    str | None,
-    _argument(
-        partial(_own_words, read=read_note, must="text"),
-        "string",
-        "Why, in a line of 200; kept here, never sent",
-    ),
+    str | None, _own_words("Why, in a line of 200; kept here, never sent", read_note, "text")
 ]
 OrderTag = Annotated[
     str | None,
-    _argument(
-        partial(_own_words, read=read_tag, must="one word such as breakout"),
-        "string",
-        "A word to count trades by, e.g. breakout",
-    ),
+    _own_words("A word to count trades by, e.g. breakout", read_tag, "one word such as breakout"),
 ]
 # Sending
 Confirm = Annotated[bool, _yes_or_no("true only after the user's yes to this")]

@@ -1,6 +1,7 @@
 """`capcli mcp serve`: builds the server of all toolsets and runs it over stdio until its client leaves."""
 
 import gc
+import json
 import os
 import select
 import signal
@@ -74,6 +75,35 @@ def tools(runner: "ToolRunner") -> "tuple[Tool, ...]":
     """Return every tool there is."""
     files = [import_module(f"capcli.mcp.{name}") for name in _FILES]
     return tuple(tool for file in files for tool in file.toolset.tools(runner))
+
+
+def listed(offer: "ToolFilter") -> list[dict[str, Any]]:
+    """Return name, command, toolset and bytes on the wire of every tool that is offered, without a server.
+
+    Raises UsageError for an unknown toolset.
+    """
+    from capcli.mcp.tool_runner import ToolRunner
+
+    def size(value: Any) -> int:
+        return len(json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode())
+
+    rows = []
+    for tool in offer.of(tools(ToolRunner(App.build))):
+        wire = tool.to_mcp_tool().model_dump(mode="json", by_alias=True, exclude_none=True)
+        without_output = {key: part for key, part in wire.items() if key != "outputSchema"}
+        rows.append(
+            {
+                "name": tool.name,
+                "toolset": tool.toolset,
+                "changes": tool.changes,
+                "asks": tool.asks,
+                "command": tool.command,
+                "bytes": size(wire),
+                "bytes_without_output": size(without_output),
+                "description": tool.about,
+            }
+        )
+    return rows
 
 
 def build_server(runner: "ToolRunner", offer: "ToolFilter | None" = None) -> "FastMCP[Any]":

@@ -6,8 +6,7 @@ import pytest
 from fastmcp import Client
 
 from capcli.errors import UsageError
-from capcli.mcp.listing import listed
-from capcli.mcp.server import build_server
+from capcli.mcp.server import build_server, listed
 from capcli.mcp.tool_filter import ToolFilter, read_tool_filter
 from capcli.mcp.tool_runner import ToolRunner
 from tests.cli.conftest import Cli

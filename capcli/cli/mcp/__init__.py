@@ -23,7 +23,7 @@ def serve(call: Call, given: ToolOptions) -> None:
 @command(mcp, example="capcli mcp tools --toolsets market,trading-read")
 def tools(call: Call, given: ToolOptions) -> None:
     """List the tools, and which of them ask you first."""
-    from capcli.mcp.listing import listed
+    from capcli.mcp.server import listed
     from capcli.mcp.tool_filter import read_tool_filter
     from capcli.render.results import ToolRow, ToolsFound
     from capcli.reply import Reply

@@ -18,7 +18,7 @@ def bundle(
 ) -> None:
     from capcli import __version__
     from capcli.assistants import bundle as packing
-    from capcli.mcp.listing import listed
+    from capcli.mcp.server import listed
     from capcli.mcp.tool_filter import EVERYTHING
     from capcli.render.results import BundleWritten
     from capcli.settings import BUNDLE_FIELDS

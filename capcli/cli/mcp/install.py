@@ -78,7 +78,7 @@ def _started_with(call: Call) -> tuple[str, ...]:
 
 def _offered(given: ToolOptions) -> tuple[str, ...]:
     """Return the options that the client is to give to `mcp serve`. Raises UsageError as it would."""
-    from capcli.mcp.listing import listed
+    from capcli.mcp.server import listed
     from capcli.mcp.tool_filter import read_tool_filter
 
     words = ["--read-only"] * given.read_only
