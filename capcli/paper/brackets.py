@@ -42,8 +42,8 @@ def exits(call: Call, anchor: Anchor, bracket: Bracket) -> ExitOrders:
     _check_flags(call, anchor, bracket)
     away = -1 if anchor.long else 1
     rate = money.rate(context, anchor.market.currency, call.owner.currency)
-    stop = _level(anchor, away, rate, _stop_fields(bracket))
-    profit = _level(anchor, -away, rate, _profit_fields(bracket))
+    stop = _level(anchor, away, rate, bracket.stops)
+    profit = _level(anchor, -away, rate, bracket.profits)
     farthest = band.number if band else kind.max_stop
     if stop is not None:
         nearest = kind.guaranteed_stop if guaranteed else kind.min_stop
@@ -57,21 +57,9 @@ def exits(call: Call, anchor: Anchor, bracket: Bracket) -> ExitOrders:
     return ExitOrders(stop, profit, guaranteed)
 
 
-def names_a_stop(bracket: Bracket) -> bool:
+def names_any(fields: Iterable[Number]) -> bool:
     """Also by a null."""
-    return any(field is not UNSET for field in _stop_fields(bracket))
-
-
-def names_a_profit(bracket: Bracket) -> bool:
-    return any(field is not UNSET for field in _profit_fields(bracket))
-
-
-def _stop_fields(bracket: Bracket) -> tuple[Number, Number, Number]:
-    return bracket.stopLevel, bracket.stopDistance, bracket.stopAmount
-
-
-def _profit_fields(bracket: Bracket) -> tuple[Number, Number, Number]:
-    return bracket.profitLevel, bracket.profitDistance, bracket.profitAmount
+    return any(field is not UNSET for field in fields)
 
 
 def _check_flags(call: Call, anchor: Anchor, bracket: Bracket) -> None:
@@ -80,10 +68,10 @@ def _check_flags(call: Call, anchor: Anchor, bracket: Bracket) -> None:
     Hedging accounts have no guaranteed stops (API page 9.4).
     """
     guaranteed, trailing = bracket.guaranteedStop is True, bracket.trailingStop is True
-    stops = sum(map(given, _stop_fields(bracket)))
+    stops = sum(map(given, bracket.stops))
     if stops > 1 or (guaranteed and trailing):
         raise Refusal(400, "error.validation.stop")
-    if sum(map(given, _profit_fields(bracket))) > 1:
+    if sum(map(given, bracket.profits)) > 1:
         raise Refusal(400, "error.validation.profit")
     if guaranteed and (not stops or hedges(call.context.db, call.account_id)):
         raise Refusal(400, "error.validation.guaranteed-stop")

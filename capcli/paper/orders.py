@@ -174,9 +174,9 @@ def amend(call: Call) -> Reply:
     order = replace(order, level=level, good_till_ms=until)
     if body.level is not None:
         _check_level(context, order, market)
-    if not brackets.names_a_stop(body) and (stop := _stop_offset(order)) is not None:
+    if not brackets.names_any(body.stops) and (stop := _stop_offset(order)) is not None:
         body = replace(body, stopDistance=abs(stop))
-    if not brackets.names_a_profit(body) and order.profit_offset is not None:
+    if not brackets.names_any(body.profits) and order.profit_offset is not None:
         body = replace(body, profitDistance=abs(order.profit_offset))
     order = _with_exits(call, order, body)
     reference = records.new_reference(context)

@@ -42,7 +42,7 @@ def _check_deal(context: Context, alarm: Alarm) -> None:
 
 
 def _end_order(context: Context, order: Order, event: Event) -> None:
-    """By expiry or a fill: the position gets a new id, and no stop or profit where it netted (API page 9.4).
+    """By expiry or a fill: its position has a new id, no exit orders where it netted (API pages 9.4, 9.6).
 
     No request did this, so the row names the reference of the one that made the order (API page 10.1).
     """

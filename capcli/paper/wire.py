@@ -30,6 +30,14 @@ class Bracket(msgspec.Struct, frozen=True, kw_only=True):
     profitDistance: Number = UNSET  # noqa: N815
     profitAmount: Number = UNSET  # noqa: N815
 
+    @property
+    def stops(self) -> tuple[Number, Number, Number]:
+        return self.stopLevel, self.stopDistance, self.stopAmount
+
+    @property
+    def profits(self) -> tuple[Number, Number, Number]:
+        return self.profitLevel, self.profitDistance, self.profitAmount
+
 
 class NewPosition(Bracket, frozen=True, kw_only=True):
     epic: str | None = None
