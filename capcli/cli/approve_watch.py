@@ -97,14 +97,14 @@ class ApprovalWatch:
             self.say("\nNothing waits.\n")
         else:
             request, first = self._current, self._current.rows[0]
-            shown = request.text.splitlines()
+            text = request.text.splitlines()
             others = self._waiting - 1
             more = f"; {others} more after it" if others else ""
-            asked = f"Asked by {request.client} at {first.created_at:%H:%M:%S}Z"
+            line = f"Asked by {request.client} at {first.created_at:%H:%M:%S}Z"
             lines = [
                 _RULE,
-                f"{asked}, until {request.expires_at:%H:%M:%S}Z{more}",
-                *("".join(each if each.isprintable() else "?" for each in line) for line in shown),
+                f"{line}, until {request.expires_at:%H:%M:%S}Z{more}",
+                *("".join(each if each.isprintable() else "?" for each in line) for line in text),
                 f"Approve it, once? y = yes, n = no, h = halt everything (keys count after {READING_S:g} s)",
             ]
             self.say("\n".join(["", *lines, ""]))
@@ -139,7 +139,7 @@ def watch_requests(call: Call) -> NoReturn:
         f"{_BY} --env {app.env}",
     )
     call.note_default(app)
-    width = streams.look(no_colour=True).width or 80
+    width = streams.terminal(no_colour=True).width or 80
 
     def say(text: str) -> None:
         streams.result(wrapped(text, width))

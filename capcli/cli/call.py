@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from capcli.app import App
     from capcli.domain.market import MarketRow
     from capcli.log import Redaction
+    from capcli.render.blocks import Terminal
     from capcli.reply import Reply
     from capcli.runtime import Options, Runtime
 
@@ -88,6 +89,11 @@ class Call:
     def person(self) -> bool:
         """Whether a person at a terminal can be asked."""
         return self.streams.interactive and not self.json
+
+    @property
+    def terminal(self) -> "Terminal":
+        """How stdout is read."""
+        return self.streams.terminal(no_colour=self.options.no_colour)
 
     def require_person(self, message: str, following: str) -> None:
         """Refuse what only a person at a terminal can do. Raises NotConfirmed."""
@@ -217,8 +223,7 @@ class Call:
         """Refuse a chart in a window that is too narrow, before anything is read. Raises UsageError."""
         from capcli.render.chart import NARROWEST
 
-        terminal = self.streams.look(no_colour=self.options.no_colour)
-        width = terminal.width or terminal.columns
+        width = self.terminal.width or self.terminal.columns
         if width < NARROWEST and not (self.json or self.options.csv):
             raise UsageError(f"A chart needs {NARROWEST} columns; here are {width}. Nothing was fetched.")
 
@@ -314,7 +319,7 @@ class Call:
 
         key, only = rows_key(type(reply.data)), self.options.fields
         subject = text.Subject(env, reply.account_id)
-        terminal = replace(self.streams.look(no_colour=self.options.no_colour), local=self.options.local)
+        terminal = replace(self.terminal, local=self.options.local)
         if terminal.width is not None and self._apps:
             from capcli.cli.deal_names import numbers_shown
 
@@ -333,5 +338,5 @@ class Call:
         """Write on stderr what stopped the command, and the next command."""
         from capcli.render.text import problem_text
 
-        terminal = self.streams.stderr_look(no_colour=self.options.no_colour)
+        terminal = self.streams.stderr_terminal(no_colour=self.options.no_colour)
         self.streams.talk(problem_text(problem, terminal))

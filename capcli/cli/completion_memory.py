@@ -17,30 +17,30 @@ def remember(app: "App", command: str, reply: "Reply[Any]", *, one: bool) -> Non
     data, account = reply.data, reply.account_id or ""
     rows = next((getattr(data, name) for name in _ROWS if hasattr(data, name)), ())
     markets = (data, getattr(data, "market", None), *rows)
-    shown = {
+    kept = {
         "epics": {epic: getattr(row, "name", "") for row in markets if (epic := getattr(row, "epic", None))}
     }
     whole: list[str] = []
     if account and not app.settings.account:
-        shown["active"], whole = {account: ""}, ["active"]
+        kept["active"], whole = {account: ""}, ["active"]
     if command in {"positions", "orders"}:
         book = f"{command}@{account}"
-        shown[book] = {row.deal_id: f"{row.side.value} {row.size} {row.epic}" for row in rows}
+        kept[book] = {row.deal_id: f"{row.side.value} {row.size} {row.epic}" for row in rows}
         whole += [] if one else [book]
     elif command in {"execute", "buy", "sell"} and getattr(data, "deal_id", None):
         book = "positions" if data.kind.value == "MARKET" else "orders"
-        shown[f"{book}@{account}"] = {data.deal_id: f"{data.side.value} {data.size} {data.epic}"}
+        kept[f"{book}@{account}"] = {data.deal_id: f"{data.side.value} {data.size} {data.epic}"}
     elif command == "accounts":
-        shown["accounts"] = {row.account_id: f"{row.name} {row.currency}" for row in data.accounts}
+        kept["accounts"] = {row.account_id: f"{row.name} {row.currency}" for row in data.accounts}
         whole.append("accounts")
     elif hasattr(data, "watchlists"):
-        shown["watchlists"] = {row.watchlist_id: row.name for row in data.watchlists}
+        kept["watchlists"] = {row.watchlist_id: row.name for row in data.watchlists}
         whole.append("watchlists")
     elif hasattr(data, "watchlist_id") and command != "watchlists delete":
-        shown["watchlists"] = {data.watchlist_id: data.name}
-    shown, gone = {name: values for name, values in shown.items() if values}, _gone(command, data)
-    if shown or whole or gone:
-        app.seen.note(shown, whole=whole, gone=gone)
+        kept["watchlists"] = {data.watchlist_id: data.name}
+    kept, gone = {name: values for name, values in kept.items() if values}, _gone(command, data)
+    if kept or whole or gone:
+        app.seen.note(kept, whole=whole, gone=gone)
 
 
 def _gone(command: str, data: Any) -> tuple[str, ...]:

@@ -91,12 +91,12 @@ def _set(call: Call, places: "Folders", key: str, value: str) -> "SettingChanged
 
     chosen = read_profile(places.config_file, call.options.profile, new=True)
     check_edit(chosen.name, key, value)
-    check_place(chosen, key, value, asked=(call.options.env or "").strip().lower())
+    check_place(chosen, key, value, env=(call.options.env or "").strip().lower())
     check_profile(chosen, key, value)
     before, title = write_setting(places, chosen.name, key, value), BY_KEY[key].name
     old, new = _repeated(key, before), _repeated(key, value)
-    said = _sentence(call, title, old, new, same=before == safe(value))
-    return SettingChanged(title, chosen.name, places.config_file, old, new, said)
+    sentence = _sentence(call, title, old, new, same=before == safe(value))
+    return SettingChanged(title, chosen.name, places.config_file, old, new, sentence)
 
 
 def _removed(call: Call, places: "Folders", key: str, typed: str) -> "SettingChanged":
@@ -106,7 +106,7 @@ def _removed(call: Call, places: "Folders", key: str, typed: str) -> "SettingCha
 
     profile = call.options.profile or default_profile(places.config_file)
     if key == "env":
-        check_place(read_profile(places.config_file, profile, new=True), key, "", asked="")
+        check_place(read_profile(places.config_file, profile, new=True), key, "", env="")
     old = remove_setting(places, profile, key)
     if old is None and typed != key:
         # The file may hold the name as the environment writes it, which is no key.
@@ -118,17 +118,17 @@ def _removed(call: Call, places: "Folders", key: str, typed: str) -> "SettingCha
             next="capcli config",
         )
     title = BY_KEY[key].name if key in BY_KEY else typed
-    said = _sentence(call, title, old, None, same=old is None)
-    return SettingChanged(title, profile, places.config_file, _repeated(key, old), None, said)
+    sentence = _sentence(call, title, old, None, same=old is None)
+    return SettingChanged(title, profile, places.config_file, _repeated(key, old), None, sentence)
 
 
-def check_place(chosen: "Profile", key: str, value: str, *, asked: str) -> None:
+def check_place(chosen: "Profile", key: str, value: str, *, env: str) -> None:
     """Refuse what would count in another environment than the one that is meant, or in all of them."""
     from capcli.settings.table import BY_KEY
 
     own = chosen.texts.get("env", "").strip().lower()
     if key == "env":
-        bound = [held for held in chosen.texts if BY_KEY[held].bound]
+        bound = [name for name in chosen.texts if BY_KEY[name].bound]
         if own and bound and value.lower() != own:
             raise UsageError(
                 f"The profile {chosen.name} is for {own}, and {', '.join(bound)} there was meant for {own}."
@@ -140,11 +140,11 @@ def check_place(chosen: "Profile", key: str, value: str, *, asked: str) -> None:
         raise UsageError(
             f"{BY_KEY[key].name} counts in one environment, and the profile {chosen.name} names none. Write"
             " its CAP_ENV first. Nothing was written.",
-            next=f"capcli config set CAP_ENV {asked or 'demo'} --profile {chosen.name}",
+            next=f"capcli config set CAP_ENV {env or 'demo'} --profile {chosen.name}",
         )
-    if asked and asked != own:
+    if env and env != own:
         raise UsageError(
-            f"The profile {chosen.name} is for {own or 'no environment'}, not for {asked}. Name a profile"
+            f"The profile {chosen.name} is for {own or 'no environment'}, not for {env}. Name a profile"
             " that is, or leave --env out. Nothing was written.",
             next="capcli config set --help",
         )

@@ -74,7 +74,7 @@ def desk_of(call: Call, application: "App", epics: Sequence[str]) -> "Desk":
         application,
         Reader(application, chosen(epics) if epics else ()),
         lambda line, talk: run_line(call, application, line, talk),
-        call.streams.look(no_colour=call.options.no_colour),
+        call.terminal,
         lambda deals: numbers_of(application, application.broker.account_id, deals, give=True),
     )
 
@@ -90,12 +90,12 @@ class DialogStreams(IOStreams):
     def interactive(self) -> bool:
         return True
 
-    def look(self, *, no_colour: bool) -> "Terminal":
-        look = super().look(no_colour=no_colour)
-        return replace(look, terminal=True, width=self.conversation.width)
+    def terminal(self, *, no_colour: bool) -> "Terminal":
+        terminal = super().terminal(no_colour=no_colour)
+        return replace(terminal, terminal=True, width=self.conversation.width)
 
-    def stderr_look(self, *, no_colour: bool) -> "Terminal":
-        return self.look(no_colour=no_colour)
+    def stderr_terminal(self, *, no_colour: bool) -> "Terminal":
+        return self.terminal(no_colour=no_colour)
 
     def result(self, text: str, *, long: bool = False) -> None:  # noqa: ARG002  a dialogue scrolls
         self.conversation.say(text)

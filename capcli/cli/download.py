@@ -63,7 +63,7 @@ class _ProgressLine:
         if not call.options.quiet and is_terminal(streams.stderr) and streams.environ.get("TERM") != "dumb":
             from capcli.render import progress
 
-            self._bar = progress.ProgressBar(streams.drawing(), streams.stderr_look(no_colour=False))
+            self._bar = progress.ProgressBar(streams.drawing(), streams.stderr_terminal(no_colour=False))
 
     def __call__(self, progress: "Progress") -> None:
         if self._bar is not None:

@@ -110,7 +110,7 @@ class _Writer:
         if self._argv:
             self._run(row)
         if self._plan.on_screen:
-            call.streams.result(event_line(row, self._plan.terminal))
+            call.streams.result(event_line(row, self._plan.call.terminal))
         elif call.options.csv:
             call.streams.lines(csv_lines([row], call.options.fields).partition("\r\n")[2])
         else:

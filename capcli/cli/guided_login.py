@@ -150,7 +150,7 @@ class Login:
 
         settings = self.app.settings
         profile = read_profile(self.app.folders.config_file, settings.profile, new=True)
-        check_place(profile, "env", str(settings.env), asked="")
+        check_place(profile, "env", str(settings.env), env="")
         return check_keychain(settings.profile, settings.env, interactive=self.call.streams.interactive)
 
     def _command(self, env: str | None = None) -> str:

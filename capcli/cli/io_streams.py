@@ -60,14 +60,14 @@ class IOStreams:
         """Say whether all three streams are a terminal, as a full screen needs."""
         return self.interactive and is_terminal(self.stderr)
 
-    def look(self, *, no_colour: bool) -> Terminal:
+    def terminal(self, *, no_colour: bool) -> Terminal:
         """Return how stdout is read."""
-        return self._look(self.stdout, no_colour=no_colour)
+        return self._terminal_of(self.stdout, no_colour=no_colour)
 
-    def stderr_look(self, *, no_colour: bool) -> Terminal:
-        return self._look(self.stderr, no_colour=no_colour)
+    def stderr_terminal(self, *, no_colour: bool) -> Terminal:
+        return self._terminal_of(self.stderr, no_colour=no_colour)
 
-    def _look(self, stream: TextIO, *, no_colour: bool) -> Terminal:
+    def _terminal_of(self, stream: TextIO, *, no_colour: bool) -> Terminal:
         forced = self.environ.get("FORCE_COLOR", "") not in {"", "0"}
         at_terminal = is_terminal(stream)
         plain = no_colour or bool(self.environ.get("NO_COLOR")) or self.environ.get("TERM") == "dumb"
@@ -183,15 +183,15 @@ class IOStreams:
         if not hidden:
             self.talk(question)
         discard_typed_ahead(self.stdin)
-        asked = self.monotonic()
+        began = self.monotonic()
         if hidden:
             from getpass import getpass
 
-            return getpass(question, stream=self.stderr), self.monotonic() - asked
+            return getpass(question, stream=self.stderr), self.monotonic() - began
         answer = self.stdin.readline()
         if not answer:
             raise EOFError
-        return answer.rstrip("\r\n"), self.monotonic() - asked
+        return answer.rstrip("\r\n"), self.monotonic() - began
 
     def agrees(self, question: str) -> bool:
         """Ask a person, and return whether they said yes."""

@@ -98,8 +98,8 @@ def _walk(call: Call, application: "App", wanted: "Approval | None") -> None:
     from capcli.domain.going_live import Step
 
     live = application.going_live
-    held = application.live.gate
-    if held.unlocked and wanted in {None, held.approval}:
+    gate = application.live.gate
+    if gate.unlocked and wanted in {None, gate.approval}:
         return
     _require_keychain(application)
     call.streams.talk(f"{NOTICE}\n\n{_ABOUT}")
@@ -118,7 +118,7 @@ def _walk(call: Call, application: "App", wanted: "Approval | None") -> None:
 
         choose_pin(call, application)
     if set(live.open_steps()) <= {Step.PHRASE}:
-        _complete(call, live, wanted or held.approval)
+        _complete(call, live, wanted or gate.approval)
         application.live.look_again()
 
 

@@ -40,9 +40,9 @@ def manual() -> str:
             *_blocks(paragraphs(command.help)),
             *_options(command, its_context),
         ]
-        if shown := example(command.epilog):
+        if shell := example(command.epilog):
             lines += [".PP", "Example:", ".PP", ".RS 4", ".nf"]
-            lines += [*(_escaped(line.strip()) for line in shown.splitlines()), ".fi", ".RE"]
+            lines += [*(_escaped(line.strip()) for line in shell.splitlines()), ".fi", ".RE"]
     credential = "The credential, where it is not in the keychain; also _FILE and _CMD."
     sections = {
         "EXIT STATUS": [(str(code.value), meaning) for code, meaning in MEANINGS.items()],

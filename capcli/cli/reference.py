@@ -29,9 +29,9 @@ def _entry(path: tuple[str, ...], command: Any, context: Any) -> Iterator[str]:
         else:
             yield from wrap(paragraph, _WIDTH, initial_indent="  ", subsequent_indent="  ")
     yield from _options(command, context)
-    if shown := example(command.epilog):
+    if lines := example(command.epilog):
         yield "  Example:"
-        yield indent(shown, "  ")
+        yield indent(lines, "  ")
 
 
 def paragraphs(text: str | None) -> list[str]:

@@ -73,14 +73,15 @@ def _parameters(one: Any, context: Any) -> "Iterator[Parameter]":
             continue
         is_option = parameter.param_type_name == "option"
         kind = _TYPES.get(parameter.type.name, "string")
-        default, shown = parameter.default, parameter.metavar or ""
+        default, placeholder = parameter.default, parameter.metavar or ""
         choices = tuple(str(getattr(one, "value", one)) for one in getattr(parameter.type, "choices", ()))
         yield Parameter(
             names=tuple(parameter.opts) if is_option else (parameter.make_metavar(context),),
             type=kind,
             required=parameter.required,
             repeats=parameter.nargs == -1 or bool(getattr(parameter, "multiple", False)),
-            allowed=choices or (tuple(shown.split("|")) if "|" in shown and kind == "string" else ()),
+            allowed=choices
+            or (tuple(placeholder.split("|")) if "|" in placeholder and kind == "string" else ()),
             minimum=getattr(parameter.type, "min", None),
             maximum=getattr(parameter.type, "max", None),
             default=None if default in (None, False) else str(getattr(default, "value", default)),

@@ -14,7 +14,6 @@ from capcli.errors import UsageError
 
 if TYPE_CHECKING:
     from capcli.app import App
-    from capcli.render.blocks import Terminal
 
 POLL_S = 0.2
 
@@ -27,15 +26,15 @@ class Ending:
     """
 
     begun: bool = False
-    asked: bool = False
+    requested: bool = False
 
     def __call__(self, number: int, _frame: object) -> None:
-        if number == signal.SIGINT and (self.asked or not self.begun):
+        if number == signal.SIGINT and (self.requested or not self.begun):
             raise KeyboardInterrupt
         if not self.begun:
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)
-        self.asked = True
+        self.requested = True
 
 
 @dataclass(slots=True)
@@ -55,15 +54,11 @@ class Plan:
     @property
     def on_screen(self) -> bool:
         given = self.call.options
-        return not (self.call.json or given.csv or given.fields) and self.terminal.width is not None
-
-    @property
-    def terminal(self) -> "Terminal":
-        return self.call.streams.look(no_colour=self.call.options.no_colour)
+        return not (self.call.json or given.csv or given.fields) and self.call.terminal.width is not None
 
     def goes_on(self, app: "App", began: float) -> bool:
         """Say whether nobody ended it yet."""
-        if self.ending.asked or self.call.streams.gone or self.call.streams.lost:
+        if self.ending.requested or self.call.streams.gone or self.call.streams.lost:
             return False
         return self.lasts is None or app.monotonic() - began < self.lasts
 

@@ -48,25 +48,20 @@ def records(command: Command, ctx: Context) -> Iterator[tuple[Any, str, str]]:
             yield param, _CHOICE.sub(r"\1", _COUNTED.sub("N", names)), _about(about)
 
 
-def usage_pieces(pieces: list[str]) -> list[str]:
-    """Write what has to be given without marks, and what may be left out in brackets."""
-    return [piece.strip("{}") for piece in pieces]
-
-
 def _about(text: str) -> str:
     """Put what the library says in brackets at the end into words."""
     found = _EXTRA.search(text)
     if found is None:
         return text
-    said = []
+    words = []
     for part in found[1].split("; "):
         if part.startswith("default: ") and part != "default: 0":
-            said.append(f"default {part.removeprefix('default: ')}")
+            words.append(f"default {part.removeprefix('default: ')}")
         elif span := _RANGE.fullmatch(part):
-            said.append(f"{span[1]} to {span[2]}")
+            words.append(f"{span[1]} to {span[2]}")
         elif least := _FROM.fullmatch(part):
-            said.append(f"{least[1]} or more")
-    return f"{text[: found.start()]} ({', '.join(said)})".lstrip() if said else text[: found.start()]
+            words.append(f"{least[1]} or more")
+    return f"{text[: found.start()]} ({', '.join(words)})".lstrip() if words else text[: found.start()]
 
 
 def _write_options(command: Command, ctx: Context, formatter: HelpFormatter) -> None:
@@ -82,7 +77,8 @@ class PlainCommand(TyperCommand):
     """A command whose help page is in plain words."""
 
     def collect_usage_pieces(self, ctx: Context) -> list[str]:
-        return usage_pieces(super().collect_usage_pieces(ctx))
+        # What has to be given stands without marks.
+        return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
 
     def format_options(self, ctx: Context, formatter: HelpFormatter) -> None:
         _write_options(self, ctx, formatter)
@@ -108,7 +104,7 @@ class Group(TyperGroup):
         return [*self.commands]
 
     def collect_usage_pieces(self, ctx: Context) -> list[str]:
-        return usage_pieces(super().collect_usage_pieces(ctx))
+        return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
 
     def format_options(self, ctx: Context, formatter: HelpFormatter) -> None:
         _write_options(self, ctx, formatter)

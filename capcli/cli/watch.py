@@ -74,7 +74,7 @@ def _on_screen(plan: Plan, app: "App", source: "Watch | LivePortfolio", board: "
     from capcli.render.text import Subject
     from capcli.render.watch import Screen
 
-    terminal = lambda: plan.terminal  # noqa: E731  it may be resized at any time
+    terminal = lambda: plan.call.terminal  # noqa: E731  it may be resized at any time
     began, drawn_at = app.monotonic(), -_FRAME_S
     subject = Subject(app.env, source.account_id)
     with Screen(plan.call.streams.stdout, terminal, subject, board) as screen:
@@ -100,7 +100,7 @@ def _once(plan: Plan, app: "App", source: "Watch | LivePortfolio", board: "Board
         left -= {event.epic for event in events if isinstance(event, Tick | Quiet)}
     _refresh(source, board)
     subject = Subject(app.env, source.account_id)
-    plan.call.streams.result(drawn(board, subject, plan.terminal, _now_ms(app)))
+    plan.call.streams.result(drawn(board, subject, plan.call.terminal, _now_ms(app)))
 
 
 def _refresh(source: Any, board: Any) -> None:
@@ -168,17 +168,17 @@ class _Lines:
 
     def take(self, events: Sequence[StreamEvent | Quiet]) -> None:
         """Write everything of one read at once."""
-        ticks = [event for event in events if type(event) is Tick]
-        others = [event for event in events if type(event) is not Tick] if len(ticks) < len(events) else []
-        self.write("".join(map(self._other, others)) + self.writer.ticks(ticks))
-
-    def _other(self, event: StreamEvent | Quiet) -> str:
         from capcli.render.watch_lines import sentence
 
-        if self.writer is self._json:
-            return self._json.told(event)
-        self._call.talk(sentence(event) + "\n")
-        return ""
+        text, ticks = "", [event for event in events if type(event) is Tick]
+        for event in events if len(ticks) < len(events) else ():
+            if type(event) is Tick:
+                continue
+            if self.writer is self._json:
+                text += self._json.told(event)
+            else:
+                self._call.talk(sentence(event) + "\n")
+        self.write(text + self.writer.ticks(ticks))
 
     def shut(self, watched: "Watch", epic: str, since_ms: int) -> None:
         """Write the last known price of a market that is closed."""

@@ -132,7 +132,7 @@ def test_ctrl_c_stops_a_watch_that_has_not_begun_and_ends_one_that_has():
         ending(signal.SIGINT, None)
     ending.begun = True
     ending(signal.SIGINT, None)
-    assert ending.asked
+    assert ending.requested
     with pytest.raises(KeyboardInterrupt):
         ending(signal.SIGINT, None)
 

@@ -64,7 +64,7 @@ class Waiting:
         if self.repeat or self._is_done or plan.call.streams.gone:
             return
         missing = joint.join(level.words for level in self._alarms.waiting)
-        if plan.ending.asked:
+        if plan.ending.requested:
             raise Interrupted(f"Interrupted before this was reached: {missing}.").about(account_id)
         following = f"capcli quote {epics[0]}" if epics else "capcli status"
         message = f"Not reached within {plan.lasts:g} s: {missing}."

@@ -1,8 +1,7 @@
 """`capcli paper serve`: the paper broker for other clients, until it is stopped."""
 
 import re
-from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -19,13 +18,6 @@ if TYPE_CHECKING:
 _HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63}){0,5}")
 
 
-class Side(StrEnum):
-    """An environment that a served broker can stand for."""
-
-    DEMO = "demo"
-    LIVE = "live"
-
-
 @command(
     example="capcli paper serve --port 8330\ncapcli paper serve --tls\n"
     "capcli paper serve --speed 1440 --replay SILVER=silver.csv\n"
@@ -39,7 +31,8 @@ def serve(
     given: WorldOptions,
     latency: Annotated[int, option("Delay every answer by this much.", "MS", min=0, max=10_000)] = 0,
     serves: Annotated[
-        Side | None, option("Take the keys paper and paper-demo alone, or paper and paper-live.", None)
+        Literal["demo", "live"] | None,
+        option("Take the keys paper and paper-demo alone, or paper and paper-live.", None),
     ] = None,
     name: Annotated[str | None, option("Another host name that clients may use.", "HOST")] = None,
     log: Annotated[bool, flag("--log", "Each request on stderr.")] = False,
@@ -51,7 +44,7 @@ def serve(
     """
     from capcli.render.results import Served
 
-    world, stands_for = given.read(), serves and serves.value
+    world = given.read()
     if name is not None and not _HOST_NAME.fullmatch(name):
         raise UsageError(
             f"--name {name[:60]!a} is not a host name, such as api.example. Nothing is served.",
@@ -71,11 +64,11 @@ def serve(
         app.paper.serve(
             port,
             tls=tls,
-            ready=lambda *served: _announce(call, Served(*served), stands_for),
+            ready=lambda *served: _announce(call, Served(*served), serves),
             ended=lambda quotes: call.talk(f"{quotes} quotes were sent on streams.\n") if quotes else None,
             troubled=lambda why: call.talk(f"Answering {why}\n"),
             latency_s=latency / 1000,
-            serves=stands_for,
+            serves=serves,
             name=name and name.lower(),
             log=(lambda line: call.talk(f"{line}\n")) if log else None,
         )

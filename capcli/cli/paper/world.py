@@ -1,9 +1,8 @@
 """The options of a new paper world, for `paper reset` and the first `paper serve`."""
 
 from decimal import Decimal
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from msgspec import Struct
 
@@ -13,20 +12,6 @@ from capcli.domain.money import NotANumber, parse_decimal
 from capcli.errors import UsageError
 
 FASTEST = 10_000
-
-
-class Behaviour(StrEnum):
-    """Whom a paper world suits."""
-
-    KIND = "kind"
-    AWKWARD = "awkward"
-
-
-class Confirming(StrEnum):
-    """When a confirm can be read."""
-
-    PROMPT = "prompt"
-    LATE = "late"
 
 
 class WorldOptions(Struct, frozen=True):
@@ -46,11 +31,11 @@ class WorldOptions(Struct, frozen=True):
         str | None, option("Other accounts, such as GBP:5000,PLN (default 10,000).", "CUR:CASH,...")
     ] = None
     behaviour: Annotated[
-        Behaviour | None,
+        Literal["kind", "awkward"] | None,
         option("kind: for a first try, nothing late or limited; awkward: for a bot before it trades.", None),
     ] = None
     confirms: Annotated[
-        Confirming | None,
+        Literal["prompt", "late"] | None,
         option("late: one confirm in three is a 404 for up to 0.4 s (the default).", None),
     ] = None
     real_hours: Annotated[
@@ -63,7 +48,7 @@ class WorldOptions(Struct, frozen=True):
 
     def read(self) -> dict[str, Any]:
         """Return what differs from the usual world. Raises UsageError."""
-        kind = self.behaviour is Behaviour.KIND
+        kind = self.behaviour == "kind"
         late = False if kind else None
         wanted = {
             "seed": self.seed,
@@ -73,7 +58,7 @@ class WorldOptions(Struct, frozen=True):
             "replays": _replays(self.replay or []) or None,
             "limits": False if self.no_limits or kind else None,
             "accounts": _accounts(self.accounts),
-            "late_confirms": late if self.confirms is None else self.confirms is Confirming.LATE,
+            "late_confirms": late if self.confirms is None else self.confirms == "late",
             "real_hours": self.real_hours or None,
             "markets": self.market,
         }
