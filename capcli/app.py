@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from capcli.domain.hosts import HOSTS, host_kind
 from capcli.errors import CapcliError, ConfigError, EnvironmentUnknown, NothingToClose
 from capcli.ports import Lane
-from capcli.refusals import name_env
 from capcli.runtime import Caller, Options, Runtime, utc_now
 from capcli.settings import Env, Settings, load
 from capcli.system import Folders, folders, guarded_halt
@@ -153,6 +152,8 @@ class App(UseCases):
                 way_out=way_out is not None,
             )
         except EnvironmentUnknown as error:
+            from capcli.refusals import name_env
+
             raise name_env(error, way_out or "", _last_env(places, options.profile)) from None
         app = cls(settings, places, environ, runtime=runtime, caller=caller)
         if way_out is not None:
@@ -167,6 +168,8 @@ class App(UseCases):
         if self.settings.env_source == "default":
             last = _last_env(self.folders, self.settings.profile)
             if last not in {None, Env.PAPER}:
+                from capcli.refusals import name_env
+
                 message = f"Nothing here says which environment is meant, and {last} was used last."
                 raise name_env(EnvironmentUnknown(message, last=last), command, last)
         embedded = self.settings.env is Env.PAPER and self.runtime.transport is None

@@ -11,7 +11,6 @@ from msgspec.structs import replace
 
 from capcli.domain.account import Account, Position, Preferences, Transaction, WorkingOrder
 from capcli.domain.account_events import Place
-from capcli.domain.check_input import Policy
 from capcli.domain.market import Market, OrderRules
 from capcli.errors import CapcliError, WouldSend
 from capcli.ports import Broker, Clock, Ids, Lane
