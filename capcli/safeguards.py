@@ -144,6 +144,8 @@ def live(app: "App") -> "LiveLock":
         just_failed=lambda: app.logins.cache.just_failed(),  # noqa: PLW0108  made on live only
         setting=app.settings.approval,
         chosen=chosen.value if chosen else None,
+        # The app's own: what is read here is made by the app, which may be making what asks.
+        turn=app.building,
     )
 
 

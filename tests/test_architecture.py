@@ -269,6 +269,16 @@ def test_no_modules_import_each_other_in_a_circle():
     assert list(circles(graph)) == []
 
 
+LONGEST = 450
+# Nothing but a table may be longer.
+TABLES = {"errors"}
+
+
+def test_a_file_is_short_unless_it_is_a_table():
+    long = {path for path in FILES if len(path.read_text().splitlines()) > LONGEST}
+    assert {".".join(path.relative_to(ROOT).with_suffix("").parts) for path in long} <= TABLES
+
+
 def circles(graph: dict[str, set[str]]) -> Iterator[str]:
     """Take away whatever imports nothing that is left; what remains goes round."""
     left = dict(graph)

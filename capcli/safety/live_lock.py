@@ -1,7 +1,7 @@
 """Whether live is unlocked here, and who approves orders: the checklist loosens, a setting tightens."""
 
 from collections.abc import Callable
-from threading import Lock
+from contextlib import AbstractContextManager
 
 from capcli.domain.going_live import Approval, Gate
 from capcli.errors import CapcliError, KeychainSilent, SettingInvalid
@@ -18,8 +18,9 @@ class LiveLock:
         just_failed: Callable[[], CapcliError | None],
         setting: str,
         chosen: str | None,
+        turn: AbstractContextManager[object],
     ) -> None:
-        """`read` asks the keychain, which `just_failed` a moment ago or not.
+        """`read` asks the keychain, which `just_failed` a moment ago or not; one thread at a time by `turn`.
 
         `setting` is CAP_APPROVAL, and `chosen` the same where somebody set it.
         """
@@ -29,12 +30,12 @@ class LiveLock:
         self._setting = setting
         self._chosen = chosen
         self._gate: Gate | None = None
-        self._lock = Lock()
+        self._turn = turn
 
     @property
     def gate(self) -> Gate:
         """Say whether live is unlocked."""
-        with self._lock:
+        with self._turn:
             if self._gate is None:
                 reason = "" if self._env == "live" else f"this is {self._env}"
                 if not reason and isinstance(silent := self._just_failed(), KeychainSilent):
