@@ -294,16 +294,8 @@ class CapitalBroker:
             return None
         return translate.confirm(decoded(reply, wire.Confirm, ask), deal_reference, ask.endpoint)
 
-    def activity(
-        self,
-        start: datetime,
-        end: datetime | None,
-        *,
-        deal_id: str | None = None,
-        only: Mapping[str, tuple[str, ...]] = _NO_FILTER,
-    ) -> tuple[Activity, ...]:
-        found = self.list_activity(start, end, deal_id=deal_id, only=only)
-        return _whole(found, requests.activity({}, None, {}), next="capcli history activity")
+    def activity(self, start: datetime, end: datetime | None) -> tuple[Activity, ...]:
+        return _whole(self.list_activity(start, end), requests.ACTIVITY, next="capcli history activity")
 
     def list_activity(
         self,
@@ -319,7 +311,7 @@ class CapitalBroker:
         self, start: datetime, end: datetime | None, *, kind: str | None = None
     ) -> tuple[Transaction, ...]:
         found = self.list_transactions(start, end, kind=kind)
-        return _whole(found, requests.transactions({}, None), next="capcli history transactions")
+        return _whole(found, requests.TRANSACTIONS, next="capcli history transactions")
 
     def list_transactions(
         self, start: datetime, end: datetime | None, *, kind: str | None = None

@@ -102,6 +102,8 @@ PREFERENCES = get("accounts", "preferences")
 POSITIONS = get("positions")
 ORDERS = get("workingorders")
 WATCHLISTS = get("watchlists")
+ACTIVITY = get("history", "activity")
+TRANSACTIONS = get("history", "transactions")
 
 
 def position(deal_id: str) -> Ask:
@@ -171,12 +173,11 @@ def activity(window: Mapping[str, str], deal_id: str | None, only: Mapping[str, 
     text = ";".join(f"{name}=={','.join(words)}" for name, words in only.items() if words)
     params = dict(window) | {"detailed": "true"}
     params |= {"dealId": deal_id} if deal_id else {}
-    return Ask("GET", path_of("history", "activity"), params | ({"filter": text} if text else {}))
+    return Ask("GET", ACTIVITY.path, params | ({"filter": text} if text else {}))
 
 
 def transactions(window: Mapping[str, str], kind: str | None) -> Ask:
-    params = dict(window) | ({"type": kind} if kind else {})
-    return Ask("GET", path_of("history", "transactions"), params)
+    return Ask("GET", TRANSACTIONS.path, dict(window) | ({"type": kind} if kind else {}))
 
 
 def between(start: datetime, end: datetime) -> dict[str, str]:

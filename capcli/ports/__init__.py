@@ -184,19 +184,10 @@ class Broker(Protocol):
     def confirm(self, deal_reference: str) -> Confirm | None:
         """Return the verdict, or None while the broker does not know the reference (404)."""
 
-    def activity(
-        self,
-        start: datetime,
-        end: datetime | None,
-        *,
-        deal_id: str | None = None,
-        only: Mapping[str, tuple[str, ...]] = ...,
-    ) -> tuple[Activity, ...]:
-        """Return the detailed activity of a window of at most one day, newest first.
+    def activity(self, start: datetime, end: datetime | None) -> tuple[Activity, ...]:
+        """Return the detailed activity of at most a day, newest first; without an end, up to now.
 
-        Without an end the window goes up to now.
-
-        `only` names what a field (epic, source, status, type) must be one of. Raises RowUnreadable.
+        Raises RowUnreadable.
         """
 
     def list_activity(
@@ -207,7 +198,7 @@ class Broker(Protocol):
         deal_id: str | None = None,
         only: Mapping[str, tuple[str, ...]] = ...,
     ) -> Listed[Activity]:
-        """Return the same, row by row."""
+        """Return the same, row by row; `only`: what a field (epic, source, status, type) must be one of."""
 
     def transactions(
         self, start: datetime, end: datetime | None, *, kind: str | None = None
