@@ -3,15 +3,14 @@
 Between two looks nothing is heard, so what follows a cursor begins with a gap that says so.
 """
 
-import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 
-from msgspec import Struct
+from msgspec import Meta, MsgspecError, Struct, field, json
 
 from capcli import ids
 from capcli.context import Context
@@ -123,6 +122,15 @@ class CandlesSeen(Struct, frozen=True):
     cursor: str
 
 
+class _Cursor(Struct, frozen=True, omit_defaults=True):
+    """Where a call ended: which one, when (ms since 1970), and what it knew of an alert's levels."""
+
+    kind: str
+    at: Annotated[int, Meta(gt=0, lt=1 << 43)]
+    met: Mapping[str, bool] = field(default_factory=dict)
+    ways: Mapping[str, Way] = field(default_factory=dict)
+
+
 class StreamSnapshots:
     """Looks at the stream, each at most 43 s long. `stopped` ends a look whose caller has gone."""
 
@@ -187,9 +195,9 @@ class StreamSnapshots:
         before, ends = _read(cursor, "alerts"), self._ends(duration_s)
         wanted = _levels_of(alerts)
         watch = self._watching.watch([epic for epic, _, _ in wanted])
-        ways: dict[str, str] = {**before.get("ways", {})}
+        ways = dict(before.ways) if before else {}
         levels = [_level(watch, ways, epic, way, price) for epic, way, price in wanted]
-        alarms = Alarms(levels, met=before.get("met"))
+        alarms = Alarms(levels, met=before.met if before else None)
         fired, prices, missed = list[Reached](), dict[str, Decimal](), self._since(before)
         try:
             for events in self._looks(watch.receive, ends, stopped):
@@ -236,15 +244,15 @@ class StreamSnapshots:
             latest = book.snapshot()
         finally:
             book.close()
-        found = PortfolioSeen(
-            latest.positions,
-            latest.totals.pl,
-            latest.totals.currency,
-            tuple(history),
-            (*opened, *latest.opened),
-            (*closed, *latest.closed),
-            tuple(missed),
-            self._cursor("portfolio"),
+        found = with_fields_of(
+            latest.totals,
+            PortfolioSeen,
+            positions=latest.positions,
+            history=tuple(history),
+            opened=(*opened, *latest.opened),
+            closed=(*closed, *latest.closed),
+            gaps=tuple(missed),
+            cursor=self._cursor("portfolio"),
         )
         return Reply(found, book.account_id)
 
@@ -268,7 +276,7 @@ class StreamSnapshots:
         for epic in wanted:
             self._broker.details(epic)
         began = int(self._context.now().timestamp() * 1000)
-        since = _instant(before.get("at", began))
+        since = _instant(before.at if before else began)
         stream = self._streams.open(wanted, resolution)
         found: dict[tuple[str, datetime], ClosedBar] = {}
         try:
@@ -310,34 +318,26 @@ class StreamSnapshots:
     def _ends(self, duration_s: float) -> float:
         return self._context.monotonic() + min(duration_s, LONGEST_S)
 
-    def _since(self, before: Mapping[str, Any]) -> list[str]:
-        if not before:
-            return []
-        return [_span(before["at"], self._now_ms())]
+    def _since(self, before: _Cursor | None) -> list[str]:
+        return [_span(before.at, self._now_ms())] if before else []
 
-    def _cursor(self, kind: str, **facts: Any) -> str:
-        text = json.dumps({"kind": kind, "at": self._now_ms(), **facts}, separators=(",", ":"))
-        return urlsafe_b64encode(text.encode()).decode().rstrip("=")
+    def _cursor(self, kind: str, *, at: int | None = None, **facts: Any) -> str:
+        text = json.encode(_Cursor(kind, at or self._now_ms(), **facts))
+        return urlsafe_b64encode(text).decode().rstrip("=")
 
     def _now_ms(self) -> int:
         return int(self._context.clock().timestamp() * 1000)
 
 
-def _read(cursor: str | None, kind: str) -> dict[str, Any]:
-    """Return what a cursor holds; nothing without one. Raises UsageError for another call's."""
+def _read(cursor: str | None, kind: str) -> _Cursor | None:
+    """Return what a cursor holds; None without one. Raises UsageError for another call's."""
     if cursor is None:
-        return {}
-    try:
-        found = json.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        at, met, ways = found["at"], found.get("met", {}), found.get("ways", {})
-        sound = found["kind"] == kind and type(at) is int and 0 < at < 1 << 43
-        sound = sound and all(value is True or value is False for value in met.values())
-        sound = sound and all(way in set(Way) for way in ways.values())
-    except (ValueError, TypeError, KeyError, AttributeError):
-        sound, found = False, {}
-    if not sound:
-        raise UsageError("The cursor is not one that this call returned. Leave it out to start again.")
-    return dict(found)
+        return None
+    with suppress(ValueError, MsgspecError):
+        found = json.decode(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)), type=_Cursor)
+        if found.kind == kind:
+            return found
+    raise UsageError("The cursor is not one that this call returned. Leave it out to start again.")
 
 
 def _instant(at_ms: int) -> datetime:
@@ -379,7 +379,7 @@ def _number(value: Any) -> Decimal:
     raise UsageError(_FORM)
 
 
-def _level(watch: Watch, ways: dict[str, str], epic: str, way: Way | None, price: Decimal) -> Level:
+def _level(watch: Watch, ways: dict[str, Way], epic: str, way: Way | None, price: Decimal) -> Level:
     """Say from which side a plain number is waited for; the cursor remembers it."""
     if way is None:
         first, key = watch.markets[epic].first, f"{epic} {price:f}"
@@ -388,5 +388,5 @@ def _level(watch: Watch, ways: dict[str, str], epic: str, way: Way | None, price
                 f"The broker sends no price for {epic} now, so {plain(price)} may lie above or below it: say "
                 f'which, as in {{"{epic}": {{"above": {plain(price)}}}}}.'
             )
-        way = Way(ways.setdefault(key, Way.ABOVE if first and first.bid < price else Way.BELOW))
+        way = ways.setdefault(key, Way.ABOVE if first and first.bid < price else Way.BELOW)
     return Level(epic, way, price)
