@@ -21,8 +21,6 @@ from capcli.marketdata.conversion import rates_for
 from capcli.reconcile.deal_account import active_account, name_account
 from capcli.reply import Reply
 
-_PCT = Decimal("0.01")
-
 
 class PositionRow(Struct, frozen=True):
     """One open position. Prices, `pl` and `margin` in `currency`; distances in price units from now.
@@ -201,7 +199,7 @@ def position_row(
     stop_distance = _apart(price, position.stop_level)
     share = None
     if stop_distance is not None and price:
-        share = (stop_distance * 100 / price).quantize(_PCT, ROUND_HALF_EVEN, EXACT)
+        share = (stop_distance * 100 / price).quantize(Decimal("0.01"), ROUND_HALF_EVEN, EXACT)
     # API page 14.5: size x level x contractSize / leverage, in instrument currency.
     margin = cents(EXACT.divide(position.value_at_open, position.leverage)) if position.leverage else None
     return with_fields_of(

@@ -26,7 +26,6 @@ from capcli.trading.open_risk import Book, in_flight_orders, losses_in, total_at
 from capcli.trading.snapshot import broker_midnight, orders_today
 
 T = TypeVar("T")
-_ZERO = Decimal("0.00")
 
 
 class LimitLeft(Struct, frozen=True):
@@ -159,7 +158,7 @@ class Status:
         used = {
             "CAP_MAX_ORDERS_PER_DAY": None if sent is None else Decimal(sent),
             "CAP_MAX_OPEN_POSITIONS": Decimal(len(book.epics(Kind.MARKET) + book.epics(Kind.WORKING))),
-            "CAP_MAX_DAILY_LOSS": None if lost is None else max(lost, _ZERO),
+            "CAP_MAX_DAILY_LOSS": None if lost is None else max(lost, Decimal("0.00")),
             "CAP_MAX_MARGIN_PCT": account.equity - account.available,
             "CAP_MAX_TOTAL_RISK_PCT": self._risk(book, account) if readable else None,
             "CAP_MAX_RISK_PCT": most,

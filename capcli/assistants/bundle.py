@@ -18,13 +18,7 @@ from capcli.errors import OutputUnusable
 from capcli.settings import BUNDLE_FIELDS
 from capcli.system import put_in_place
 
-_FORMAT = "0.4"
 _PYTHON = ">=3.11"
-# A zip knows no earlier time, and the same code must give the same bundle.
-_EPOCH = (1980, 1, 1, 0, 0, 0)
-_ICON = f"{OURS}/assistants/icon.png"
-_BROKER_API = "https://open-api.capital.com"
-_BROKER_POLICIES = "https://capital.com/terms-and-policies"
 _ABOUT = (
     "Trade a Capital.com CFD account: market data, positions, previews, and orders that are sent once, "
     "after your confirmation."
@@ -60,7 +54,8 @@ def bundle(tools: Iterable[tuple[str, str]]) -> Bundle:
     stream, files = BytesIO(), tuple(_files(tools))
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
         for path, content in files:
-            entry = zipfile.ZipInfo(path, _EPOCH)
+            # A zip knows no earlier time, and the same code must give the same bundle.
+            entry = zipfile.ZipInfo(path, (1980, 1, 1, 0, 0, 0))
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = 0o644 << 16
             archive.writestr(entry, content)
@@ -117,7 +112,7 @@ def _files(tools: Iterable[tuple[str, str]]) -> Iterator[tuple[str, bytes]]:
 
 def _manifest(tools: Iterable[tuple[str, str]]) -> dict[str, Any]:
     return {
-        "manifest_version": _FORMAT,
+        "manifest_version": "0.4",
         "name": OURS,
         "display_name": "capcli: Capital.com trading",
         "version": capcli.__version__,
@@ -125,9 +120,9 @@ def _manifest(tools: Iterable[tuple[str, str]]) -> dict[str, Any]:
         "long_description": _NOTICE,
         "author": {"name": "the capcli authors"},
         "license": "MIT",
-        "icon": _ICON,
-        "documentation": _BROKER_API,
-        "privacy_policies": [_BROKER_POLICIES],
+        "icon": f"{OURS}/assistants/icon.png",
+        "documentation": "https://open-api.capital.com",
+        "privacy_policies": ["https://capital.com/terms-and-policies"],
         "keywords": ["trading", "cfd", "capital.com"],
         "server": {
             "type": "uv",

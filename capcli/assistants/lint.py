@@ -28,7 +28,6 @@ _OPTIONS = frozenset(
 )
 _SECRETS = ("CAP_API_KEY", "CAP_API_PASSWORD")
 _PYTHON = re.compile(r"python[0-9.w]*")
-_RESTART = "quit the client fully (not only its window) and open it again"
 
 
 class LintFinding(Struct, frozen=True):
@@ -58,7 +57,7 @@ def lint(config: Config, environ: Mapping[str, str], now: datetime) -> tuple[Lin
             LintFinding(
                 f"{config.assistant.title} was started before its config was saved, so it does not know the"
                 " present one",
-                _RESTART,
+                "quit the client fully (not only its window) and open it again",
                 stops=False,
             )
         )

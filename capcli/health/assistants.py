@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 _START_S = 20.0
 _MOST_STARTED = 2
-_PROTOCOL = "2025-11-25"
 _SHOWN = 300
 _LAST_LINES = 3
 _ONE_SERVER = "keep one of the two in the config: capcli's limits, halt and journal apply to capcli only"
@@ -186,7 +185,7 @@ def _introduced(stdin: IO[bytes] | None, lines: "SimpleQueue[bytes]") -> _Starte
     from capcli.mcp.setup import URI
 
     client = {"name": "capcli health", "version": "1"}
-    hello = {"protocolVersion": _PROTOCOL, "capabilities": {}, "clientInfo": client}
+    hello = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": client}
     _say(stdin, {"id": 1, "method": "initialize", "params": hello})
     greeting = _answer(lines, 1)["result"]
     _say(stdin, {"method": "notifications/initialized"})

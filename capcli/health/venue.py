@@ -11,7 +11,6 @@ from capcli.health.service import Finding
 if TYPE_CHECKING:
     from capcli.app import App
 
-_CLOCK_SLACK = timedelta(seconds=5)
 _OTHER = {"demo": "live", "live": "demo"}
 
 
@@ -20,7 +19,7 @@ def broker_clock(app: "App") -> Finding:
     theirs = app.broker.server_time()
     ahead = app.clock() - theirs
     seconds = f"{ahead.total_seconds():+.1f} s"
-    if app.env != "paper" and abs(ahead) > _CLOCK_SLACK:
+    if app.env != "paper" and abs(ahead) > timedelta(seconds=5):
         return Finding(f"this computer's clock is {seconds} from the broker's", "set the clock", warning=True)
     proxy = app.broker.proxy
     way = f" through the proxy {proxy.shown}" if proxy else ""

@@ -13,9 +13,7 @@ from capcli.domain.market import MarketStatus, Node, Sentiment
 from capcli.errors import NodeUnknown, UsageError
 from capcli.reply import Reply
 
-_MOST_MARKETS = 500
 _MOST_SENTIMENTS = 50
-_GROUP = "_group"
 _LONGEST_PATH = 200
 _NEXT = "capcli markets browse"
 
@@ -55,7 +53,7 @@ class Browsing:
     def __init__(self, context: Context) -> None:
         self._broker = context.broker
 
-    def browse(self, node: str | None = None, *, limit: int = _MOST_MARKETS) -> Reply[Browsed]:
+    def browse(self, node: str | None = None, *, limit: int = 500) -> Reply[Browsed]:
         """Return what is under a node or the root: nodes first, then at most `limit` markets.
 
         A node is an id, or names from the root (`commodities/metals`) in any case. Raises NodeUnknown,
@@ -103,7 +101,7 @@ class Browsing:
 
 def _plain(name: str) -> str:
     """Return a name as it is compared; nothing is left of one that is all signs, such as `..`."""
-    words = "".join(letter if letter.isalnum() else " " for letter in name.casefold().removesuffix(_GROUP))
+    words = "".join(letter if letter.isalnum() else " " for letter in name.casefold().removesuffix("_group"))
     return " ".join(words.split())
 
 

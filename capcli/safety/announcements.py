@@ -11,7 +11,6 @@ from typing import Any, Protocol
 from msgspec import Struct
 
 REPEAT_S = 10.0
-_WATCH = "capcli approve --watch"
 
 
 class Happening(StrEnum):
@@ -42,7 +41,7 @@ class Announcement(Struct, frozen=True):
     def next(self) -> str:
         """Return the command with which a person goes on."""
         if self.event is Happening.APPROVAL_WAITS:
-            return f"{_WATCH} --env {self.env}"
+            return f"capcli approve --watch --env {self.env}"
         return f"capcli history executions --env {self.env}"
 
     @property

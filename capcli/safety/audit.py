@@ -17,7 +17,6 @@ _PLAIN = (
 )
 # What no yes mends: without it nothing that the journal says can be believed.
 _FOUNDATIONS = frozenset({"file", "schema", "events"})
-_BEHIND = frozenset({"record"})
 
 Progress = Callable[[int, int], None]
 
@@ -120,7 +119,7 @@ def _reply(data: Verified) -> Reply[Verified]:
     if data.intact:
         return Reply(data)
     first = data.breaks[0]
-    if {one.table for one in data.breaks} <= _BEHIND:
+    if {one.table for one in data.breaks} <= {"record"}:
         return Reply(data, problem=JournalBehind(first.fault, next="capcli history accept").problem())
     error = JournalAltered(
         f"The journal has been altered: {first.table} {first.row}: {first.fault}."

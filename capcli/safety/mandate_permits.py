@@ -37,8 +37,6 @@ from capcli.errors import CapcliError, ConfigError
 from capcli.fanout import together
 from capcli.marketdata.conversion import known_rates
 
-# What the broker gives at once is a day, less a minute.
-_WINDOW = timedelta(hours=12)
 _DEEDS = {
     Kind.CLOSE.value: Deed.CLOSE,
     "PARTIAL_CLOSE": Deed.CLOSE,
@@ -90,7 +88,8 @@ class Ledger:
         if not sent:
             return Usage(0, Decimal("0.00"), None)
         since = mandate.since
-        half, now = since + _WINDOW, broker.broker_time() or broker.server_time()
+        # What the broker gives at once is a day, less a minute.
+        half, now = since + timedelta(hours=12), broker.broker_time() or broker.server_time()
         windows = [(since, half), (half, None)] if now > half else [(since, None)]
         reads: list[Callable[[], Any]] = [partial(broker.transactions, *window) for window in windows]
         reads += [partial(broker.activity, *window) for window in windows]

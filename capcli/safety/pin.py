@@ -20,11 +20,8 @@ TRIES = 5
 LENGTH = 6
 _LONGEST = 128
 _PAUSE = timedelta(seconds=60)
-_SALT = 16
 # 16 MiB and some 50 ms for each guess; what was stored keeps its own cost.
 _N, _R, _P = 2**14, 8, 1
-_MEMORY = 2**27
-_BY = "five wrong PINs"
 
 
 class PinKeeper(Protocol):
@@ -74,7 +71,7 @@ class Pin:
                     " live; live is then locked until its checklist is completed again.",
                     next="capcli logout --forget --env live",
                 )
-            salt = secrets.token_bytes(_SALT)
+            salt = secrets.token_bytes(16)
             self._keeper.save(PinHash(_hashed(text, salt, _N, _R, _P), salt, _N, _R, _P))
 
     def check(self, text: str) -> None:
@@ -108,7 +105,7 @@ class Pin:
         if left > 0:
             tries = "1 try is left" if left == 1 else f"{left} tries are left"
             raise PinWrong(f"Wrong PIN. Nothing was done. {tries}, then everything halts.", tries_left=left)
-        self._halting().halt(f"the PIN of live was wrong {tried.wrong} times in a row", by=_BY)
+        self._halting().halt(f"the PIN of live was wrong {tried.wrong} times in a row", by="five wrong PINs")
         raise PinWrong(
             f"Wrong PIN, {tried.wrong} times in a row: halted. Nothing that adds risk is sent until a "
             "person with the PIN resumes. Closing, cancelling and tightening a stop are still possible.",
@@ -121,4 +118,4 @@ class Pin:
 def _hashed(text: str, salt: bytes, n: int, r: int, p: int) -> bytes:
     # The same letter comes composed from one keyboard and in parts from another.
     text = normalize("NFC", text)
-    return scrypt(text.encode("utf-8", "surrogateescape"), salt=salt, n=n, r=r, p=p, maxmem=_MEMORY)
+    return scrypt(text.encode("utf-8", "surrogateescape"), salt=salt, n=n, r=r, p=p, maxmem=2**27)
