@@ -106,7 +106,7 @@ def execution_reply(attempt: AttemptRecord, order: StoredOrder, *, replayed: boo
     problem = _problem(attempt, order)
     sentence = problem.message if problem else _landed(attempt, order)
     if replayed:
-        sentence = _told_again(attempt, sentence, problem.next if problem else None)
+        sentence = _replayed_sentence(attempt, sentence, problem.next if problem else None)
         problem = problem and replace(problem, message=sentence)
     execution = with_fields_of(
         attempt,
@@ -131,7 +131,7 @@ def _effect(attempt: AttemptRecord) -> Effect | None:
     return found if found is None or attempt.level is None else found.at(attempt.level)
 
 
-def _told_again(attempt: AttemptRecord, sentence: str, command: str | None) -> str:
+def _replayed_sentence(attempt: AttemptRecord, sentence: str, command: str | None) -> str:
     if attempt.state in {AttemptState.CLAIMED, AttemptState.SENDING}:
         return sentence
     words = f"{sentence} Nothing was sent now."

@@ -69,7 +69,7 @@ def confirmed(broker: Broker, reference: str, asked: Asked) -> Confirm | None:
 
 
 def amended_read_back(broker: Broker, deal_id: str, account_id: str, asked: Target) -> ReadBack:
-    """Read a deal and say whether it is as it was asked to be; only a working order has a level there."""
+    """Read a deal and say whether it is as requested; only the target of a working order has a level."""
     row: Position | WorkingOrder | None
     try:
         if asked.level is not None:
@@ -111,7 +111,7 @@ def on_account(broker: Broker, account_id: str) -> bool:
 
 
 def require_account(broker: Broker, account_id: str | None, command: str) -> None:
-    """Ask the broker which account the session is on: an empty list does not say whose it is.
+    """Ask the broker which account the session is on: an empty list does not say.
 
     Raises UnreadableAnswer for another one, and what reading it raises.
     """

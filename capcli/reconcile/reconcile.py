@@ -148,7 +148,7 @@ class Reconciliations:
         """Say what is known of an attempt by now."""
         order = self._reconciler.lookup.order_of(attempt)
         if order is None:
-            return _change_told(before, attempt)
+            return _describe_change(before, attempt)
         undecided = attempt.state.unresolved
         reply = execution_reply(attempt, order, replayed=False)
         code = Exit.DONE if attempt.state in _ENDS_WELL else reply.exit_code
@@ -252,7 +252,7 @@ def _candidates(report: ReconciliationReport) -> str:
     return " ".join(parts)
 
 
-def _change_told(before: AttemptState, attempt: AttemptRecord) -> Settled:
+def _describe_change(before: AttemptState, attempt: AttemptRecord) -> Settled:
     deal_id = attempt.target
     what = f"The {KIND_WORDS[attempt.kind]} of {deal_id}"
     undecided = attempt.state.unresolved
@@ -287,9 +287,9 @@ def _change_told(before: AttemptState, attempt: AttemptRecord) -> Settled:
 
 
 def settled_words(attempt: AttemptRecord, order: StoredOrder | None) -> str:
-    """Say of one attempt that it was settled now, and what became of it."""
+    """Say that an attempt was settled now, and its result."""
     if order is None:
-        sentence = _change_told(attempt.state, attempt).sentence
+        sentence = _describe_change(attempt.state, attempt).sentence
     else:
         sentence = execution_reply(attempt, order, replayed=False).data.sentence
     return f"{attempt.attempt_id} was settled now: {sentence}"

@@ -301,7 +301,7 @@ class Reconciler:
         return journal.attempt(attempt.attempt_id) or attempt
 
     def _move(self, attempt: AttemptRecord, to_state: AttemptState, **facts: Any) -> AttemptRecord:
-        """Compare and set; whoever was first, what the journal holds now is returned.
+        """Compare and set; return the attempt as the journal now holds it.
 
         A deal that another attempt owns is no landing of this one: it stays undecided.
         """

@@ -61,7 +61,10 @@ class Resolutions:
             current = self._context.journal.attempt(attempt.attempt_id) or attempt
             settled, report = self._reconciliations.examine(current)
             now = self._context.journal.attempt(attempt.attempt_id) or current
-            report = report or self._find_again(now)
+            order = self._reconciler.lookup.order_of(now)
+            if report is None and order is not None and self._is_open(now):
+                # It is looked for no longer, or waits for its confirmation.
+                report = self._reconciler.lookup.find(now, order.request)
             if deal_id is not None and self._is_open(now):
                 settled = self._landed(now, current.state, deal_id, report)
             elif not_placed and self._is_open(now) and now.state is not AttemptState.LANDED:
@@ -77,13 +80,6 @@ class Resolutions:
             elif deal_id is None and not not_placed and self._is_open(now):
                 settled = self._asking(now, settled, report)
         return Reply(settled, attempt.account_id, problem_of(settled))
-
-    def _find_again(self, attempt: AttemptRecord) -> ReconciliationReport | None:
-        """Look for an order that is looked for no longer, or that waits for its confirmation."""
-        order = self._reconciler.lookup.order_of(attempt)
-        if order is None or not self._is_open(attempt):
-            return None
-        return self._reconciler.lookup.find(attempt, order.request)
 
     def _asking(
         self, attempt: AttemptRecord, settled: Settled, report: ReconciliationReport | None
@@ -152,7 +148,7 @@ class Resolutions:
         return self._reconciliations.describe(before, settled, None)
 
     def _require_not_seen(self, attempt: AttemptRecord, deal_id: str) -> None:
-        """A person decides whose close or cancellation it was, never against what the book shows."""
+        """Raise EvidenceAgainst where the deal of a close or cancellation is still there."""
         broker, there = self._context.broker, False
         if attempt.kind is Kind.CLOSE:
             there = is_open(broker, deal_id, attempt.account_id) is True

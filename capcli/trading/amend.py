@@ -89,7 +89,7 @@ class Amendments(Generic[D, A]):
 
     @contextmanager
     def locked(self, deal_id: str) -> Iterator[D]:
-        """Lend a deal while nobody else changes its account. Raises DealUnknown."""
+        """Yield a deal while its account is locked. Raises DealUnknown."""
         with placing(self._context, deal_id, f"capcli {self._deals.noun}s {deal_id}"):
             deal = self._deals.find(self._context.broker, deal_id)
         account_id = self._context.broker.account_id or ""
@@ -99,7 +99,7 @@ class Amendments(Generic[D, A]):
 
     @contextmanager
     def _planned(self, deal_id: str, change: Change) -> Iterator[Plan[D]]:
-        """Lend a plan that passed every check, while nobody else changes the account."""
+        """Yield a plan that passed every check, while the account is locked."""
         with self.locked(deal_id):
             yield self.plan(deal_id, change, self._context.broker.account_id or "")
 
@@ -287,7 +287,7 @@ class Amendments(Generic[D, A]):
         message: str | Problem,
         seen: Target | None = None,
     ) -> Reply[A]:
-        """Compose the answer; without `seen` the deal is as it was asked to be."""
+        """Put the answer together; without `seen` the deal is as requested."""
         problem = message if isinstance(message, Problem) else None
         seen, asked = seen or plan.after, plan.after.bracket
         protected = Protection.YES if keeps_stop(seen.bracket, asked) else Protection.NO

@@ -133,7 +133,7 @@ class Amendable(ABC, Generic[D, A]):
 
     @abstractmethod
     def without_stop(self, plan: Plan[D], seen: Bracket) -> str:
-        """Say how a deal is whose stop is not as asked, although the broker accepted the amendment."""
+        """Describe a deal whose stop differs from the request although the broker accepted it."""
 
     @abstractmethod
     def result(self, plan: Plan[D], seen: Target, facts: dict[str, Any]) -> A:

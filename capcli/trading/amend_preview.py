@@ -151,7 +151,7 @@ class OrderUpdates:
         return _as_distances(change, distance)
 
     def execute(self, preview_id: str, *, confirmed: bool) -> Reply[OrderAmendment]:
-        """Send a previewed update once, or tell what became of it.
+        """Send a previewed update once, or report its result.
 
         Raises PreviewUnknown, PreviewExpired, PreviewElsewhere, NotConfirmed, TradingOff, LiveLocked, Halted,
         ChecksFailed, DealUnknown, AttemptUnresolved, Busy, BrokerRefused, Unreachable: then nothing changed.
@@ -198,7 +198,7 @@ class OrderUpdates:
     def _executed_before(
         self, document: _Document, attempt: AttemptRecord, record: PreviewRecord
     ) -> Reply[OrderAmendment]:
-        """Tell what became of an update that was sent before. Raises BrokerRefused where it was not made."""
+        """Report the result of an update that was sent before. Raises BrokerRefused where it was not made."""
         order, reply = document.order, self._amendments.reply
         now, after = target_of(order), read_asked(attempt)
         kept = exits_of(order, after.level)

@@ -203,7 +203,7 @@ class Cancellations:
             retry_safe=True,
             sentence=sentence,
             next=problem.next if problem else "capcli orders",
-            warnings=(*self._context.notices, *self._changer.unrecorded(attempt)),
+            warnings=(*self._context.notices, *self._context.book.unrecorded(attempt.attempt_id)),
         )
         return Reply(cancellation, attempt.account_id, problem)
 

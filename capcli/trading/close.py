@@ -87,7 +87,7 @@ class Total(Struct, frozen=True):
 
 
 def total_of(closings: Sequence[Closing | None], currency: str | None) -> Total:
-    """Add up what closes booked; None stands for one that nobody saw the price of."""
+    """Add up what closes booked; None stands for one whose price is unknown."""
     known = [row.pl_account for row in closings if row is not None and row.pl_account is not None]
     if len(known) < len(closings):
         return Total(None, currency, estimated=False)
@@ -126,7 +126,7 @@ class Closings:
         return replace(reply, data=closing)
 
     def send(self, deal_id: str, *, confirmed: bool, person: bool = False) -> Reply[Closing]:
-        """Close as `close` does, and read no rate: whoever closes several does that when all are closed."""
+        """Close as `close` does, without reading rates: for several positions they are read at the end."""
         deal_id = typed.deal_id(deal_id)
         command = f"capcli close {deal_id}"
         require_exit(self._context, "The close", command, confirmed=confirmed, person=person)
@@ -292,7 +292,7 @@ class Closings:
             retry_safe=True,
             sentence=problem.message if problem else "",
             next=problem.next if problem else "capcli accounts",
-            warnings=(*self._context.notices, *self._changer.unrecorded(attempt)),
+            warnings=(*self._context.notices, *self._context.book.unrecorded(attempt.attempt_id)),
         )
         if problem is None:
             closing = replace(closing, sentence=_sentence(closing, self._context.where(attempt.account_id)))

@@ -100,7 +100,7 @@ class Executions:
     def _in_turn(
         self, preview: PreviewRecord, work: Callable[[], T], *, confirmed: bool
     ) -> T | Reply[Execution]:
-        """Do some work on a preview while nobody changes the account, unless it was sent before."""
+        """Work on a preview while the account is locked, unless it was sent before."""
         attempt = self._context.journal.attempt_of(preview.preview_id)
         watched = attempt is not None and self._reconciler.lookup.is_watched(attempt)
         # Evidence may still change what is known of one that is unresolved or watched.
@@ -143,7 +143,7 @@ class Executions:
         return execution_reply(attempt, read_order(preview.document), replayed=replayed)
 
     def left_behind(self, preview_id: str) -> Reply[Execution]:
-        """Return what is known of an execution whose answer nobody waits for: one under way may be live.
+        """Return what is known of an execution that was abandoned: one that is being sent may be live.
 
         Raises PreviewUnknown, and Interrupted where nothing was sent.
         """

@@ -89,7 +89,7 @@ class _Account(Struct, frozen=True):
 
     @property
     def nameless(self) -> int:
-        """Count what is there without a deal id: nobody can close it by name."""
+        """Count the rows without a deal id, which cannot be closed from here."""
         return self._all_ids.count(None)
 
     @property
@@ -99,18 +99,18 @@ class _Account(Struct, frozen=True):
 
 @dataclass(slots=True)
 class _Run:
-    """What was done so far, and what is said beside it. `done` is shared with whoever looks meanwhile."""
+    """What was done so far, and the warnings. `done` is shared with the caller, who may show it meanwhile."""
 
     done: list[Flattened]
     person: bool
     warnings: list[str]
     tried: set[str] = field(default_factory=set)
     closings: dict[str, Closing | None] = field(default_factory=dict)
-    """What closes brought, by deal id; None where somebody else was faster."""
+    """Results of closes by deal id; None where the position was closed already."""
     total: Total | None = None
     unhalted: bool = False
     behind: Busy | None = None
-    """Who holds the account is waited for once: a suspended process keeps nobody from getting out."""
+    """Set once the lock was busy: it is waited for only once, so a suspended process stops no way out."""
 
     @property
     def was_stopped(self) -> bool:
@@ -317,7 +317,7 @@ class Flattenings:
         run.done.append(row)
 
     def _read_twice(self, account_id: str | None = None) -> _Account:
-        """Read the account; that nothing is there takes two looks and the broker's word on whose it was."""
+        """Read the account; an empty one is read twice, and the broker is asked which account that was."""
         for last in (False, True):
             there = self._read(account_id)
             if there.orders or there.positions or there.unread:
@@ -442,6 +442,6 @@ def _tried(read: Callable[[], Any]) -> Any:
 
 
 def halt_all_the_same(error: ConfigError, halting: Halting, *, by: str) -> None:
-    """Halt where settings stop a flattening that somebody asked for, and say so in what stops it."""
+    """Halt where settings stop a flattening, and say so in their error."""
     reply = halting.halt("flatten", by=by)
     error.message = f"{error.message} {reply.problem.message if reply.problem else STAYS}"

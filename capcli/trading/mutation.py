@@ -38,19 +38,17 @@ T = TypeVar("T")
 
 _LOOKS_S = (0.0, 0.3, 0.7, 1.5)
 _GONE = 404
-# What is told from a deal's absence is told after a second look that agrees: lists can be stale.
+# Lists can be stale: that a deal is gone takes a second read that agrees.
 AGREES_AFTER_S = 0.3
 
 
 @dataclass(frozen=True, slots=True)
 class Mutation(Generic[T]):
-    """One change, and how its end is told. `unchanged` says what stays when the broker refuses it.
+    """One change, and how its result is reported. `unchanged` says what stays when the broker refuses it.
 
-    `overview` is the command that lists the deals of its kind.
-
-    `risk` names the change where it adds risk, which a halt keeps here. `shown` is what a person who has to
-    approve it reads, line by line, and `more` what of that is read from the broker only where somebody is
-    asked. `preview` is used up by the send; `tightening` is what a mandate judges an amendment by.
+    `overview` lists the deals of its kind. `risk` names the change where it adds risk, which a halt stops.
+    `lines` are what a person approves, and `more` reads the rest from the broker once one is asked. `preview`
+    is used up by the send; `tightening` is what a mandate checks an amendment by.
     """
 
     kind: Kind
@@ -78,7 +76,7 @@ class Mutations:
     context: Context
 
     def carry_out(self, change: Mutation[T], account_id: str) -> T:
-        """Send a change and let `conclude` tell what became of it. Raises what means that nothing changed.
+        """Send a change and report its result by `conclude`. Raises where nothing changed.
 
         Raises WouldSend on a dry run, ApprovalRequired and ApprovalDenied where a person has to approve it.
         """
@@ -112,7 +110,7 @@ class Mutations:
         return done
 
     def asked(self, change: Mutation[T], account_id: str, *, asking: bool = False) -> Asked:
-        """Return what a person is asked about a change; `asking`: they are, whoever has to approve it."""
+        """Return what a person is asked about a change; `asking`: they are asked in any case."""
         what, *lines = change.lines or (change.name,)
         asked = Asked(
             kind=change.kind.value,
@@ -131,7 +129,7 @@ class Mutations:
         return replace(asked, text=request_text(what, (*lines, *change.more()), self.context.env, account_id))
 
     def move(self, attempt: AttemptRecord, state: AttemptState, **facts: Any) -> bool:
-        """Compare and set; False when somebody else settled the attempt first."""
+        """Compare and set; False when another process settled the attempt first."""
         return self.context.book.move(
             attempt.attempt_id, attempt.state, state, at=self.context.clock(), **facts
         )
@@ -139,10 +137,6 @@ class Mutations:
     def record(self, attempt: AttemptRecord, state: AttemptState, answer: Answer, **facts: Any) -> None:
         """Commit a verdict with what the broker answered."""
         self.move(attempt, state, **(answer_facts(answer) | facts))
-
-    def unrecorded(self, attempt: AttemptRecord) -> tuple[str, ...]:
-        """Say what could not be recorded of an attempt."""
-        return self.context.book.unrecorded(attempt.attempt_id)
 
     def _open(self, change: Mutation[T], account_id: str, permit: "Permit | None") -> AttemptRecord:
         attempt = AttemptRecord(
@@ -208,7 +202,7 @@ class Mutations:
         with suppress(CapcliError):
             state = (self.context.book.attempt(attempt.attempt_id) or attempt).state
         known = {"deal_id": attempt.target, "attempt_id": attempt.attempt_id, "state": state.value}
-        lost = self.unrecorded(attempt)
+        lost = self.context.book.unrecorded(attempt.attempt_id)
         return known | ({"warnings": lost} if lost else {})
 
     def _finish(self, attempt: AttemptRecord, change: Mutation[T], answer: Answer) -> T:

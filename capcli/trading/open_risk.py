@@ -85,7 +85,7 @@ def _is(row: Deal, flight: InFlightOrder) -> bool:
 def open_risk(
     book: Book, request: OrderRequest, figures: Figures, bookings: Iterable[Transaction], apart: str | None
 ) -> OpenRisk:
-    """Work out what counts beside an order; `apart` is the deal that is judged itself, if it is there."""
+    """Work out what counts beside an order; `apart` is the deal to leave out."""
     losses = tuple(losses_in(book, request.epic, request.side, apart))
     bare = next((name for name, loss in losses if loss is None), None)
     sizes = [row.size * row.level for row in book.orders if row.epic == request.epic and row.deal_id != apart]

@@ -187,7 +187,7 @@ class Reductions:
 
     @contextmanager
     def _checked_part(self, deal_id: str, size: Decimal, *, again: bool) -> Iterator[_Part]:
-        """Lend a partial close that passed every check, while nobody else changes the account."""
+        """Yield a partial close that passed every check, while the account is locked."""
         # API page 9.4: with hedging an opposite order would open a second position beside the first.
         if self._context.broker.preferences().hedging:
             raise Refused(

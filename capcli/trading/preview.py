@@ -18,7 +18,7 @@ from capcli.domain.check_input import CheckInput
 from capcli.domain.commands import SOME_TIME, preview_command
 from capcli.domain.effect import Effect
 from capcli.domain.fields import with_fields_of
-from capcli.domain.market import MarketStatus, Quote, Resolution, Side
+from capcli.domain.market import MarketStatus, Resolution, Side
 from capcli.domain.money import Money, plain, short
 from capcli.domain.opened import opened_figures
 from capcli.domain.order import ExitForm, Kind, OrderRequest
@@ -148,7 +148,7 @@ class Previews:
         return found
 
     def settle_first(self) -> tuple[Caution, ...]:
-        """Look for the orders whose answer was lost, and say what was settled: it must not fail a check."""
+        """Settle the orders whose answer was lost, so that they fail no check, and say which were settled."""
         context = self._context
         account_id = context.broker.account_id
         if account_id and context.journal.unresolved(context.env, context.broker.host, account_id):
@@ -191,6 +191,9 @@ class Previews:
         checks, broker_now = evaluate(checked), self._context.broker.broker_time() or now
         assert checked.effect is not None, "an order always has an effect"
         passed = all(check.passed for check in checks)
+        # The details of a market say when they were sent, not when its last price was made (API page 5.1):
+        # while it trades that is the same, while it is closed nothing is known.
+        age = max(Decimal(0), Decimal(str(round((broker_now - quote.at).total_seconds(), 1))))
         return with_fields_of(
             request,
             Preview,
@@ -203,7 +206,7 @@ class Previews:
             bid=quote.bid,
             offer=quote.offer,
             price_at=quote.at,
-            price_age_s=_age(broker_now, quote),
+            price_age_s=age if quote.status is MarketStatus.TRADEABLE else None,
             **asdict(opened_figures(checked)),
             sizing=sizing,
             effect=checked.effect,
@@ -347,14 +350,6 @@ def check_request(request: OrderRequest) -> None:
             "A guaranteed stop needs a stop: --stop, --stop-distance or --stop-amount.",
             next="capcli preview --help",
         )
-
-
-def _age(now: datetime, quote: Quote) -> Decimal | None:
-    # The details of a market say when they were sent, not when its last price was made (API page 5.1): while
-    # it trades that is the same, while it is closed nothing is known.
-    if quote.status is not MarketStatus.TRADEABLE:
-        return None
-    return max(Decimal(0), Decimal(str(round((now - quote.at).total_seconds(), 1))))
 
 
 def _problem(preview: Preview, checked: CheckInput) -> Problem | None:

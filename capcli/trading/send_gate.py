@@ -26,12 +26,12 @@ class SendGate:
             return self._latest is None
 
     def ask(self) -> None:
-        """Raise Interrupted once somebody called back."""
+        """Raise Interrupted once it was called back."""
         with self._lock:
             self._refuse()
 
     def go(self, attempt_id: str) -> None:
-        """Begin to send an attempt. Raises Interrupted once somebody called back."""
+        """Begin to send an attempt. Raises Interrupted once it was called back."""
         with self._lock:
             self._refuse()
             self._latest = attempt_id

@@ -100,10 +100,6 @@ class Run(Generic[R, D]):
         return {one.row.deal_id for one in self.done}
 
     @property
-    def was_interrupted(self) -> bool:
-        return any(one.exit_code == Exit.INTERRUPTED for one in self.done)
-
-    @property
     def distinct_warnings(self) -> tuple[str, ...]:
         """Each warning once."""
         return tuple(dict.fromkeys(self.warnings))
@@ -171,7 +167,7 @@ class Sweep(Generic[R, D]):
             for row in rows:
                 if row.deal_id not in run.tried:
                     run.done.append(self._send(row, run, person=person))
-            if not rows or run.was_interrupted:
+            if not rows or any(one.exit_code == Exit.INTERRUPTED for one in run.done):
                 break
             try:
                 rows = self.rows()
@@ -183,7 +179,7 @@ class Sweep(Generic[R, D]):
         return run
 
     def rows(self) -> list[Row[R]]:
-        """Read what is there; that nothing is takes two looks, and the broker's word on whose they were."""
+        """Read the list; an empty one is read twice, and the broker is asked which account that was."""
         found, broker = self.read(), self.context.broker
         if found.is_empty:
             self.context.sleep(AGREES_AFTER_S)
