@@ -89,36 +89,15 @@ def max_places(*numbers: Decimal) -> Decimal:
     return max(Decimal(1).scaleb(min(exponent, 0)), _WORKING_PLACES)
 
 
-class _MarginRule(Struct, frozen=True):
-    """What share of its value a deal has to cover: the market's own, or more by the account's leverage."""
-
-    market_pct: Decimal | None
-    leverage: Decimal | None
-    observed: Decimal | None
-
-    @property
-    def pct(self) -> Decimal | None:
-        if self.observed is not None:
-            return self.observed
-        if self.leverage is None or not leverage_decides(self.leverage, self.market_pct):
-            return self.market_pct
-        return pct_of_leverage(self.leverage)
-
-    def of(self, value: Decimal) -> Decimal | None:
-        if self.observed is not None:
-            return cents(value * self.observed / 100)
-        if self.leverage is not None and leverage_decides(self.leverage, self.market_pct):
-            return cents(value / self.leverage)
-        return None if self.market_pct is None else cents(value * self.market_pct / 100)
-
-
-def _margin_rule(market: Market, preferences: Preferences | None) -> _MarginRule:
-    # API page 8.1 knows one unit; a factor in another would mean something else: as good as absent.
-    market_pct = market.margin_factor if market.margin_factor_unit in {None, "PERCENTAGE"} else None
-    if preferences is None:
-        return _MarginRule(market_pct, None, None)
-    observed = preferences.observed.get(market.epic)
-    return _MarginRule(market_pct, preferences.leverage(market.type), observed)
+def _margin(
+    value: Decimal, market_pct: Decimal | None, leverage: Decimal | None, observed: Decimal | None
+) -> tuple[Decimal | None, Decimal | None]:
+    """Return the percentage of its value that a deal sets aside, and the amount; None where unknown."""
+    if observed is not None:
+        return observed, cents(value * observed / 100)
+    if leverage is not None and leverage_decides(leverage, market_pct):
+        return pct_of_leverage(leverage), cents(value / leverage)
+    return market_pct, None if market_pct is None else cents(value * market_pct / 100)
 
 
 def leverage_decides(leverage: Decimal | None, market_pct: Decimal | None) -> bool:
@@ -145,9 +124,13 @@ def figures(
 ) -> Figures:
     """Work out an order's figures; `rate` is account currency per unit of instrument currency."""
     with localcontext(EXACT):
-        entry, margins = estimated_entry(request, market), _margin_rule(market, preferences)
+        entry = estimated_entry(request, market)
         value = entry * request.size * rate
-        margin = margins.of(value)
+        # API page 8.1 knows one unit; a factor in another would mean something else: as good as absent.
+        market_pct = market.margin_factor if market.margin_factor_unit in {None, "PERCENTAGE"} else None
+        leverage = preferences.leverage(market.type) if preferences else None
+        observed = preferences.observed.get(market.epic) if preferences else None
+        margin_pct, margin = _margin(value, market_pct, leverage, observed)
         stop = _exit(request, request.stop, market, account, rate, is_stop=True)
         limit = _exit(request, request.limit, market, account, rate, is_stop=False)
         ratio = limit.distance / stop.distance if limit and stop and stop.distance > 0 else None
@@ -160,11 +143,11 @@ def figures(
             account_currency=account.currency,
             conversion_rate=rate,
             notional=cents(value),
-            margin_pct=margins.pct,
+            margin_pct=margin_pct,
             margin=margin,
-            market_margin_pct=margins.market_pct,
-            leverage=margins.leverage,
-            observed_margin_pct=margins.observed,
+            market_margin_pct=market_pct,
+            leverage=leverage,
+            observed_margin_pct=observed,
             equity=account.equity,
             available=account.available,
             available_after=None if margin is None else account.available - margin,

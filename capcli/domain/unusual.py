@@ -89,21 +89,15 @@ def nothing_to_protect(about: CautionInput) -> str | None:
 
 
 def large_loss(about: CautionInput) -> str | None:
-    check = about.check
-    loss = _loss(about)
+    check, stop, loss = about.check, about.check.figures.stop, None
+    if check.amends is not None:
+        # Of a deal that is open, only where the change adds to its loss.
+        loss = check.amends.loss if check.amends.adds else None
+    elif stop is not None and about.opens:
+        loss = stop.amount * check.opened_share
     if loss is None or loss * 100 <= max(check.account.equity, Decimal(0)) * _RISK_PCT:
         return None
     return f"the loss at the stop is {about.money(loss)}, {about.of_equity(loss)}"
-
-
-def _loss(about: CautionInput) -> Decimal | None:
-    """Return what is lost at the stop; of a deal that is there only where its change adds to that."""
-    check = about.check
-    if check.amends is not None:
-        return check.amends.loss if check.amends.adds else None
-    if check.figures.stop is None or not about.opens:
-        return None
-    return check.figures.stop.amount * check.opened_share
 
 
 def large_notional(about: CautionInput) -> str | None:

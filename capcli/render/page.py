@@ -34,6 +34,11 @@ def page(data: StatsFound, env: str, account_id: str | None) -> str:
     span = f"{data.start:%Y-%m-%d %H:%M}Z to {data.end:%Y-%m-%d %H:%M}Z"
     if env == "paper":
         where += " (simulated money)"
+    figures = (
+        f"<div><dt>{name}</dt><dd{f' class={cell.tone.value}' if cell.tone.value in {'good', 'bad'} else ''}>"
+        f"{_text(cell.text)}</dd></div>"
+        for name, cell in summary(data).rows
+    )
     parts = [
         "<!doctype html>",
         '<html lang="en"><head><meta charset="utf-8">',
@@ -43,7 +48,7 @@ def page(data: StatsFound, env: str, account_id: str | None) -> str:
         f"<title>{title}</title>",
         f"<style>{style}</style></head><body><main>",
         f"<h1>{title}</h1><p class=dim>{where} · {span} · {_text(currency)}</p>",
-        _figures(data),
+        f"<dl>{''.join(figures)}</dl>",
         *_pictures(data),
         f"<h2>By {data.by}</h2>{_lines_table(data)}",
         *_trades(data.trades),
@@ -61,15 +66,6 @@ def _text(words: object) -> str:
 
 def _tone(amount: Decimal | None) -> str:
     return "" if not amount else " class=good" if amount > 0 else " class=bad"
-
-
-def _figures(data: StatsFound) -> str:
-    cells = (
-        f"<div><dt>{name}</dt><dd{f' class={cell.tone.value}' if cell.tone.value in {'good', 'bad'} else ''}>"
-        f"{_text(cell.text)}</dd></div>"
-        for name, cell in summary(data).rows
-    )
-    return f"<dl>{''.join(cells)}</dl>"
 
 
 def _pictures(data: StatsFound) -> Iterator[str]:

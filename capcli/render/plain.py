@@ -38,13 +38,8 @@ def _table(block: Table, screen: Terminal) -> list[str]:
     texts = [[column.title for column in block.columns]]
     texts += [[written(cell, screen) for cell in row] for row in block.rows]
     widths = [max(len(row[place]) for row in texts) for place in range(len(block.columns))]
-    rights = [column.right for column in block.columns]
-    return [_row(row, widths, rights) for row in texts]
-
-
-def _row(texts: list[str], widths: list[int], rights: list[bool]) -> str:
-    cells = [
-        text.rjust(width) if right else text.ljust(width)
-        for text, width, right in zip(texts, widths, rights, strict=True)
+    forms = [
+        f"{{:{'>' if column.right else '<'}{wide}}}"
+        for column, wide in zip(block.columns, widths, strict=True)
     ]
-    return _GAP.join(cells).rstrip()
+    return [_GAP.join(forms).format(*row).rstrip() for row in texts]

@@ -17,6 +17,7 @@ _NOTHING_OPENS = "none: nothing opens"
 
 @view.register
 def _(data: Preview) -> View:
+    age = data.price_age_s
     rows = (
         ("Size", data.sizing.arithmetic if data.sizing else None),
         *_price_rows(data),
@@ -26,7 +27,10 @@ def _(data: Preview) -> View:
         ("Limit", Cell("none", Tone.DIM) if data.limit is None else _exit(data, data.limit, "", "gains")),
         ("Reward : risk", f"{short(data.reward_to_risk)} : 1" if data.reward_to_risk else None),
         ("Overnight", _overnight(data)),
-        ("Price age", _age(data)),
+        (
+            "Price age",
+            f"unknown, the market is {data.market_status.value}" if age is None else f"{short(age)} s",
+        ),
         ("Tag", data.tag or None),
         ("Note", data.note or None),
     )
@@ -138,12 +142,6 @@ def _overnight(data: Preview) -> Cell:
         return Cell("unknown: the broker sent no fee", Tone.DIM)
     fee = gain(data.overnight.amount, data.account_currency)
     return Cell(f"{fee.text} a night ({percent(data.overnight.rate_pct)})", fee.tone)
-
-
-def _age(data: Preview) -> str:
-    if data.price_age_s is None:
-        return f"unknown, the market is {data.market_status.value}"
-    return f"{short(data.price_age_s)} s"
 
 
 def _ending(data: Preview) -> list[Block]:

@@ -66,13 +66,9 @@ def _(data: LogoutDone) -> View:
     return [line(data.note)]
 
 
-def _source(row: SettingRow) -> Tone:
-    return Tone.PLAIN if row.source.startswith("default") else Tone.STRONG
-
-
 _SETTINGS: tuple[Column[SettingRow], ...] = (
     Column("Setting", lambda row: row.name),
-    Column("Value", lambda row: Cell(row.value, _source(row))),
+    Column("Value", lambda row: row.value if row.source.startswith("default") else strong(row.value)),
     Column("From", lambda row: row.source, prose=True),
     Column("What it does", lambda row: row.description, prose=True),
 )

@@ -105,7 +105,10 @@ def _fitted(block: Table, screen: Terminal) -> Iterator[RenderableType]:
             ids = ((str(place), row[-1]) for place, row in enumerate(block.rows, 1))
             yield _pairs(pairs(*ids, title=block.columns[-1].title), screen)
         else:
-            yield from (_pairs(_as_pairs(block, row), screen) for row in whole.rows)
+            for row in whole.rows:
+                named = ((column.title, cell) for column, cell in zip(block.columns, row, strict=True))
+                (_, first), *rest = [(title, cell) for title, cell in named if cell.text]
+                yield _pairs(pairs(*rest, title=first.text), screen)
 
 
 def _narrowed(block: Table, screen: Terminal) -> Table | None:
@@ -169,9 +172,3 @@ def _fits(block: Table, screen: Terminal) -> bool:
         for place, column in enumerate(block.columns)
     ]
     return sum(widths) + _GAP * (len(widths) - 1) <= screen.width
-
-
-def _as_pairs(block: Table, row: tuple[Cell, ...]) -> Pairs:
-    named = [(column.title, cell) for column, cell in zip(block.columns, row, strict=True)]
-    (_, first), *rest = [(title, cell) for title, cell in named if cell.text]
-    return pairs(*rest, title=first.text)
