@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from capcli.store.mandate_files import MandateFiles
     from capcli.store.preferences import FilePreferences
     from capcli.store.seen import SeenValues
+    from capcli.trading.best_effort import BestEffortBook
 
 _PACED = "Waiting {} s for the broker's rate limit, which all capcli processes of this user share."
 _LOGIN_ELSEWHERE = "Waiting for another capcli process that is logging in."
@@ -91,7 +92,7 @@ class App(UseCases):
     live_place: "FileLivePlace" = use(
         "store.live_place", "FileLivePlace", "folders.state", "settings.profile"
     )
-    exit_book: "AttemptBook" = use("trading.best_effort", "BestEffortBook", "journal", "monotonic")
+    exit_book: "BestEffortBook" = use("trading.best_effort", "BestEffortBook", "journal", "monotonic")
     """Where closes and cancellations are recorded, as well as the journal allows."""
     paper: "PaperControl" = use(
         "paper_control", "PaperControl", "folders.paper", "clock", "journal", "account_lock", "forget_paper"

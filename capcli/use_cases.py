@@ -7,7 +7,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from capcli.account.accounts import Accounts
     from capcli.account.events import Events
@@ -135,7 +135,7 @@ class UseCases:
     approvals: "Approvals" = use("safeguards", "approvals")
     going_live: "GoingLive" = use("safeguards", "going_live")
     halting: "Halting" = use("safeguards", "halting")
-    list_mandates: "Callable[[], Sequence[MandateRow]]" = use("safeguards", "list_mandates")
+    list_mandates: "Callable[[], tuple[MandateRow, ...]]" = use("safeguards", "list_mandates")
     live: "LiveLock" = use("safeguards", "live")
     mandates: "Mandates" = use("safeguards", "mandates")
     pin: "Pin" = use("safeguards", "pin")

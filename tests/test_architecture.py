@@ -4,6 +4,7 @@ import ast
 import re
 from collections.abc import Iterator
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 
 from capcli.cli.pages import source
@@ -238,6 +239,23 @@ def test_every_module_imports_on_any_platform():
         eagerly = {name.split(".")[0] for name in imports(parsed(path), top_level=True)}
         if path.name not in {"system.py", "terminal.py"}:
             assert not eagerly & {"fcntl", "termios", "pwd", "grp", "resource", "msvcrt", "winreg"}, path.name
+
+
+def test_a_row_makes_what_its_type_says():
+    rows = [
+        (node, made)
+        for file in ("app.py", "use_cases.py")
+        for node in ast.walk(parsed(ROOT / file))
+        if isinstance(node, ast.AnnAssign) and node.value and (made := made_of(node.value))
+    ]
+    assert len(rows) > 40
+    for node, made in rows:
+        module, _, name = made.rpartition(".")
+        found = getattr(import_module(module), name)
+        makes = found if isinstance(found, type) else found.__annotations__["return"]
+        says = ast.unparse(node.annotation).strip("'")
+        name = makes.__name__ if isinstance(makes, type) else re.sub(r"\w+\.(?=\w)", "", str(makes))
+        assert says == name, made
 
 
 def loaded(tree: ast.AST) -> Iterator[ast.AST]:
