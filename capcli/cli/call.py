@@ -42,10 +42,7 @@ _NO_LIMITS = (
 
 
 class Call:
-    """What every command function works with (Typer's `ctx.obj`).
-
-    `lent`: an app that outlives the command, in place of one of its own: the desk's.
-    """
+    """What every command works with. `lent`: an app that outlives it, in place of its own: the desk's."""
 
     def __init__(
         self,
@@ -205,10 +202,7 @@ class Call:
             self.streams.talk(text)
 
     def check_form(self, kind: type | None = None) -> None:
-        """Refuse an output form that a result cannot have, before anything is sent. Raises UsageError.
-
-        `kind`: its type, where it is not the command's usual one.
-        """
+        """Refuse a form that a result of this kind (else the usual one) cannot have. Raises UsageError."""
         from capcli.render.fields import check_fields, rows_key
 
         kind = kind or COMMANDS[self.command].kind()

@@ -10,10 +10,7 @@ _ROWS = ("positions", "orders", "markets", "quotes", "rows", "closings", "activi
 
 
 def remember(app: "App", command: str, reply: "Reply[Any]", *, one: bool) -> None:
-    """Keep the epics, deals, accounts and watchlists of a command's result. It costs one small read.
-
-    `one`: a single deal was asked for, so the others are there still.
-    """
+    """Keep what a command's result showed. `one`: of a list one was asked for, so the others are there."""
     data, account = reply.data, reply.account_id or ""
     rows = next((getattr(data, name) for name in _ROWS if hasattr(data, name)), ())
     markets = (data, getattr(data, "market", None), *rows)

@@ -145,10 +145,7 @@ def _approved(call: Call, waiting: ApprovalRequired, send: "Callable[[], Reply[T
 
 
 def sign(call: Call, code: str, question: str, following: str | None) -> "Reply[Decision]":
-    """Have a person at the terminal approve what waits under a code; on live the PIN proves one.
-
-    Raises NotConfirmed, PinMissing, PinWrong, and the Keychain errors.
-    """
+    """Have a person approve what waits under a code. Raises NotConfirmed, PinMissing, PinWrong."""
     call.ask(question, following)
     ask_pin(call, call.app)
     return call.app.approvals.decide(code, approved=True, by=f"capcli {call.command}")

@@ -50,10 +50,7 @@ def download(call: Call, order: "DownloadOrder", *, force: bool) -> None:
 
 
 class _ProgressLine:
-    """Shows how far a download is: a bar that is redrawn on a terminal, a line now and then elsewhere.
-
-    `clock` counts monotonic seconds. `clear` it before anything else is written.
-    """
+    """A download's progress on stderr: a bar that is redrawn on a terminal, a line now and then elsewhere."""
 
     def __init__(self, call: Call, clock: Callable[[], float]) -> None:
         self._call, self._clock = call, clock

@@ -62,10 +62,8 @@ def events(
             "--follow shows what happens from now on, or after --since; --last shows the past.",
             next="capcli events --last 24h",
         )
-    call.check_form()
     plan = Plan(call, seconds("--for", lasts), seconds("--every", every) or 0)
-    app = call.build()
-    call.note_default(app)
+    app = call.open()
     with plan.signals():
         _follow(plan, app, since, argv)
     raise typer.Exit(0)

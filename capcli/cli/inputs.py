@@ -80,10 +80,7 @@ def _unusable(option: str, text: str, why: str) -> UsageError:
 
 
 def exit_order(name: str, level: str | None, distance: str | None, amount: str | None) -> ExitOrder | None:
-    """Read a stop or a limit, given in at most one of its forms; `2%` is percent of the entry.
-
-    Raises UsageError.
-    """
+    """Read a stop or a limit in at most one form; `2%` is percent of the entry. Raises UsageError."""
     forms = (
         (f"--{name}", ExitForm.LEVEL, level),
         (f"--{name}-distance", ExitForm.DISTANCE, distance),
@@ -154,10 +151,7 @@ def instant(
 
 
 def until(option: str, text: str, clock: Callable[[], datetime]) -> datetime:
-    """Read a time to come as UTC: without a zone it is local, an hour alone is the next one.
-
-    Raises UsageError.
-    """
+    """Read a time to come as UTC; without a zone local, an hour alone the next. Raises UsageError."""
     word = text.strip()
     try:
         if found := _CLOCK.fullmatch(word):

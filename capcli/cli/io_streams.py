@@ -163,10 +163,7 @@ class IOStreams:
             self.stderr.flush()
 
     def ask(self, question: str, *, hidden: bool = False) -> str:
-        """Ask a person and return the answer. Raises EOFError when there is none.
-
-        What was typed before the question could be read is no answer to it.
-        """
+        """Ask a person; what was typed before the question could be read does not count. Raises EOFError."""
         try:
             while True:
                 answer, took_s = self._answered(question, hidden=hidden)

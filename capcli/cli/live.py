@@ -96,6 +96,7 @@ def _require_keychain(application: "App") -> None:
 def _walk(call: Call, application: "App", wanted: "Approval | None") -> None:
     from capcli.cli.main import NOTICE
     from capcli.domain.going_live import Step
+    from capcli.safety.going_live import PHRASES
 
     live = application.going_live
     gate = application.live.gate
@@ -118,7 +119,11 @@ def _walk(call: Call, application: "App", wanted: "Approval | None") -> None:
 
         choose_pin(call, application)
     if set(live.open_steps()) <= {Step.PHRASE}:
-        _complete(call, live, wanted or gate.approval)
+        chosen = wanted or gate.approval
+        pin = hidden(call, "PIN of live (hidden): ")
+        phrase = _answer(call, f'To unlock live on this computer type "{PHRASES[chosen]}": ')
+        live.complete(pin=pin, phrase=phrase, approval=chosen)
+        call.streams.talk("Assistant servers that are already running notice it after a restart.\n\n")
         application.live.look_again()
 
 
@@ -137,15 +142,6 @@ def _fields(call: Call, live: "GoingLive") -> None:
             )
             return
     live.note(Step.PREVIEW_FIELDS, f"a person understood {len(fields)} fields")
-
-
-def _complete(call: Call, live: "GoingLive", approval: "Approval") -> None:
-    from capcli.safety.going_live import PHRASES
-
-    pin = hidden(call, "PIN of live (hidden): ")
-    phrase = _answer(call, f'To unlock live on this computer type "{PHRASES[approval]}": ')
-    live.complete(pin=pin, phrase=phrase, approval=approval)
-    call.streams.talk("Assistant servers that are already running notice it after a restart.\n\n")
 
 
 def _yes(call: Call, question: str) -> bool:

@@ -12,10 +12,7 @@ _LEFT = frozenset({0, 2, 130})
 
 
 def pager_of(environ: Mapping[str, str]) -> Sequence[str]:
-    """Return the command line of the pager, none when there is none. An empty PAGER or `cat` means none.
-
-    Raises ValueError for a PAGER whose quotes do not close.
-    """
+    """Return the pager's words; an empty PAGER or `cat` means none. Raises ValueError for open quotes."""
     import shlex
     import shutil
 

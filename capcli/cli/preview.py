@@ -47,10 +47,7 @@ def preview(
 
 
 def print_id(call: Call, reply: "Reply[Any]", env: str, *, explain: bool = False) -> None:
-    """Print the id of a preview alone, and end; JSON has it anyway. Nothing for one that cannot be executed.
-
-    An explanation that was asked for goes to stderr, where no script takes it for an id.
-    """
+    """Print a preview's id alone, if it can be executed, and end; an explanation goes to stderr."""
     if call.json:
         return
     if explain:

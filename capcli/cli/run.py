@@ -206,10 +206,7 @@ def _leaf(root: Any, words: Sequence[str]) -> tuple[list[str], Any, list[str]]:
 
 
 def takes(root: Any, words: Sequence[str]) -> bool:
-    """Say whether a line has what its command needs, and no word or option that it lacks.
-
-    Raises what a line without a place does.
-    """
+    """Say whether a line has what its command needs and no more. Raises what one without a place does."""
     _, command, rest = _leaf(root, words)
     if command is root:
         known = {name for param in root.params for name in (*param.opts, *param.secondary_opts)} | {"--help"}

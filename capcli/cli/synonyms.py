@@ -255,6 +255,5 @@ def _sized(words: list[str], place: int) -> list[str]:
     name, first, second = words[place : place + 3]
     if _NUMBER.fullmatch(first) and not second.startswith("-") and not _NUMBER.fullmatch(second):
         first, second = second, first
-    if name not in _SIZE_SECOND or not _NUMBER.fullmatch(second):
-        return [*words[:place], name, first, second, *words[place + 3 :]]
-    return [*words[:place], name, first, "--size", second, *words[place + 3 :]]
+    size = ["--size"] if name in _SIZE_SECOND and _NUMBER.fullmatch(second) else []
+    return [*words[:place], name, first, *size, second, *words[place + 3 :]]

@@ -35,13 +35,15 @@ _CHOICE = re.compile(r"<([\w-]+(?:\|[\w-]+)+)>")
 _COUNTED = re.compile(r"<\w+(?: range)?>")
 
 
-def records(command: Command, ctx: Context) -> Iterator[tuple[Any, str, str]]:
-    """Yield each argument and option of a command with its names and what it is, in plain words.
+def parameters(command: Command, ctx: Context) -> list[Any]:
+    """Return what a command takes; what a group takes in place of a subcommand comes first."""
+    one = getattr(command, "one", None)
+    return [*(one.get_params(ctx)[:-1] if one is not None else ()), *command.get_params(ctx)]
 
-    What a group takes in place of a subcommand comes first.
-    """
-    inner = getattr(command, "one", None)
-    for param in (*(inner.get_params(ctx)[:-1] if inner is not None else ()), *command.get_params(ctx)):
+
+def records(command: Command, ctx: Context) -> Iterator[tuple[Any, str, str]]:
+    """Yield each argument and option of a command with its names and what it is, in plain words."""
+    for param in parameters(command, ctx):
         record = param.get_help_record(ctx)
         if record is not None:
             names, about = record

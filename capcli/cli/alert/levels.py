@@ -63,10 +63,7 @@ def levels(epics: Sequence[str] | None, given: LevelOptions) -> list[Level]:
 def _by_market(
     option: str, texts: Sequence[str] | None, named: Sequence[str], *, each: bool = False
 ) -> Iterator[tuple[str, str]]:
-    """Yield the market and the value of each text: `SILVER=31.5`, or `31.5` for the only one named.
-
-    `each`: a bare value is for every market that is named.
-    """
+    """Yield market and value of each text: `SILVER=31.5`, or bare for the one named (`each`: for all)."""
     for text in texts or ():
         epic, equals, value = text.rpartition("=")
         if equals:

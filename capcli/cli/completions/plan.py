@@ -8,6 +8,8 @@ import typer
 from msgspec import Struct
 from typer._click import Context
 
+from capcli.cli.tree import parameters
+
 ASK = "@"
 FILES = "files"
 SHELLS = ("bash", "zsh", "fish", "powershell")
@@ -77,11 +79,9 @@ def _children(command: Any, context: Context) -> list[tuple[str, Any]]:
 
 
 def _level(path: tuple[str, ...], command: Any, context: Context) -> Level:
-    own = getattr(command, "one", None)
-    every = [*(own.get_params(context)[:-1] if own is not None else ()), *command.get_params(context)]
     # --help of the root stands for all.
-    parameters = [one for one in every if not path or "--help" not in one.opts]
-    arguments = [one for one in parameters if one.param_type_name == "argument"]
+    taken = [one for one in parameters(command, context) if not path or "--help" not in one.opts]
+    arguments = [one for one in taken if one.param_type_name == "argument"]
     return Level(
         " ".join(path),
         tuple(Word(name, child.get_short_help_str(_SENTENCE)) for name, child in _children(command, context)),
@@ -91,7 +91,7 @@ def _level(path: tuple[str, ...], command: Any, context: Context) -> Level:
                 " ".join((one.help or "").split()),
                 None if one.is_flag or one.count else _source(path, one),
             )
-            for one in parameters
+            for one in taken
             if one.param_type_name == "option"
         ),
         tuple(_source(path, one) for one in arguments),

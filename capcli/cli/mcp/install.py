@@ -113,11 +113,9 @@ def _changed(
 def steps(title: str, *, remove: bool = False) -> tuple[str, ...]:
     """Return what a person does next in the client."""
     quit_it = f"Quit {title} fully, not only its window, and open it again."
-    return (
-        (quit_it,)
-        if remove
-        else (f"Enable the server capcli in {title}.", quit_it, "Ask it: List my accounts")
-    )
+    if remove:
+        return (quit_it,)
+    return (f"Enable the server capcli in {title}.", quit_it, "Ask it: List my accounts")
 
 
 def _what_it_may_send(call: Call, ours: Mapping[str, Any], *, read_only: bool) -> tuple[str, ...]:
