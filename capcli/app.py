@@ -336,7 +336,7 @@ class App(UseCases):
     @once
     def exits(self) -> "Context":
         """The context of what takes risk away: settings that it does not use are noted beside its results."""
-        faults = (fault.message.removesuffix(" Nothing was sent.") for fault in self.settings.faults)
+        faults = (fault.why for fault in self.settings.faults)
         return self._context(
             lambda: self.order_broker,
             policy=lambda: self.policy,

@@ -65,6 +65,8 @@ class Problem(Struct, frozen=True):
 class CapcliError(Exception):
     """A command was stopped. `next` is a command that helps, `details` are machine-readable facts.
 
+    `why` is the message without `then`: what was not done, or what to do instead.
+
     `capcli help error CODE` shows the first line of the docstring and `cure`, what to do.
     """
 
@@ -81,9 +83,18 @@ class CapcliError(Exception):
         texts = {"code": code, "__doc__": happened, "cure": cure, "__module__": cls.__module__}
         return cast("type[Self]", type(name, (cls,), texts | facts))
 
-    def __init__(self, message: str, *, next: str | None = None, **details: Any) -> None:  # noqa: A002
-        super().__init__(message)
-        self.message = message
+    def __init__(
+        self,
+        message: str,
+        then: str = "",
+        /,
+        *,
+        next: str | None = None,  # noqa: A002
+        **details: Any,
+    ) -> None:
+        self.why = message
+        self.message = f"{message} {then}" if then else message
+        super().__init__(self.message)
         self.next = next
         self.details = details
         self.account_id: str | None = None

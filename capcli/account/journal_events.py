@@ -109,8 +109,8 @@ def switch_events(
             halted, resumed_at = False, entry.at
     if halt is not None and not halted:
         if halt.at is None or resumed_at is None or halt.at > resumed_at:
-            words = halt.words.removeprefix("halted").lstrip(": ")
-            events.append((f"halted {halt.at}", Happened(EventKind.HALTED, halt.at or now, detail=words)))
+            event = Happened(EventKind.HALTED, halt.at or now, detail=halt.detail)
+            events.append((f"halted {halt.at}", event))
             halted = True
     elif halt is None and seen.halted and halted:
         events.append((f"resumed {now}", Happened(EventKind.RESUMED, now)))

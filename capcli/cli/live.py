@@ -83,10 +83,9 @@ def _require_keychain(application: "App") -> None:
     try:
         application.logins.check_keychain()
     except (KeychainMissing, KeychainLocked, KeychainSilent, KeychainUnsafe) as error:
-        why = error.message.partition(" Without a keychain")[0]
         error.message = (
-            f"{why} Live is unlocked by an entry in the keychain of this computer, so credentials in the "
-            "environment do not help here. Use a desktop session whose keychain (GNOME Keyring, KWallet, "
+            f"{error.why} Live is unlocked by an entry in the keychain of this computer, so credentials in "
+            "the environment do not help here. Use a desktop session whose keychain (GNOME Keyring, KWallet, "
             "macOS Keychain, Windows Credential Manager) is installed and unlocked. Nothing was changed."
         )
         error.next = f"capcli help error {error.code}"

@@ -186,11 +186,13 @@ def _not_loaded(error: Exception) -> ConfigError:
     chosen = os.environ.get("PYTHON_KEYRING_BACKEND")
     if chosen:
         return KeychainMissing(
-            f"PYTHON_KEYRING_BACKEND names {chosen}, which cannot be loaded ({error}). {_INSTEAD}",
+            f"PYTHON_KEYRING_BACKEND names {chosen}, which cannot be loaded ({error}).",
+            _INSTEAD,
             next="unset PYTHON_KEYRING_BACKEND",
         )
     return KeychainMissing(
-        f"This computer offers no keychain to this process ({error}). {_INSTEAD}",
+        f"This computer offers no keychain to this process ({error}).",
+        _INSTEAD,
         next="capcli help environment",
     )
 
@@ -199,13 +201,15 @@ def _protected(backend: "KeyringBackend") -> "KeyringBackend":
     name = f"{type(backend).__module__}.{type(backend).__qualname__}"
     if name.startswith("keyring.backends.fail"):
         raise KeychainMissing(
-            f"keyring is configured to use no keychain ({name}). {_INSTEAD}",
+            f"keyring is configured to use no keychain ({name}).",
+            _INSTEAD,
             next="python -m keyring diagnose",
         )
     if name.startswith(_UNSAFE) or "plaintext" in name.lower() or backend.priority < 1:
         raise KeychainUnsafe(
             f"keyring is configured to use {name}, which does not protect what it stores. Nothing was stored"
-            f" or read. Choose another backend. {_INSTEAD}",
+            f" or read. Choose another backend.",
+            _INSTEAD,
             next="python -m keyring diagnose",
         )
     return backend
@@ -263,9 +267,10 @@ def _explained(error: BaseException) -> BaseException:
         )
     if kind in {"NoKeyringError", "InitError"}:
         return KeychainMissing(
-            f"This computer's keychain cannot be opened or set up by this process ({kind}). {_INSTEAD}",
+            f"This computer's keychain cannot be opened or set up by this process ({kind}).",
+            _INSTEAD,
             next="capcli help environment",
         )
     return ConfigError(
-        f"The keychain failed ({kind}). Nothing was sent. {_INSTEAD}", next="python -m keyring diagnose"
+        f"The keychain failed ({kind}). Nothing was sent.", _INSTEAD, next="python -m keyring diagnose"
     )

@@ -79,7 +79,7 @@ class Frame(Struct, frozen=True):
         seen, local = self.seen, self.seen.local
         found: list[tuple[str, Tone]] = []
         if local.halt:
-            found.append((f"Halted{local.halt.removeprefix('halted')}. r resumes.", Tone.BAD))
+            found.append((f"{local.halt[0].upper()}{local.halt[1:]}. r resumes.", Tone.BAD))
         if seen.broker:
             ago = _ago(seen.at_ms - seen.broker.since_ms)
             found.append((f"Account as of {ago} ago: {seen.broker.why} Trying again.", Tone.BAD))

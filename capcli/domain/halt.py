@@ -16,12 +16,16 @@ class Halt(Struct, frozen=True):
     reason: str
 
     @property
-    def words(self) -> str:
+    def detail(self) -> str:
         """Say since when, by whom and why."""
         if self.at is None:
-            return f"halted: {self.reason}"
+            return self.reason
         why = f": {self.reason}" if self.reason else ""
-        return f"halted since {self.at:%Y-%m-%d %H:%M:%S}Z by {self.by} (process {self.pid}){why}"
+        return f"since {self.at:%Y-%m-%d %H:%M:%S}Z by {self.by} (process {self.pid}){why}"
+
+    @property
+    def words(self) -> str:
+        return f"halted{':' if self.at is None else ''} {self.detail}"
 
 
 class HaltKept(Struct, frozen=True):

@@ -120,7 +120,8 @@ def refuse_while_halted(switch: HaltSwitch, what: str) -> None:
     halt = switch.read()
     if halt is not None:
         raise Halted(
-            f"{halt.words[0].upper()}{halt.words[1:].rstrip('.')}. {what} was not sent. {_STAYS}",
+            f"{halt.words[0].upper()}{halt.words[1:].rstrip('.')}.",
+            f"{what} was not sent. {_STAYS}",
             next=_RESUME,
             since=halt.at.isoformat() if halt.at else None,
             by=halt.by or None,

@@ -16,6 +16,7 @@ from capcli.system import Folders, file_lock, private_folder, put_in_place
 DEFAULT_PROFILE = "main"
 _PROFILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
 _PROFILE_FORM = "1 to 32 letters, digits, `-` or `_`"
+_UNSENT = "Nothing was sent."
 _SECRET_KEYS = frozenset(name.removeprefix(PREFIX).lower() for name in CREDENTIAL_NAMES)
 _KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _BARE = re.compile(r"true|false|0|[1-9][0-9]*(\.[0-9]+)?|0\.[0-9]+")
@@ -73,8 +74,8 @@ def read_profile(
     if not there:
         refuse(
             ConfigError(
-                f"There is no profile {name} in {file} (there: {', '.join(sorted(profiles)) or 'none'}). "
-                "Nothing was sent.",
+                f"There is no profile {name} in {file} (there: {', '.join(sorted(profiles)) or 'none'}).",
+                _UNSENT,
                 next=f"capcli login --profile {name} --env demo",
                 profile=name,
             )
@@ -108,9 +109,7 @@ def _parse(file: Path, text: str) -> dict[str, Any]:
 
 
 def _broken(file: Path, why: str) -> ConfigError:
-    return ConfigError(
-        f"{file} cannot be read: {why}. Nothing was sent.", next="capcli config path", file=str(file)
-    )
+    return ConfigError(f"{file} cannot be read: {why}.", _UNSENT, next="capcli config path", file=str(file))
 
 
 def _checked(
@@ -142,8 +141,9 @@ def _texts(file: Path, profile: str, table: object, refuse: Refuse) -> dict[str,
             found[key] = _as_text(value)
         else:
             allowed = BY_KEY[key].allowed
-            message = f"{key} in {file} is a {type(value).__name__}. Allowed: {allowed}. Nothing was sent."
-            refuse(SettingInvalid(message, next="capcli config path", variable=key, allowed=allowed))
+            message = f"{key} in {file} is a {type(value).__name__}. Allowed: {allowed}."
+            facts = {"next": "capcli config path", "variable": key, "allowed": allowed}
+            refuse(SettingInvalid(message, _UNSENT, **facts))
     return found
 
 
@@ -157,7 +157,8 @@ def _unknown_key(file: Path, key: str, place: str) -> ConfigError:
     if key.lower().removeprefix(PREFIX.lower()) in _SECRET_KEYS:
         return SettingInvalid(
             f"{key} is in {file}, at {place}. Credentials are never read from there: remove it and store"
-            f" them in the keychain. Nothing was sent.",
+            " them in the keychain.",
+            _UNSENT,
             next="capcli login",
             variable=key,
         )
@@ -166,7 +167,8 @@ def _unknown_key(file: Path, key: str, place: str) -> ConfigError:
     else:
         hint = did_you_mean(key, (*BY_KEY, "default_profile", "profiles") if place == "the top" else BY_KEY)
     return SettingUnknown(
-        f"There is no setting {key} (at {place} of {file}).{hint} Nothing was sent.",
+        f"There is no setting {key} (at {place} of {file}).{hint}",
+        _UNSENT,
         next="capcli help environment",
         variable=key,
     )

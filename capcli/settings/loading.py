@@ -103,10 +103,9 @@ def load(
     known = (*BY_NAME, *CREDENTIAL_NAMES)
     for name in sorted(environ):
         if name.startswith(PREFIX) and name not in known:
-            message = (
-                f"{name} is set, and there is no such setting.{did_you_mean(name, known)} Nothing was sent."
-            )
-            refuse(SettingUnknown(message, next="capcli help environment", variable=name))
+            message = f"{name} is set, and there is no such setting.{did_you_mean(name, known)}"
+            unknown = {"next": "capcli help environment", "variable": name}
+            refuse(SettingUnknown(message, "Nothing was sent.", **unknown))
     chosen = read_profile(folders.config_file, profile, new=new_profile, refuse=refuse)
     found = _loaded(environ, chosen, env=env, account=account, timeout=timeout, refuse=refuse)
     return replace(found, faults=tuple(faults))
@@ -124,8 +123,7 @@ def check_profile(chosen: Profile, key: str, value: str) -> None:
     try:
         _loaded({}, replace(chosen, texts={**chosen.texts, key: value}))
     except SettingInvalid as error:
-        message = error.message.replace("Nothing was sent.", "Nothing was written.")
-        raise SettingInvalid(message, next=error.next, **error.details) from None
+        raise SettingInvalid(error.why, "Nothing was written.", next=error.next, **error.details) from None
 
 
 def _loaded(
@@ -181,7 +179,7 @@ def _select_env(environ: Mapping[str, str], profile: Profile, option: str | None
             return _Found(own, profile.label)
     except SettingInvalid as error:
         refuse(error)
-        raise EnvironmentUnknown(error.message.removesuffix(" Nothing was sent.")) from None
+        raise EnvironmentUnknown(error.why) from None
     if not profile.names_env:
         raise EnvironmentUnknown(f"{profile.file} cannot be read, and it may name the environment.")
     return _Found(Env.PAPER, "default")
@@ -239,8 +237,8 @@ def _parsed(setting: Setting, text: str, name: str, source: str) -> Any:
         reason = slip(text) or (why if "epic" in why or "ALL" in why or setting.private else "")
         problem = "set to an unusable value" if setting.private else shown(text)
         raise SettingInvalid(
-            f"{name} is {problem} ({source}){', ' if reason else ''}{reason}. Allowed: {setting.allowed}."
-            " Nothing was sent.",
+            f"{name} is {problem} ({source}){', ' if reason else ''}{reason}. Allowed: {setting.allowed}.",
+            "Nothing was sent.",
             next="capcli help environment" if source == "environment" else "capcli config path",
             variable=name,
             value="" if setting.private else safe(text),
@@ -280,7 +278,8 @@ def _check_together(found: dict[str, _Found], refuse: Refuse) -> None:
 def _clash(name: str, found: _Found, env: _Found, why: str, next_command: str) -> ConfigError:
     return SettingInvalid(
         f"{name} is {written(found.value)} ({found.source}) while the environment is {env.value}"
-        f" ({env.source}): {why}. Unset it or choose another environment. Nothing was sent.",
+        f" ({env.source}): {why}. Unset it or choose another environment.",
+        "Nothing was sent.",
         next=next_command,
         variable=name,
         value=written(found.value),

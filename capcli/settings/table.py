@@ -211,7 +211,8 @@ def not_enforced(name: str, text: str, source: str) -> ConfigError:
     """Return the refusal of a setting whose rule is not built."""
     return NotEnforced(
         f"{name} is {values.shown(text)} ({source}), and that is not built yet. It is refused so that you"
-        f" do not rely on it; unset it to continue. Nothing was sent.",
+        " do not rely on it; unset it to continue.",
+        "Nothing was sent.",
         next="capcli help environment",
         variable=name,
         value=values.safe(text),

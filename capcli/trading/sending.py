@@ -89,7 +89,7 @@ class Start:
         try:
             refuse_while_halted(self.context.halt, self.risk)
         except Halted as error:
-            self._give_up(attempt, Halted.code, error.message.partition(f". {self.risk}")[0])
+            self._give_up(attempt, Halted.code, error.why.rstrip("."))
             raise
 
     def _give_up(self, attempt: AttemptRecord, code: str, note: str) -> None:
