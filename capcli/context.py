@@ -96,6 +96,10 @@ class Context(Struct, frozen=True, kw_only=True):
     def policy(self) -> "Policy":
         return self.supply.policy()
 
+    def require_policy(self) -> None:
+        """Raise what is wrong with settings that orders depend on, before the broker is asked."""
+        self.supply.policy()
+
     @property
     def approval(self) -> str:
         """Return who approves: `confirm` is whoever confirms, `human` a person."""

@@ -100,9 +100,10 @@ class Status:
         here.
         """
         context, broker, problems = self._context, self._context.broker, list[str]()
+        policy = context.policy
 
         def todays_activity() -> tuple[Activity, ...]:
-            if context.policy.max_orders_per_day is None:
+            if policy.max_orders_per_day is None:
                 return ()
             return broker.activity(broker_midnight(context.now()), context.now())
 
@@ -139,7 +140,7 @@ class Status:
             open_positions=len(positions.rows),
             working_orders=len(orders.rows),
             unreadable=bad,
-            trading_allowed=context.policy.trading_allowed,
+            trading_allowed=policy.trading_allowed,
             halt=None if halt is None else halt.words,
             unresolved=tuple(with_fields_of(one, Unsettled) for one in unresolved),
             approvals=_tried(problems, lambda: context.approvals.queue().total) or 0,

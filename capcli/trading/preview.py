@@ -123,12 +123,16 @@ class Previews:
         check_request(request)
         if risk is not None:
             check_risk(request, risk)
-        settled = self.settle_first()
-        snapshot, day_range = together(
-            lambda: take_snapshot(self._context, request, with_orders=False),
-            # How far the market moves in a day, for a warning where there is no stop.
-            lambda: None if request.stop else self._day_range(request.epic),
-        )
+        self._context.require_policy()
+        settled, day_range = self.settle_first(), None
+        if request.stop:
+            snapshot = take_snapshot(self._context, request, with_orders=False)
+        else:
+            snapshot, day_range = together(
+                lambda: take_snapshot(self._context, request, with_orders=False),
+                # How far the market moves in a day, for a warning.
+                lambda: self._day_range(request.epic),
+            )
         return self.from_snapshot(snapshot, request, risk=risk, day_range=day_range, settled=settled)
 
     def _day_range(self, epic: str) -> Decimal | None:

@@ -109,7 +109,9 @@ class Proposals:
         draft = OrderRequest(epic, side or Side.BUY, ONE_UNIT, stop=any_stop, note=note, tag=tag)
         check_request(draft)
         check_risk(draft, risk)
-        settled, context = self._previews.settle_first(), self._context
+        context = self._context
+        context.require_policy()
+        settled = self._previews.settle_first()
         snapshot, candles = together(
             lambda: take_snapshot(context, draft, with_orders=False),
             lambda: context.broker.candles(epic, Resolution.HOUR, last=_BARS + 1) if stop is None else (),

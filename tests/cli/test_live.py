@@ -352,6 +352,19 @@ def test_approval_by_a_variable_alone_is_refused(live, complete):
     assert (changed.code, changed.error["code"]) == (5, "PIN_NEEDED")
 
 
+@pytest.mark.parametrize(
+    "words",
+    ["preview SILVER --size 1", "propose SILVER --risk 1%", "status"],
+    ids=lambda words: words.split()[0],
+)
+def test_a_setting_that_is_refused_is_told_before_the_broker_is_asked(live, complete, demo, words):
+    demo.tap.requests.clear()
+
+    refused = live(*words.split(), "--json", env=WANTED | {"CAP_APPROVAL": "confirm"})
+
+    assert (refused.error["code"], demo.tap.requests) == ("BAD_SETTING", [])
+
+
 def test_approval_is_turned_on_a_terminal_with_the_pin(live, complete, hidden):
     hidden(PIN)
 
