@@ -19,11 +19,7 @@ def setup_of(app: "App") -> dict[str, Any]:
 
     `keychain` is "ok", the code of its error, or null where no credentials are read from it.
     """
-    settings = {
-        row.name: row.value
-        for row in app.settings.rows
-        if row.name in _COMPARED and not row.source.startswith("default")
-    }
+    settings = {row.name: row.value for row in app.settings.rows if row.name in _COMPARED and row.is_set}
     keychain: str | None = "ok"
     try:
         if app.env == "paper" or not app.credentials.in_keychain:

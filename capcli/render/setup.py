@@ -68,7 +68,7 @@ def _(data: LogoutDone) -> View:
 
 _SETTINGS: tuple[Column[SettingRow], ...] = (
     Column("Setting", lambda row: row.name),
-    Column("Value", lambda row: row.value if row.source.startswith("default") else strong(row.value)),
+    Column("Value", lambda row: strong(row.value) if row.is_set else row.value),
     Column("From", lambda row: row.source, prose=True),
     Column("What it does", lambda row: row.description, prose=True),
 )

@@ -40,6 +40,10 @@ class SettingRow(Struct, frozen=True):
     source: str
     description: str
 
+    @property
+    def is_set(self) -> bool:
+        return not self.source.startswith("default")
+
 
 class Settings(Limits, frozen=True):
     """Everything the user decided. None stands for no limit, all markets, or the host's own address."""
@@ -67,9 +71,7 @@ class Settings(Limits, frozen=True):
 
     def chosen(self, name: str) -> SettingRow | None:
         """Return a setting where somebody set it."""
-        return next(
-            (row for row in self.rows if row.name == name and not row.source.startswith("default")), None
-        )
+        return next((row for row in self.rows if row.name == name and row.is_set), None)
 
     @property
     def limits_set(self) -> tuple[str, ...]:
@@ -224,7 +226,8 @@ def _find(setting: Setting, environ: Mapping[str, str], profile: Profile, env: E
         refuse(error)
         # The way out goes on with the stricter one.
         return _Found(
-            default if setting.if_bad is None else setting.if_bad, "default (its value cannot be read)"
+            default if setting.if_bad is None else setting.if_bad,
+            "default (its value cannot be read)",
         )
     return _Found(value, profile.label)
 
