@@ -14,11 +14,12 @@ import httpx
 import msgspec
 from msgspec.structs import replace
 
-from capcli.broker import history, markets, requests, translate, wire
+from capcli.broker import history, requests, translate, wire
 from capcli.broker.answers import clean, is_not_found
 from capcli.broker.calls import Calls
 from capcli.broker.changes import Changes
 from capcli.broker.limits import Openings, Pace
+from capcli.broker.markets import MarketReads
 from capcli.broker.proxies import Proxy
 from capcli.broker.reader import Reader, decoded
 from capcli.broker.requests import Ask
@@ -38,22 +39,8 @@ from capcli.domain.account import (
     WorkingOrder,
 )
 from capcli.domain.attempt import Answer
-from capcli.domain.market import (
-    Candle,
-    Market,
-    MarketDetails,
-    MarketRow,
-    Node,
-    Resolution,
-    Sentiment,
-)
-from capcli.errors import (
-    DealUnknown,
-    ReadOnly,
-    RowUnreadable,
-    UsageError,
-    WouldSend,
-)
+from capcli.domain.market import MarketRow
+from capcli.errors import DealUnknown, ReadOnly, RowUnreadable, WouldSend
 from capcli.ports import Clock, Lane, Requests
 from capcli.ports.login import (
     Allowance,
@@ -68,11 +55,10 @@ from capcli.ports.login import (
 
 _Row = TypeVar("_Row")
 
-LONGEST_NODE = 500
 _NO_FILTER: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
 
-class CapitalBroker:
+class CapitalBroker(MarketReads):
     """Capital.com, or anything that speaks its REST contract, as one `Broker`.
 
     `transport` is the seam for the paper broker and for faults; `read_timeout_s` touches reads only.
@@ -228,34 +214,6 @@ class CapitalBroker:
         if self.account_id is not None and self._preferences is not None:
             self._preferences.drop(self.account_id)
 
-    def search(self, term: str | None) -> Rows[MarketRow]:
-        if term is not None and not term.strip():
-            raise UsageError("A search needs a term.", next="capcli markets search TERM")
-        return self._market_rows(requests.search(term and term.strip()))
-
-    def markets(self, epics: tuple[str, ...]) -> tuple[Market, ...]:
-        return tuple(map(translate.priced, self.all_details(epics)))
-
-    def market(self, epic: str) -> Market:
-        return translate.priced(self.details(epic))
-
-    def all_details(self, epics: tuple[str, ...]) -> tuple[MarketDetails, ...]:
-        return markets.all_details(self._reader, epics)
-
-    def details(self, epic: str) -> MarketDetails:
-        return markets.details(self._reader, epic)
-
-    def candles(
-        self,
-        epic: str,
-        resolution: Resolution,
-        *,
-        last: int | None = None,
-        start: datetime | None = None,
-        end: datetime | None = None,
-    ) -> Rows[Candle]:
-        return markets.candles(self._reader, epic, resolution, last=last, start=start, end=end)
-
     def positions(self) -> tuple[Position, ...]:
         return _whole(self.list_positions(), requests.POSITIONS)
 
@@ -318,18 +276,6 @@ class CapitalBroker:
     ) -> Listed[Transaction]:
         return history.transactions(self._reader, start, end, kind)
 
-    def navigation(
-        self, node_id: str | None, *, limit: int = LONGEST_NODE
-    ) -> tuple[Rows[Node], Rows[MarketRow]]:
-        page = self._reader.get(requests.navigation(node_id, limit), wire.Navigation)
-        return (
-            translate.rows(page.nodes, wire.NodeRow, translate.node),
-            translate.rows(page.markets, wire.MarketSummary, translate.market_row),
-        )
-
-    def sentiments(self, market_ids: tuple[str, ...]) -> Rows[Sentiment]:
-        return markets.sentiments(self._reader, market_ids)
-
     def raw(self, path: str, params: Mapping[str, str]) -> tuple[int, bytes]:
         """Return status and body of a GET as they are, for a recording. Raises as every read."""
         key = path == requests.ENCRYPTION_KEY.path
@@ -338,10 +284,10 @@ class CapitalBroker:
 
     def watchlists(self) -> Rows[Watchlist]:
         found = self._reader.rows(requests.WATCHLISTS, "watchlists")
-        return translate.rows(found, wire.WatchlistRow, translate.watchlist)
+        return translate.rows(found, wire.WatchlistRow, translate.same(Watchlist))
 
     def watchlist_markets(self, watchlist_id: str) -> Rows[MarketRow]:
-        return self._market_rows(requests.watchlist(watchlist_id))
+        return self.market_rows(requests.watchlist(watchlist_id))
 
     def send(
         self,
@@ -368,9 +314,6 @@ class CapitalBroker:
                 f"This server was started with --read-only. {why}, so nothing was sent. "
                 "It can be done in a terminal.",
             )
-
-    def _market_rows(self, ask: Ask) -> Rows[MarketRow]:
-        return translate.rows(self._reader.rows(ask, "markets"), wire.MarketSummary, translate.market_row)
 
 
 def _whole(found: Listed[_Row], ask: Ask, *, next: str = "capcli positions") -> tuple[_Row, ...]:  # noqa: A002

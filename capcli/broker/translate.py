@@ -27,7 +27,6 @@ from capcli.domain.account import (
     Session,
     Transaction,
     UnreadableRow,
-    Watchlist,
     WorkingOrder,
 )
 from capcli.domain.market import (
@@ -44,7 +43,6 @@ from capcli.domain.market import (
     OvernightFee,
     Quote,
     RuleUnit,
-    Sentiment,
     Side,
 )
 from capcli.domain.money import Money
@@ -64,6 +62,11 @@ def _same(kind: type[_Value], *rows: Any, **given: Any) -> _Value:
         shared = (name for name in row.__struct_fields__ if name in kind.__struct_fields__)  # type: ignore[attr-defined]
         given = {name: getattr(row, name) for name in shared} | given
     return kind(**given)
+
+
+def same(kind: type[_Value]) -> Callable[[Any], _Value]:
+    """Return what makes a value of a shape that has all of its fields under the same names."""
+    return partial(_same, kind)
 
 
 def session(row: wire.SessionDetails) -> Session:
@@ -317,7 +320,3 @@ def transaction(row: wire.TransactionRow) -> Transaction:
 
 def node(row: wire.NodeRow) -> Node:
     return Node(row.node_id, clean(row.name or row.node_id))
-
-
-sentiment: Callable[[wire.SentimentRow], Sentiment] = partial(_same, Sentiment)
-watchlist: Callable[[wire.WatchlistRow], Watchlist] = partial(_same, Watchlist)
