@@ -1,6 +1,7 @@
 """Every command, a row each: where it is listed, what it returns and changes, and how it can end.
 
-A command is the function of its name in the module of its name; the commands of a group stand with the group.
+A command is the function of its name in the module of its name: `orders amend` is in cli/orders/amend.py, and
+`alert list` in cli/alert/list.py as `list_`: a builtin is not hidden. A group is in its folder's `__init__`.
 A new one also needs a line in tests/support/leaves.py, and a tool or a reason in tests/faces/test_parity.py.
 """
 
@@ -34,7 +35,7 @@ _OPENS = _SENDS | {Exit.NO_STOP}
 class Command(Struct, frozen=True):
     """One command, or a group that is none itself: that one has no exit codes.
 
-    `about`: its line in `capcli --help`, with which its own help begins; empty inside a group.
+    `about`: its line in the help of its group, with which its own help begins.
     `results`: its result types, the usual one first. `streams`: a document for each event, until stopped.
     """
 
@@ -135,21 +136,45 @@ _ACCOUNT = (
     _reads(
         "accounts", "Balance, equity and margin of each account; switch.", "account.accounts.AccountsFound"
     ),
-    Command("accounts use", "", ("account.accounts.SessionShown",), Changes.ACCOUNT, _CHECKS),
+    Command(
+        "accounts use",
+        "Make an account the active one, for the next commands too.",
+        ("account.accounts.SessionShown",),
+        Changes.ACCOUNT,
+        _CHECKS,
+    ),
     _sends(
         "accounts preferences",
-        "",
+        "Show or change the account's hedging and leverage.",
         "account.preferences.PreferencesShown",
         "account.preferences.PreferencesSet",
     ),
-    _sends("accounts topup", "", "account.preferences.ToppedUp"),
+    _sends(
+        "accounts topup", "Add practice money to a paper or demo account.", "account.preferences.ToppedUp"
+    ),
     Command("history", "Activity, bookings, realised P&L; what was sent from here."),
-    _tells("history executions", "", "account.executions.ExecutionsFound"),
-    _tells("history verify", "", _VERIFIED),
-    _keeps("history accept", "", _VERIFIED),
-    _reads("history activity", "", "account.history.ActivityFound"),
-    _reads("history transactions", "", "account.history.TransactionsFound"),
-    _reads("history report", "", "account.history.Report"),
+    _tells(
+        "history executions",
+        "What was ordered, sent and answered, what happened to it, and when.",
+        "account.executions.ExecutionsFound",
+    ),
+    _tells("history verify", "Find changed, removed, added or cut-off rows in the journal.", _VERIFIED),
+    _keeps("history accept", "Continue with the journal although it is older or changed.", _VERIFIED),
+    _reads(
+        "history activity",
+        "What happened on the account: orders, fills, closes, stops, rejections.",
+        "account.history.ActivityFound",
+    ),
+    _reads(
+        "history transactions",
+        "What was booked: realised P&L, overnight fees, commissions, deposits.",
+        "account.history.TransactionsFound",
+    ),
+    _reads(
+        "history report",
+        "Realised P&L, costs and deposits of a span, in the account's currency.",
+        "account.history.Report",
+    ),
     _reads(
         "history stats",
         "Win rate, expectancy, R and drawdown of closed trades, with costs.",
@@ -166,21 +191,41 @@ _MARKETS = (
     ),
     _reads("watch", "Prices or positions, live from the stream.", _EVENT, streams=True),
     _reads("alert", "Wait for prices, moves, P&L or margin.", _EVENT, streams=True),
-    _stores("alert add", "", _ALERTS),
-    _reads("alert list", "", "account.stored_alerts.AlertsFound"),
-    _stores("alert remove", "", _ALERTS),
+    _stores("alert add", "Store levels to wait for.", _ALERTS),
+    _reads(
+        "alert list",
+        "Stored alerts: those that wait, and the latest that fired.",
+        "account.stored_alerts.AlertsFound",
+    ),
+    _stores("alert remove", "Take stored alerts off the list.", _ALERTS),
     Command("markets", "Find markets, and show their dealing rules and hours."),
-    _reads("markets search", "", "marketdata.markets.MarketsFound"),
-    _reads("markets show", "", "marketdata.markets.MarketShown"),
-    _reads("markets browse", "", "marketdata.browse.Browsed"),
-    _reads("markets sentiment", "", "marketdata.browse.SentimentsFound"),
+    _reads("markets search", "Markets whose name or epic matches.", "marketdata.markets.MarketsFound"),
+    _reads(
+        "markets show",
+        "One market: prices, sizes, margin, stop distances, fees, hours.",
+        "marketdata.markets.MarketShown",
+    ),
+    _reads(
+        "markets browse",
+        "The tree of market categories: its top, or what is under a node.",
+        "marketdata.browse.Browsed",
+    ),
+    _reads(
+        "markets sentiment",
+        "How many of the broker's clients are long and short, in percent.",
+        "marketdata.browse.SentimentsFound",
+    ),
     _reads("watchlists", "Named lists of markets: show, make, change.", _LISTS),
-    _reads("watchlists list", "", _LISTS),
-    _reads("watchlists show", "", "marketdata.watchlists.WatchlistShown"),
-    _sends("watchlists create", "", _LIST),
-    _sends("watchlists add", "", _LIST),
-    _sends("watchlists remove", "", _LIST),
-    _sends("watchlists delete", "", _LIST),
+    _reads("watchlists list", "All watchlists of the login, the broker's own included.", _LISTS),
+    _reads(
+        "watchlists show",
+        "The markets of a watchlist, with their prices.",
+        "marketdata.watchlists.WatchlistShown",
+    ),
+    _sends("watchlists create", "Make a watchlist.", _LIST),
+    _sends("watchlists add", "Add a market to a watchlist; it is not added twice.", _LIST),
+    _sends("watchlists remove", "Remove a market from a watchlist.", _LIST),
+    _sends("watchlists delete", "Delete a whole watchlist; not one of the broker's own.", _LIST),
 )
 _SAFETY = (
     _checks("halt", "Stop all new risk, for every program of this user.", _HALT),
@@ -194,9 +239,17 @@ _SAFETY = (
         _SENDS,
     ),
     Command("mandate", "Let one client send orders alone, within limits."),
-    _checks("mandate grant", "", "safety.mandate.MandateGranted"),
-    _tells("mandate list", "", "safety.mandate.MandatesFound"),
-    _sends("mandate revoke", "", "safety.mandate.MandateRevoked"),
+    _checks(
+        "mandate grant",
+        "Let one client send orders without asking a person.",
+        "safety.mandate.MandateGranted",
+    ),
+    _tells("mandate list", "Mandates in force and how much of each is used.", "safety.mandate.MandatesFound"),
+    _sends(
+        "mandate revoke",
+        "End a mandate at once and cancel its working orders. Asks no question.",
+        "safety.mandate.MandateRevoked",
+    ),
     _settles("reconcile", "Settle orders whose answer was lost.", "reconcile.reconcile.Reconciliation"),
     _settles("resolve", "Say what happened to a lost order.", "reconcile.reconcile.Settled"),
 )
@@ -215,15 +268,31 @@ _SET_UP = (
         exit_codes=_OPENS,
     ),
     _tells("config", "Effective settings and where each comes from.", "render.results.SettingsFound"),
-    _tells("config get", "", "render.results.SettingShown"),
-    _keeps("config set", "", _SETTING),
-    _keeps("config unset", "", _SETTING),
-    _tells("config path", "", "render.results.Places"),
+    _tells(
+        "config get", "One setting: its value, its source, what is allowed.", "render.results.SettingShown"
+    ),
+    _keeps("config set", "Write a setting into a profile of config.toml.", _SETTING),
+    _keeps(
+        "config unset", "Remove a setting from a profile of config.toml; its default applies again.", _SETTING
+    ),
+    _tells(
+        "config path", "Where config.toml, the journal and the paper broker are.", "render.results.Places"
+    ),
     Command("live", "Going live: the checklist that unlocks it."),
-    _checks("live checklist", "", "safety.going_live.Checklist"),
+    _checks(
+        "live checklist",
+        "Go live: complete the checklist, or see what is open.",
+        "safety.going_live.Checklist",
+    ),
     Command("mcp", "The server for AI assistants."),
-    Command("mcp serve", "", changes=Changes.ACCOUNT, exit_codes=_LOCAL, streams=True),
-    _tells("mcp tools", "", "render.results.ToolsFound"),
+    Command(
+        "mcp serve",
+        "Serve the tools over stdin and stdout, for an assistant to start.",
+        changes=Changes.ACCOUNT,
+        exit_codes=_LOCAL,
+        streams=True,
+    ),
+    _tells("mcp tools", "List the tools, and which of them ask you first.", "render.results.ToolsFound"),
     _keeps(
         "mcp install",
         "Add this server to an AI client's config, which keeps everything else.",
@@ -235,7 +304,7 @@ _SET_UP = (
         "render.results.BundleWritten",
     ),
     Command("paper", "The built-in paper broker."),
-    _tells("paper status", "", _STATUS),
+    _tells("paper status", "Seed, market time, accounts and counts.", _STATUS),
     _keeps("paper reset", "Forget every paper deal and start over with fresh accounts.", _STATUS),
     Command(
         "paper serve",
@@ -252,8 +321,8 @@ _SET_UP = (
         exit_codes=_CHECKS,
     ),
     _keeps("paper faults", "A bad day on paper: lost, late and wrong answers on purpose.", _FAULTS),
-    _keeps("paper faults set", "", _FAULTS),
-    _keeps("paper faults clear", "", _FAULTS),
+    _keeps("paper faults set", "Set a fault of the paper broker; nothing else is affected.", _FAULTS),
+    _keeps("paper faults clear", "Remove one fault of the paper broker, or all of them.", _FAULTS),
     _checks("record", "Record how the broker answers, to show a maintainer.", "health.recording.Recorded"),
     _tells(
         "schema", "Describe commands to a program: options, exit codes, JSON.", "render.results.CommandsFound"
@@ -269,4 +338,4 @@ SECTIONS: Mapping[str, tuple[Command, ...]] = {
 }
 ROWS = tuple(row for section in SECTIONS.values() for row in section)
 COMMANDS: Mapping[str, Command] = {row.name: row for row in ROWS if row.exit_codes}
-LISTED: Mapping[str, str] = {row.name: row.about for row in ROWS if row.about and " " not in row.name}
+LISTED: Mapping[str, str] = {row.name: row.about for row in ROWS if " " not in row.name}

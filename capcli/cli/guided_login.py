@@ -144,7 +144,7 @@ class Login:
 
     def _keychain(self) -> str:
         """Open the keychain, and refuse to make a profile another environment's with what it allows there."""
-        from capcli.cli.config import check_place
+        from capcli.cli.config.editing import check_place
         from capcli.credentials.source import check_keychain
         from capcli.settings import read_profile
 

@@ -97,7 +97,7 @@ class Group(TyperGroup):
 
     def place(self, *path: str) -> None:
         """Take the path in the tree, and with it the members that the rows list there."""
-        rows = ((row.name.rpartition(" "), row.about) for row in ROWS if row.about)
+        rows = ((row.name.rpartition(" "), row.about) for row in ROWS)
         self.path, self.listed = path, {name: about for (of, _, name), about in rows if of == " ".join(path)}
         for name, about in self.listed.items():
             self.commands[name] = TyperCommand(name, help=about)
@@ -123,7 +123,8 @@ class Group(TyperGroup):
         name, command, rest = super().resolve_command(ctx, args)
         if name is not None and name in self.listed:
             path = (*self.path, name)
-            command = get_command(getattr(import_module(".".join(("capcli.cli", *path))), name))
+            module = vars(import_module(".".join(("capcli.cli", *path))))
+            command = get_command(module.get(name) or module[f"{name}_"])
             command.name, command.help = name, "\n\n".join(filter(None, (self.listed[name], command.help)))
             if isinstance(command, Group):
                 command.place(*path)

@@ -31,7 +31,7 @@ ASKING = {
 # How a question is put; each of those below goes through here.
 PLUMBING = {
     "confirming.confirmed", "confirming.confirmed_exit", "confirming._ask_readable_pin", "confirming.sign",
-    "call.ask", "pin.hidden", "guided_login._ask", "live._yes", "live._answer",
+    "call.ask", "pin.hidden", "guided_login._ask", "live.checklist._yes", "live.checklist._answer",
     "io_streams.ask", "io_streams.agrees", "desk.agrees", "desk.ask", "run.main",
 }  # fmt: skip
 __all__ = ["keyboard"]
@@ -147,30 +147,30 @@ QUESTIONS = (
         "Cancel all of these?",
         lambda home: f"orders cancel --all {home.order()}".rpartition(" ")[0],
     ),
-    Asked("accounts.preferences", "Change it?", lambda _: "accounts preferences --hedging on"),
-    Asked("history.accept", "What happened to the journal? ", Home.altered, code=130),
-    Asked("history.accept", "Accept it?", Home.altered, ("a reason",)),
+    Asked("accounts.preferences.preferences", "Change it?", lambda _: "accounts preferences --hedging on"),
+    Asked("history.accept.accept", "What happened to the journal? ", Home.altered, code=130),
+    Asked("history.accept.accept", "Accept it?", Home.altered, ("a reason",)),
     Asked("close._close", _WORD, lambda home: f"--env paper close {home.deal()}", env=OFF, typed="CLOSE"),
     Asked("resolve.resolve", "Record it?", lambda home: f"resolve {home.unresolved()} --not-placed"),
     Asked("resume.resume", "Resume?", Home.halted),
-    Asked("watchlists.delete", "Delete ", lambda home: f"watchlists delete {home.watchlist()}"),
+    Asked("watchlists.delete.delete", "Delete ", lambda home: f"watchlists delete {home.watchlist()}"),
     Asked("paper.reset.reset", "This forgets every paper deal.", lambda _: "paper reset"),
     Asked("approve.approve", "Approve it, once,", lambda home: f"approve {home.code()}"),
-    Asked("mandate.grant", "Grant it?", lambda _: f"mandate grant night {TERMS}"),
+    Asked("mandate.grant.grant", "Grant it?", lambda _: f"mandate grant night {TERMS}"),
     Asked("confirming._approved", "Send it?", lambda home: f"execute {home.preview()}", env=HUMAN),
 )
 # Asked one after the other by the login, the checklist and the PIN: the tests below, and those of going live.
 IN_ORDER = {
     "execute.sent": 2,
     "orders.cancel.cancel": 2,
-    "accounts.topup": 1,
-    "history.accept": 2,
+    "accounts.topup.topup": 1,
+    "history.accept.accept": 2,
     "resolve.resolve": 2,
     "guided_login.chosen": 1,
     "guided_login._typed": 3,
     "guided_login.guided": 1,
-    "live._walk": 4,
-    "live._fields": 1,
+    "live.checklist._walk": 4,
+    "live.checklist._fields": 1,
     "pin.choose_pin": 2,
     "pin.ask_pin": 1,
     "approve_watch.watch_requests": 1,

@@ -6,8 +6,7 @@ import typer
 
 from capcli.cli.alert.levels import NOTHING, Epics, LevelOptions, levels
 from capcli.cli.call import Call
-from capcli.cli.options import ForSeconds, argument, flag, option
-from capcli.cli.run import run
+from capcli.cli.options import ForSeconds, flag, option
 from capcli.cli.streaming import Plan, program, seconds
 from capcli.cli.tree import ONE, book, command
 from capcli.errors import UsageError
@@ -65,36 +64,3 @@ def one(
     with plan.signals():
         Waiting(plan, app, wanted, argv, repeat=repeat, every=every).wait()
     raise typer.Exit(0)
-
-
-@command(
-    alert,
-    example="capcli alert add SILVER --above 31.50\ncapcli alert add --pnl-below -100 --margin-above 50%",
-)
-def add(call: Call, epics: Epics = None, *, given: LevelOptions) -> None:
-    """Store levels to wait for.
-
-    They belong to the account in use. Whoever looks at its events next tells of each once, when it is
-    reached: `capcli events --follow`, every 5 s. A move counts from the bid of now. At most 100 wait.
-    """
-    wanted = levels(epics, given)
-    run(call, lambda app: app.stored_alerts.add(wanted))
-
-
-@command(alert, "list", example="capcli alert list\ncapcli alert list --json --fields alert_id,waits_for")
-def every(call: Call) -> None:
-    """Stored alerts: those that wait, and the latest that fired."""
-    run(call, lambda app: app.stored_alerts.found())
-
-
-@command(alert, example="capcli alert remove 3 4\ncapcli alert remove --all")
-def remove(
-    call: Call,
-    numbers: Annotated[list[int] | None, argument("[NUMBER...]", "Numbers from `alert list`.")] = None,
-    *,
-    every: Annotated[bool, flag("--all", "All alerts of this account.")] = False,
-) -> None:
-    """Take stored alerts off the list."""
-    if bool(numbers) == every:
-        raise UsageError("Name the alerts by number, or --all.", next="capcli alert list")
-    run(call, lambda app: app.stored_alerts.remove(numbers or (), every=every))

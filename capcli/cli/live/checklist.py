@@ -8,7 +8,7 @@ from capcli.cli.call import Call
 from capcli.cli.options import option
 from capcli.cli.pin import hidden
 from capcli.cli.run import finish
-from capcli.cli.tree import command, group
+from capcli.cli.tree import command
 from capcli.errors import (
     Interrupted,
     KeychainLocked,
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from capcli.domain.going_live import Approval
     from capcli.safety.going_live import GoingLive
 
-live = group(no_args_is_help=True, example="capcli live checklist")
 _ABOUT = (
     "This is the checklist of the broker's guide. Your progress is saved, so you can stop with Ctrl-C and "
     "continue later. It logs in, reads the accounts and looks up a market; no order is sent.\n\n"
@@ -44,7 +43,7 @@ _READ = {
 }
 
 
-@command(live, example="capcli live checklist\ncapcli live checklist --json")
+@command(example="capcli live checklist\ncapcli live checklist --json")
 def checklist(
     call: Call,
     *,
@@ -52,9 +51,7 @@ def checklist(
         str | None, option("human: a person approves each order. confirm: --confirm is enough.", "WHO")
     ] = None,
 ) -> None:
-    """Go live: complete the checklist, or see what is open.
-
-    On a terminal it goes through the open steps: the broker's answers, each field of your latest demo
+    """On a terminal it goes through the open steps: the broker's answers, each field of your latest demo
     preview, the terms, a PIN, a phrase. From a pipe and with --json it only shows them. Until it is
     complete, nothing is sent to live. It applies to this computer and state folder.
     """

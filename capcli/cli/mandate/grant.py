@@ -1,30 +1,28 @@
-"""`capcli mandate`: what a client may send alone; granted, seen and revoked by a person."""
+"""`capcli mandate grant`: let a client send orders alone, within limits."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
 from capcli.cli.call import Call
 from capcli.cli.inputs import listed, risk, until
-from capcli.cli.options import argument, option
+from capcli.cli.mandate import Name
+from capcli.cli.options import option
 from capcli.cli.run import run
-from capcli.cli.tree import command, group
+from capcli.cli.tree import command
 
 if TYPE_CHECKING:
     from capcli.app import App
     from capcli.reply import Reply
 
-mandate = group(example="capcli mandate list\ncapcli mandate revoke night")
-_Name = Annotated[str, argument("NAME", "A name for the client.")]
 _HELP = "capcli mandate grant --help"
 
 
 @command(
-    mandate,
     example="capcli mandate grant night --epics SILVER,GOLD --risk 0.5% --total-risk 2% --orders 10 "
     "--until 18:00",
 )
 def grant(
     call: Call,
-    name: _Name,
+    name: Name,
     *,
     epics: Annotated[list[str], option("Markets, by comma.", "EPICS")],
     risk_each: Annotated[str, option("Most that one order can lose at its stop: 0.5%.", "RISK", "--risk")],
@@ -32,9 +30,7 @@ def grant(
     orders: Annotated[int, option("How many orders.", "N")],
     ends: Annotated[str, option("End, at most 24 h ahead: 18:00.", "TIME", "--until")],
 ) -> None:
-    """Let one client send orders without asking a person.
-
-    It applies until a time and within limits, where approval is `human`, on paper and demo. It covers
+    """It applies until a time and within limits, where approval is `human`, on paper and demo. It covers
     orders with a stop, and closing, cancelling and tightening what they opened. Everything else is
     approved as usual, and a preview and confirm=true are still needed. The client is whichever one reads
     the secret file that this writes: name it in CAP_MANDATE_FILE of its server or script. Percentages
@@ -54,21 +50,3 @@ def grant(
         return mandates.grant(terms)
 
     run(call, use)
-
-
-@command(mandate, "list", example="capcli mandate list")
-def every(call: Call) -> None:
-    """Mandates in force and how much of each is used.
-
-    Those that ended in the last 24 hours are listed too.
-    """
-    run(call, lambda app: app.mandates.list())
-
-
-@command(mandate, example="capcli mandate revoke night")
-def revoke(call: Call, name: _Name) -> None:
-    """End a mandate at once and cancel its working orders. Asks no question.
-
-    What it opened stays open, with its stops.
-    """
-    run(call, lambda app: app.mandates.revoke(name, by="capcli mandate revoke"))

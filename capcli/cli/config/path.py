@@ -1,0 +1,18 @@
+"""`capcli config path`: show where the files are."""
+
+from capcli.cli.call import Call
+from capcli.cli.run import finish
+from capcli.cli.tree import command
+from capcli.reply import Reply
+
+
+@command(example="capcli config path")
+def path(call: Call) -> None:
+    from capcli.render.results import Places
+    from capcli.system import folders
+
+    call.check_form()
+    # Not through the app: this must work when the settings are what is broken.
+    found = folders(call.streams.environ)
+    places = Places(found.config_file, found.journal, found.paper, found.locks, found.cache)
+    finish(call, Reply(places), None)
