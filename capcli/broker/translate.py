@@ -193,8 +193,7 @@ def preferences(row: wire.Preferences) -> Preferences:
     leverages = {}
     for name, raw in row.leverages.items():
         with suppress(*_FAULTS):
-            one = readings.decode(raw, wire.Leverage)
-            leverages[name] = Leverage(one.current, one.available)
+            leverages[name] = same(Leverage)(readings.decode(raw, wire.plain(Leverage)))
     return Preferences(row.hedging_mode, leverages)
 
 

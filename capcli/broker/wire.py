@@ -3,8 +3,11 @@
 Field names and shapes: API page sections 6 to 11.
 """
 
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
 
 import msgspec
 from msgspec import field
@@ -63,6 +66,31 @@ def _list_under(key: str) -> type[msgspec.Struct]:
 
 class Shape(msgspec.Struct, frozen=True, rename="camel"):
     """Base of all shapes. A field that is called as in the domain, and not as the broker does, names that."""
+
+
+# How a field of a domain value is read where the broker sends it as it is, and what it is when absent.
+_READ_AS: Mapping[Any, Any] = {
+    str: (Word,),
+    str | None: (MaybeWord, None),
+    int: (Whole,),
+    int | None: (MaybeWhole, None),
+    Decimal: (Number,),
+    Decimal | None: (MaybeNumber, None),
+    tuple[Decimal, ...]: (tuple[Number, ...],),
+    datetime: (Moment,),
+    datetime | None: (MaybeMoment, None),
+    bool: (Yes, False),
+}
+
+
+@cache
+def plain(kind: type[msgspec.Struct]) -> type[Any]:
+    """Return the shape of a domain value whose fields the broker all sends, each under its own name.
+
+    What may be None may be absent, and an absent flag is a no. Raises KeyError for a field of any other type.
+    """
+    fields = [(name, *_READ_AS[hint]) for name, hint in get_type_hints(kind).items()]
+    return msgspec.defstruct(kind.__name__, fields, bases=(Shape,), frozen=True, kw_only=True)
 
 
 class Pong(Shape, frozen=True):
@@ -125,11 +153,6 @@ class AccountRow(Shape, frozen=True):
     status: Text = ""
     type: Text = field(default="", name="accountType")
     preferred: Yes = False
-
-
-class Leverage(Shape, frozen=True):
-    current: Number
-    available: tuple[Number, ...]
 
 
 class Preferences(Shape, frozen=True):

@@ -5,7 +5,7 @@ import random
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -74,7 +74,11 @@ def vocabulary() -> Vocabulary:
     kinds = [kind for module in (account, market) for kind in vars(module).values()]
     enums = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, StrEnum)]
     words: set[str] = {member.value for kind in enums for member in kind}
-    names = {name for shape in vars(wire).values() for name in getattr(shape, "__struct_encode_fields__", ())}
+    shapes = [*vars(wire).values()]
+    for kind in (one for one in kinds if isinstance(one, type) and issubclass(one, Struct)):
+        with suppress(KeyError):  # it is not plain
+            shapes.append(wire.plain(kind))
+    names = {name for shape in shapes for name in getattr(shape, "__struct_encode_fields__", ())}
     for exchange in _reference(None):
         _gather(exchange.body, words, names)
     return Vocabulary(frozenset(words | {*SHOWN_EPICS}), frozenset(names))

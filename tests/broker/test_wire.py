@@ -1,13 +1,36 @@
 """The wire's shapes: bytes in, structs out, unreadable ones named."""
 
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
+from msgspec import Struct
 
 from capcli.broker import translate, wire
 from capcli.errors import NotTheBroker, UnreadableAnswer
 
 from . import shapes
+
+
+class Plain(Struct, frozen=True):
+    deal_id: str
+    long_rate: Decimal
+    steps: tuple[Decimal, ...]
+    whole_days: int
+    opened_at: datetime
+    editable: bool
+    note: str | None
+    close_level: Decimal | None
+
+
+class Nested(Struct, frozen=True):
+    one: Plain
+
+
+PLAIN = (
+    b'{"dealId": 12, "longRate": "0.0300", "steps": [1, "2.50"], "wholeDays": 2.0, "extra": {},'
+    b' "openedAt": "2026-03-04T15:00:00", "editable": "TRUE", "note": null, "closeLevel": NaN}'
+)
 
 
 def test_numbers_keep_every_digit_of_the_wire() -> None:
@@ -61,3 +84,30 @@ def test_null_is_read_as_absent() -> None:
     body = shapes.encoded({**shapes.CONFIRM, "affectedDeals": None, "level": None})
 
     assert wire.decode(body, wire.Confirm, "GET /confirms").affected_deals is None
+
+
+def test_a_plain_value_is_read_as_leniently_and_as_exactly_as_any_other() -> None:
+    row = wire.decode(PLAIN, wire.plain(Plain), "GET /x")
+
+    at = datetime(2026, 3, 4, 15, tzinfo=UTC)
+    assert translate.same(Plain)(row) == Plain(
+        "12", Decimal("0.03"), (Decimal(1), Decimal("2.5")), 2, at, True, None, None
+    )
+    assert str(row.long_rate) == "0.0300"
+
+
+def test_of_a_plain_value_what_may_be_absent_may_be_and_nothing_else() -> None:
+    needed = PLAIN.replace(b', "editable": "TRUE", "note": null, "closeLevel": NaN', b"")
+
+    row = wire.decode(needed, wire.plain(Plain), "GET /x")
+
+    assert (row.editable, row.note, row.close_level) == (False, None, None)
+    with pytest.raises(UnreadableAnswer, match=r"GET /x .*`longRate`"):
+        wire.decode(needed.replace(b"longRate", b"rate"), wire.plain(Plain), "GET /x")
+    with pytest.raises(UnreadableAnswer, match=r"there is no value.*`\$.longRate`"):
+        wire.decode(needed.replace(b'"0.0300"', b"NaN"), wire.plain(Plain), "GET /x")
+
+
+def test_a_value_with_a_field_of_another_type_is_not_plain() -> None:
+    with pytest.raises(KeyError):
+        wire.plain(Nested)
