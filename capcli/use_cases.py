@@ -99,7 +99,7 @@ class UseCases:
     statistics: "Statistics" = use("account.statistics", "Statistics", "reads")
     status: "Status" = use("account.status", "Status", "reads", "list_mandates")
     stored_alerts: "StoredAlerts" = use("account.stored_alerts", "StoredAlerts", "reads")
-    browsing: "Browsing" = use("marketdata.browse", "Browsing", "reads")
+    browsing: "Browsing" = use("marketdata.browse", "Browsing", "broker")
     downloads: "Downloads" = use("marketdata.downloads", "Downloads", "reads")
     stream_snapshots: "StreamSnapshots" = use(
         "marketdata.stream_snapshots", "StreamSnapshots", "reads", "streams"

@@ -2,14 +2,14 @@
 
 from datetime import datetime
 from decimal import Decimal
+from typing import Protocol
 
 from msgspec import Struct
 
 from capcli import ids
-from capcli.context import Context
-from capcli.domain.account import UnreadableRow
+from capcli.domain.account import Rows, UnreadableRow
 from capcli.domain.fields import with_fields_of
-from capcli.domain.market import MarketStatus, Node, Sentiment
+from capcli.domain.market import MarketRow, MarketStatus, Node, Sentiment
 from capcli.errors import NodeUnknown, UsageError
 from capcli.reply import Reply
 
@@ -47,11 +47,23 @@ class SentimentsFound(Struct, frozen=True):
     unreadable: tuple[UnreadableRow, ...] = ()
 
 
+class Reads(Protocol):
+    """What is asked of the broker here, and nowhere else."""
+
+    @property
+    def account_id(self) -> str | None: ...
+
+    def navigation(self, node_id: str | None, *, limit: int = ...) -> tuple[Rows[Node], Rows[MarketRow]]:
+        """Return the nodes and the markets under a node, or under the root; an unknown one has neither."""
+
+    def sentiments(self, market_ids: tuple[str, ...]) -> Rows[Sentiment]: ...
+
+
 class Browsing:
     """Walks the tree and asks for sentiment. Never changes anything."""
 
-    def __init__(self, context: Context) -> None:
-        self._broker = context.broker
+    def __init__(self, broker: Reads) -> None:
+        self._broker = broker
 
     def browse(self, node: str | None = None, *, limit: int = 500) -> Reply[Browsed]:
         """Return what is under a node or the root: nodes first, then at most `limit` markets.

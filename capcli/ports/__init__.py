@@ -1,4 +1,7 @@
-"""What the use cases need from the broker, as Protocols. The adapter is in capcli/broker."""
+"""What the use cases need from the broker, as Protocols. The adapter is in capcli/broker.
+
+A read that one room alone needs is a Protocol in that room, as in marketdata/browse.py.
+"""
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
@@ -21,7 +24,7 @@ from capcli.domain.account import (
     WorkingOrder,
 )
 from capcli.domain.attempt import Answer
-from capcli.domain.market import Candle, Market, MarketDetails, MarketRow, Node, Resolution, Sentiment
+from capcli.domain.market import Candle, Market, MarketDetails, MarketRow, Resolution
 
 if TYPE_CHECKING:
     from capcli.domain.account import OrderType
@@ -212,11 +215,6 @@ class Broker(Protocol):
         self, start: datetime, end: datetime | None, *, kind: str | None = None
     ) -> Listed[Transaction]:
         """Return the same, row by row."""
-
-    def navigation(self, node_id: str | None, *, limit: int = ...) -> tuple[Rows[Node], Rows[MarketRow]]:
-        """Return the nodes and the markets under a node, or under the root; an unknown one has neither."""
-
-    def sentiments(self, market_ids: tuple[str, ...]) -> Rows[Sentiment]: ...
 
     def watchlists(self) -> Rows[Watchlist]: ...
 

@@ -3,12 +3,11 @@
 from decimal import Decimal
 
 from capcli.account.portfolio import OrderRow, OrdersFound, PositionRow, PositionsFound
-from capcli.domain.account import UnreadableRow
 from capcli.domain.market import MarketStatus, Side
 from capcli.domain.money import short
 from capcli.render.blocks import KEPT, NOTHING, Cell, Column, Tone, deal, line, moment, pairs, strong, table
 from capcli.render.numbers import change, gain, known, money, percent, places, price, price_cell
-from capcli.render.views import View, view
+from capcli.render.views import View, none_of, view
 
 
 def _digits(row: PositionRow | OrderRow) -> int:
@@ -76,11 +75,6 @@ def _(data: PositionsFound) -> View:
         ("Total margin", margin),
     )
     return [halt, table(_position_columns(currency, mixed=mixed), data.positions, ids_last=True), sums]
-
-
-def none_of(what: str, unreadable: tuple[UnreadableRow, ...]) -> str:
-    """Say that a list is empty, or that nothing of it can be read."""
-    return f"None of the {len(unreadable)} {what} can be read." if unreadable else f"No {what}."
 
 
 def _closes_at(row: PositionRow) -> Decimal | None:

@@ -5,9 +5,8 @@ from decimal import Decimal
 from capcli.account.exposure import ExposureFound, ExposureRow, Grouping
 from capcli.domain.numbers import rate
 from capcli.render.blocks import NOTHING, Cell, Column, Pairs, Tone, line, pairs, strong, table
-from capcli.render.book import none_of
 from capcli.render.numbers import known, money, percent
-from capcli.render.views import View, view
+from capcli.render.views import View, none_of, view
 
 _UNBOUNDED = Cell("UNBOUNDED", Tone.WARN)
 _TITLES = {Grouping.MARKET: "Market", Grouping.CLASS: "Class", Grouping.CURRENCY: "Currency"}

@@ -2,15 +2,13 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from decimal import Decimal
 from typing import Any
 
 from msgspec import Struct
 
 from capcli.errors import Problem
-from capcli.render.blocks import Block, Cell, Column, Table, Terminal, Tone, line, printable
-from capcli.render.envelope import instant
-from capcli.render.fields import value_at
+from capcli.render.blocks import Block, Terminal, Tone, line, printable
+from capcli.render.field_tables import cell_text, fields_table
 
 # How a spreadsheet's formula begins, in wide letters too.
 _FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
@@ -40,12 +38,8 @@ def text(data: Any, subject: Subject, screen: Terminal, *, explain: bool = False
 
 
 def rows_text(rows: list[dict[str, Any]], names: tuple[str, ...], subject: Subject, screen: Terminal) -> str:
-    """Return chosen fields of rows as a table under their own names."""
-    table = Table(
-        tuple(Column(name, right=any(_is_number(_field(row, name)) for row in rows)) for name in names),
-        tuple(tuple(Cell(cell_text(_field(row, name))) for name in names) for row in rows),
-    )
-    return paint([*subject.lines(), table], screen)
+    """Return chosen fields of rows as a table."""
+    return paint([*subject.lines(), fields_table(rows, names)], screen)
 
 
 def paint(blocks: Iterable[Block], screen: Terminal) -> str:
@@ -76,19 +70,6 @@ def warnings_of(data: Any) -> list[str]:
     return [*rows, *getattr(data, "warnings", ())]
 
 
-def cell_text(value: Any) -> str:
-    """Write a plain value of a result for a cell or a CSV field."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, Decimal):
-        return f"{value:f}"
-    if isinstance(value, list | dict):
-        return ",".join(cell_text(item) for item in value)
-    return instant(value) if hasattr(value, "astimezone") else str(value)
-
-
 def csv_text(
     rows: Iterable[Mapping[str, Any]], names: tuple[str, ...], *, screen: Terminal | None = None
 ) -> str:
@@ -112,14 +93,6 @@ def _csv_cell(value: Any, screen: Terminal) -> str:
     text = printable(cell_text(value), screen)
     is_words = isinstance(value, str | list | dict) and not _NUMBER.fullmatch(text)
     return f"'{text}" if is_words and text.lstrip().startswith(_FORMULA) else text
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, Decimal | int) and not isinstance(value, bool)
-
-
-def _field(row: Mapping[str, Any], name: str) -> Any:
-    return value_at(row, name) if "." in name else row[name]
 
 
 def _toned(words: str, tone: Tone, screen: Terminal) -> str:

@@ -5,7 +5,10 @@ from functools import singledispatch
 from importlib import import_module
 from typing import Any
 
-from capcli.render.blocks import Block
+from capcli.render.blocks import Block, line
+from capcli.render.envelope import plain
+from capcli.render.field_tables import fields_table
+from capcli.render.fields import rows_key
 
 # None: a block that is left out of this result.
 View = Sequence[Block | None]
@@ -52,8 +55,25 @@ _VIEWS = {
 
 @singledispatch
 def view(data: Any) -> View:
-    """Return the blocks of a result."""
-    raise TypeError(f"nothing shows {type(data)}")
+    """Return the blocks of a result; of a list without a view of its own a table of its rows' fields."""
+    key = only_list(type(data))
+    if key is None:
+        raise TypeError(f"nothing shows {type(data)}")
+    rows = getattr(data, key)
+    if not rows:
+        return [line(none_of(key.replace("_", " "), getattr(data, "unreadable", ())))]
+    return [fields_table([plain(row) for row in rows], rows[0].__struct_fields__)]
+
+
+def only_list(kind: Any) -> str | None:
+    """Name the rows of a result that has nothing else to show."""
+    key = rows_key(kind)
+    return key if {key, *kind.__struct_fields__} <= {key, "unreadable"} else None
+
+
+def none_of(what: str, unreadable: Sequence[object]) -> str:
+    """Say that a list is empty, or that nothing of it can be read."""
+    return f"None of the {len(unreadable)} {what} can be read." if unreadable else f"No {what}."
 
 
 @singledispatch
@@ -64,5 +84,6 @@ def explained(data: Any) -> View:
 
 def blocks_of(data: Any, *, explain: bool = False) -> list[Block]:
     """Return a result as blocks, in the order that they are shown."""
-    import_module(f"capcli.render.{_VIEWS[type(data).__module__]}")
+    if module := _VIEWS.get(type(data).__module__):
+        import_module(f"capcli.render.{module}")
     return [block for block in (explained if explain else view)(data) if block is not None]
