@@ -6,8 +6,8 @@ from msgspec.structs import replace
 
 from capcli.cli.call import Call
 from capcli.cli.execute import Sending, sent
-from capcli.cli.options import Epic, OrderOptions, Risk, argument, confirmation
-from capcli.cli.order_options import order_of
+from capcli.cli.options import Epic, Risk, argument, confirmation
+from capcli.cli.order_options import OrderOptions, order_of
 from capcli.cli.run import finish, run
 from capcli.cli.tree import command
 from capcli.domain.market import Side

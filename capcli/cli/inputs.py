@@ -41,13 +41,18 @@ RESOLUTIONS = {
 
 def above_zero(option: str, text: str, hint: str = "") -> Decimal:
     """Read a number above 0. Raises UsageError."""
+    found = number(option, text)
+    if found <= 0:
+        raise _unusable(option, text, f"it must be above 0{hint}")
+    return found
+
+
+def number(option: str, text: str) -> Decimal:
+    """Read a number. Raises UsageError."""
     try:
-        number = parse_decimal(text)
+        return parse_decimal(text)
     except NotANumber as error:
         raise _unusable(option, text, str(error)) from None
-    if number <= 0:
-        raise _unusable(option, text, f"it must be above 0{hint}")
-    return number
 
 
 def risk(text: str, option: str = "--risk") -> Risk:

@@ -44,25 +44,6 @@ To = Annotated[str | None, option("To this time (UTC).", "TIME", "--to")]
 ForSeconds = Annotated[str | None, option("Stop after seconds, or 5m, 2h.", "TIME", "--for")]
 
 
-class OrderOptions(Struct, frozen=True):
-    """The options of an order besides its size, as typed, for every command that makes one."""
-
-    stop: Stop = None
-    stop_distance: StopDistance = None
-    stop_amount: Annotated[str | None, option("Stop at this loss.")] = None
-    limit: Limit = None
-    limit_distance: LimitDistance = None
-    limit_amount: Annotated[str | None, option("Take profit at this gain.")] = None
-    trailing: Trailing = False
-    guaranteed: Guaranteed = False
-    at: Annotated[str | None, option("A working order at this price.", "LEVEL")] = None
-    type_: Annotated[str | None, option("How --at works.", "limit|stop", "--type")] = None
-    good_till: Annotated[str | None, option("When --at ends (UTC).", "TIME")] = None
-    note: Note = None
-    tag: Tag = None
-    explain: Explain = False
-
-
 class ToolOptions(Struct, frozen=True):
     """Which tools a server for assistants offers, as typed."""
 

@@ -3,25 +3,76 @@
 import re
 from decimal import Decimal
 from shlex import join
+from typing import Annotated
+
+from msgspec import Struct
 
 from capcli.cli import inputs
 from capcli.cli.inputs import above_zero, exit_order, instant
-from capcli.cli.options import OrderOptions
+from capcli.cli.options import (
+    Explain,
+    Guaranteed,
+    Limit,
+    LimitDistance,
+    Note,
+    Stop,
+    StopDistance,
+    Tag,
+    Trailing,
+    option,
+)
 from capcli.domain.account import OrderType
+from capcli.domain.fields import with_fields_of
 from capcli.domain.market import Side
 from capcli.domain.market_names import NAMES, epics_for
-from capcli.domain.order import OrderRequest, Trigger
+from capcli.domain.order import OrderRequest, OrderTerms, Trigger
 from capcli.domain.risk import ONE_UNIT, Risk
 from capcli.errors import UsageError
 
 _NUMBER = re.compile(r"\d+(\.\d+)?")
 
 
+class TermOptions(Struct, frozen=True, kw_only=True):
+    """The options that `propose` takes as well."""
+
+    note: Note = None
+    tag: Tag = None
+
+
+class _Levels(TermOptions, frozen=True):
+    """Where an order opens and ends."""
+
+    stop: Stop = None
+    stop_distance: StopDistance = None
+    stop_amount: Annotated[str | None, option("Stop at this loss.")] = None
+    limit: Limit = None
+    limit_distance: LimitDistance = None
+    limit_amount: Annotated[str | None, option("Take profit at this gain.")] = None
+    trailing: Trailing = False
+    guaranteed: Guaranteed = False
+    at: Annotated[str | None, option("A working order at this price.", "LEVEL")] = None
+    type_: Annotated[str | None, option("How --at works.", "limit|stop", "--type")] = None
+    good_till: Annotated[str | None, option("When --at ends (UTC).", "TIME")] = None
+
+
+class OrderOptions(_Levels, frozen=True, kw_only=True):
+    """The options of an order besides its size, as typed, for every command that makes one."""
+
+    explain: Explain = False
+
+
+def terms_of(given: TermOptions) -> OrderTerms:
+    """Return the terms that were typed. Raises UsageError."""
+    return OrderTerms(note=inputs.note(given.note), tag=inputs.tag(given.tag))
+
+
 def order_of(
     epic: str, size: str | None, risk: str | None, given: OrderOptions, *, side: Side, command: str
 ) -> tuple[OrderRequest, Risk | None]:
     """Return the order that was typed, and the risk that decides its size. Raises UsageError."""
-    request = OrderRequest(
+    request = with_fields_of(
+        terms_of(given),
+        OrderRequest,
         epic=epic,
         side=side,
         size=_size(epic, size, risk, command),
@@ -30,8 +81,6 @@ def order_of(
         trailing=given.trailing,
         guaranteed=given.guaranteed,
         trigger=_trigger(given),
-        note=inputs.note(given.note),
-        tag=inputs.tag(given.tag),
     )
     return request, None if risk is None else inputs.risk(risk)
 

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from capcli.cli.call import Call
-from capcli.cli.options import Epic, IdOnly, OrderOptions, Risk, flag, option
-from capcli.cli.order_options import order_of
+from capcli.cli.options import Epic, IdOnly, Risk, flag, option
+from capcli.cli.order_options import OrderOptions, order_of
 from capcli.cli.run import finish
 from capcli.cli.tree import command
 from capcli.domain.market import Side

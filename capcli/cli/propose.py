@@ -5,7 +5,8 @@ from typing import Annotated
 
 from capcli.cli import inputs
 from capcli.cli.call import Call
-from capcli.cli.options import Epic, IdOnly, Note, Stop, StopDistance, Tag, flag, option
+from capcli.cli.options import Epic, IdOnly, Stop, StopDistance, flag, option
+from capcli.cli.order_options import TermOptions, terms_of
 from capcli.cli.preview import print_id
 from capcli.cli.run import finish
 from capcli.cli.tree import command
@@ -27,8 +28,7 @@ def propose(
     sell: Annotated[bool, flag("--sell", "Make a preview of a sale.")] = False,
     stop: Stop = None,
     stop_distance: StopDistance = None,
-    note: Note = None,
-    tag: Tag = None,
+    order: TermOptions,
     id_only: IdOnly = False,
 ) -> None:
     """Without a side it shows both, and nothing can be executed. With --buy or --sell it makes a preview,
@@ -44,9 +44,9 @@ def propose(
         )
     side = Side.BUY if buy else Side.SELL if sell else None
     share, exit_ = inputs.risk(risk), inputs.exit_order("stop", stop, stop_distance, None)
-    note, tag = inputs.note(note), inputs.tag(tag)
+    terms = terms_of(order)
     application = call.open()
-    reply = application.proposals.propose(epic, share, side=side, stop=exit_, note=note, tag=tag)
+    reply = application.proposals.propose(epic, share, side=side, stop=exit_, terms=terms)
     if (id_only or call.options.quiet) and side is not None:
         print_id(call, reply, application.env)
     finish(call, reply, application.env)

@@ -2,7 +2,8 @@
 
 from capcli.cli.buy import Reviewed, Size, trade
 from capcli.cli.call import Call
-from capcli.cli.options import Epic, OrderOptions, Risk
+from capcli.cli.options import Epic, Risk
+from capcli.cli.order_options import OrderOptions
 from capcli.cli.tree import command
 from capcli.domain.market import Side
 

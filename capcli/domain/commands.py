@@ -4,7 +4,6 @@ from capcli.domain.account import OrderType
 from capcli.domain.bracket import Change
 from capcli.domain.market import Side
 from capcli.domain.money import plain, short
-from capcli.domain.notes import as_options
 from capcli.domain.order import OrderRequest, wire_time
 from capcli.domain.risk import Risk
 
@@ -32,8 +31,7 @@ def preview_command(
             words.append(f"--good-till {good_till or wire_time(request.trigger.good_till) + 'Z'}")
     exits = (("stop", request.stop), ("limit", request.limit))
     words += [one.words(name) for name, one in exits if one]
-    words += ["--trailing"] * request.trailing + ["--guaranteed"] * request.guaranteed
-    return " ".join([*words, *as_options(request.note, request.tag)])
+    return " ".join([*words, *request.words])
 
 
 def change_words(change: Change) -> list[str]:

@@ -1,6 +1,6 @@
 """What a user asks for, and the exact body that is sent for it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from capcli.domain.account import OrderType
 from capcli.domain.market import Side
 from capcli.domain.money import EXACT, ceil_to, floor_to, short
+from capcli.domain.notes import as_options
 
 
 class Kind(StrEnum):
@@ -78,7 +79,22 @@ class Trigger(Struct, frozen=True):
     good_till: datetime | None = None
 
 
-class OrderRequest(Struct, frozen=True):
+class OrderTerms(Struct, frozen=True, kw_only=True):
+    """What an order has besides market, size and levels: a preview and the journal have it too."""
+
+    trailing: bool = False
+    guaranteed: bool = False
+    note: str | None = None
+    tag: str | None = None
+
+    @property
+    def words(self) -> list[str]:
+        """Return them as options of a command line."""
+        words = ["--trailing"] * self.trailing + ["--guaranteed"] * self.guaranteed
+        return words + as_options(self.note, self.tag)
+
+
+class OrderRequest(OrderTerms, frozen=True):
     """An order as asked for: `size` in units, exits in the instrument's currency; notes are never sent."""
 
     epic: str
@@ -86,11 +102,7 @@ class OrderRequest(Struct, frozen=True):
     size: Decimal
     stop: ExitOrder | None = None
     limit: ExitOrder | None = None
-    trailing: bool = False
-    guaranteed: bool = False
     trigger: Trigger | None = None
-    note: str | None = None
-    tag: str | None = None
 
     def placed(self, entry: Decimal, step: Decimal) -> "OrderRequest":
         """Return it with a stop and a limit in percent of the entry as what the broker takes."""
@@ -101,6 +113,25 @@ class OrderRequest(Struct, frozen=True):
     @property
     def kind(self) -> Kind:
         return Kind.WORKING if self.trigger else Kind.MARKET
+
+
+_TRAILS = frozenset({ExitForm.DISTANCE, ExitForm.PERCENT})
+
+
+def faults(request: OrderRequest) -> Iterator[str]:
+    """Yield why no market could accept an order like this."""
+    for name, given in (("stop", request.stop), ("limit", request.limit)):
+        if given is not None and given.value <= 0:
+            yield f"The {name} must be above 0, not {given.value}."
+    if request.trigger and request.trigger.level <= 0:
+        yield f"The level must be above 0, not {request.trigger.level}."
+    # API page 6.4: trailing needs a distance and excludes guaranteed, which needs a stop.
+    if request.trailing and request.guaranteed:
+        yield "A stop is trailing or guaranteed, not both."
+    if request.trailing and (request.stop is None or request.stop.form not in _TRAILS):
+        yield "A trailing stop needs its distance: --stop-distance D --trailing, or --stop 2% --trailing."
+    if request.guaranteed and request.stop is None:
+        yield "A guaranteed stop needs a stop: --stop, --stop-distance or --stop-amount."
 
 
 def wire_time(at: datetime) -> str:

@@ -12,7 +12,7 @@ from capcli.domain.account import OrderType, Position, WorkingOrder
 from capcli.domain.effect import Effect
 from capcli.domain.fields import with_fields_of
 from capcli.domain.market import Side
-from capcli.domain.order import ExitOrder, Kind, OrderRequest, Trigger
+from capcli.domain.order import ExitOrder, Kind, OrderRequest, OrderTerms, Trigger
 
 
 class StoredOrder(Struct, frozen=True):
@@ -42,7 +42,7 @@ class _Waits(Struct, frozen=True):
     good_till: datetime | None
 
 
-class _Document(Struct, frozen=True):
+class _Document(OrderTerms, frozen=True):
     """A stored order as JSON: the request and what was worked out for it, side by side."""
 
     epic: str
@@ -50,8 +50,6 @@ class _Document(Struct, frozen=True):
     size: Decimal
     stop: ExitOrder | None
     limit: ExitOrder | None
-    trailing: bool
-    guaranteed: bool
     trigger: _Waits | None
     order_type: OrderType | None
     entry: Decimal
@@ -60,8 +58,6 @@ class _Document(Struct, frozen=True):
     effect: Effect | None
     risk: Decimal | None = None
     client: str | None = None
-    note: str | None = None
-    tag: str | None = None
 
 
 def write_order(order: StoredOrder) -> bytes:

@@ -213,8 +213,9 @@ def _one_of(words: tuple[str, ...], about: str) -> Argument:
     return _argument(read, "string", about, enum=[*words])
 
 
-def _number(about: str) -> Argument:
-    return _argument(read_positive, "number", about)
+def number(about: str, read: Callable[[Any], Any] = read_positive) -> Argument:
+    """Return an argument that is a number: above 0 unless read otherwise."""
+    return _argument(read, "number", about)
 
 
 def _yes_or_no(about: str) -> Argument:
@@ -297,16 +298,16 @@ Last = Annotated[int, _count("How many, newest first")]
 Direction = Annotated[Side, _choice(Side, "BUY to go long, SELL to go short")]
 MaybeDirection = Annotated[Side | None, _choice(Side, "Side; both are shown unless given")]
 TriggerType = Annotated[OrderType, _choice(OrderType, "LIMIT: at a better price. STOP: at a worse one")]
-Size = Annotated[Decimal, _number("Units of the market, e.g. 1.5")]
-MaybeSize = Annotated[Decimal | None, _number("Units to close; all unless given")]
-Level = Annotated[Decimal, _number("Price at which it fills")]
-MaybeLevel = Annotated[Decimal | None, _number("New price at which it fills")]
-StopLevel = Annotated[Decimal | None, _number("Stop at this price")]
-StopDistance = Annotated[Decimal | None, _number("Stop distance, in price units")]
-StopAmount = Annotated[Decimal | None, _number("Loss at the stop, account currency")]
-ProfitLevel = Annotated[Decimal | None, _number("Take profit at this price")]
-ProfitDistance = Annotated[Decimal | None, _number("Limit distance, in price units")]
-ProfitAmount = Annotated[Decimal | None, _number("Gain at the limit, account currency")]
+Size = Annotated[Decimal, number("Units of the market, e.g. 1.5")]
+MaybeSize = Annotated[Decimal | None, number("Units to close; all unless given")]
+Level = Annotated[Decimal, number("Price at which it fills")]
+MaybeLevel = Annotated[Decimal | None, number("New price at which it fills")]
+StopLevel = Annotated[Decimal | None, number("Stop at this price")]
+StopDistance = Annotated[Decimal | None, number("Stop distance, in price units")]
+StopAmount = Annotated[Decimal | None, number("Loss at the stop, account currency")]
+ProfitLevel = Annotated[Decimal | None, number("Take profit at this price")]
+ProfitDistance = Annotated[Decimal | None, number("Limit distance, in price units")]
+ProfitAmount = Annotated[Decimal | None, number("Gain at the limit, account currency")]
 Guaranteed = Annotated[bool, _switch("Stop fills at its level, for a fee")]
 Trailing = Annotated[bool, _switch("Stop follows the price; needs stop_distance")]
 MaybeGuaranteed = Annotated[bool | None, _switch("Make the stop guaranteed, or not")]

@@ -6,6 +6,8 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from capcli.domain.order import OrderTerms
+
 MAY_BE_LIVE = (
     "When a result says that an order may be live, do not send another: cap_trade_reconcile settles it."
 )
@@ -36,14 +38,14 @@ _EXITS = {
     "--trailing": "trailing_stop",
     "--guaranteed": "guaranteed_stop",
 }
-_KEPT = {"--note": "note", "--tag": "tag"}
+_TERMS = {f"--{name.replace('_', '-')}": name for name in OrderTerms.__struct_fields__}
 _ORDER = {
     "--size": "size",
     "--at": "level",
     "--type": "type",
     "--good-till": "good_till_date",
+    **_TERMS,
     **_EXITS,
-    **_KEPT,
 }
 _CALLS: Mapping[str, _Call] = {
     "accounts": _Call("cap_account_list"),
@@ -88,7 +90,7 @@ _CALLS: Mapping[str, _Call] = {
         with_argument=("level", "cap_trade_preview_working_order"),
     ),
     "prices": _Call("cap_market_prices", "epic", {"--last": "max", "--resolution": "resolution"}),
-    "propose": _Call("cap_trade_propose", "epic", {"--risk": "risk_percent", **_EXITS, **_KEPT}),
+    "propose": _Call("cap_trade_propose", "epic", {"--risk": "risk_percent", **_TERMS, **_EXITS}),
     "quote": _Call("cap_market_quote", "epics", is_list=True),
     "reconcile": _Call("cap_trade_reconcile", "attempt_id"),
     "watchlists": _Call("cap_watchlists_list"),

@@ -6,7 +6,7 @@ from fastmcp.tools import ToolResult
 
 from capcli.app import App
 from capcli.domain.bracket import Change
-from capcli.domain.order import OrderRequest, Trigger
+from capcli.domain.order import OrderRequest, OrderTerms, Trigger
 from capcli.domain.risk import Risk
 from capcli.mcp import arguments as args
 from capcli.mcp.tool_runner import ToolRunner
@@ -157,7 +157,6 @@ def cap_trade_propose(
             Risk(risk_percent),
             side=direction,
             stop=args.exit_order("stop", stop_level, stop_distance, None),
-            note=note,
-            tag=tag,
+            terms=OrderTerms(note=note, tag=tag),
         )
     )

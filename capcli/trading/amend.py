@@ -111,7 +111,13 @@ class Amendments(Generic[D, A]):
         deal = self._deals.find(self._context.broker, deal_id)
         trigger = self._deals.trigger(deal, change)
         request = OrderRequest(
-            deal.epic, deal.side, deal.size, change.stop, change.limit, change.trailing, trigger=trigger
+            deal.epic,
+            deal.side,
+            deal.size,
+            change.stop,
+            change.limit,
+            trailing=change.trailing,
+            trigger=trigger,
         )
         snapshot = take_snapshot(self._context, request, with_orders=False, opening=False)
         if snapshot.account_id != account_id:

@@ -21,7 +21,7 @@ from capcli.domain.fields import with_fields_of
 from capcli.domain.market import MarketStatus, Resolution, Side
 from capcli.domain.money import Money, plain, short
 from capcli.domain.opened import opened_figures
-from capcli.domain.order import ExitForm, Kind, OrderRequest
+from capcli.domain.order import ExitForm, Kind, OrderRequest, faults
 from capcli.domain.overnight import Overnight
 from capcli.domain.policy import Check, Rule, evaluate
 from capcli.domain.risk import Risk, Sizing, sized
@@ -101,7 +101,6 @@ class Preview(Struct, frozen=True):
 
 
 _ALL = Decimal(100)
-_TRAILS = frozenset({ExitForm.DISTANCE, ExitForm.PERCENT})
 _DAYS = 14
 
 
@@ -334,26 +333,8 @@ def check_request(request: OrderRequest) -> None:
             f"The size must be above 0, not {request.size}. To sell, add --sell; the size stays positive.",
             next=f"capcli markets show {request.epic}",
         )
-    for name, given in (("stop", request.stop), ("limit", request.limit)):
-        if given is not None and given.value <= 0:
-            raise UsageError(f"The {name} must be above 0, not {given.value}.", next="capcli preview --help")
-    if request.trigger and request.trigger.level <= 0:
-        raise UsageError(
-            f"The level must be above 0, not {request.trigger.level}.", next="capcli preview --help"
-        )
-    # API page 6.4: trailing needs a distance and excludes guaranteed, which needs a stop.
-    if request.trailing and request.guaranteed:
-        raise UsageError("A stop is trailing or guaranteed, not both.", next="capcli preview --help")
-    if request.trailing and (request.stop is None or request.stop.form not in _TRAILS):
-        raise UsageError(
-            "A trailing stop needs its distance: --stop-distance D --trailing, or --stop 2% --trailing.",
-            next="capcli preview --help",
-        )
-    if request.guaranteed and request.stop is None:
-        raise UsageError(
-            "A guaranteed stop needs a stop: --stop, --stop-distance or --stop-amount.",
-            next="capcli preview --help",
-        )
+    if fault := next(faults(request), None):
+        raise UsageError(fault, next="capcli preview --help")
 
 
 def _problem(preview: Preview, checked: CheckInput) -> Problem | None:

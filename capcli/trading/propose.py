@@ -8,10 +8,10 @@ from msgspec.structs import replace
 
 from capcli.context import AccountSnapshot, Context
 from capcli.domain.atr import average_true_range
+from capcli.domain.fields import with_fields_of
 from capcli.domain.market import Candle, Resolution, Side
 from capcli.domain.money import EXACT, ceil_to, plain, short
-from capcli.domain.notes import as_options
-from capcli.domain.order import ExitForm, ExitOrder, OrderRequest
+from capcli.domain.order import ExitForm, ExitOrder, OrderRequest, OrderTerms
 from capcli.domain.policy import Check, Rule, evaluate
 from capcli.domain.risk import ONE_UNIT, Risk
 from capcli.domain.sizing import Figures, estimated_entry
@@ -29,6 +29,7 @@ TIMES = 2
 _BARS = 100
 # A size can be worked out wherever nothing may be sent.
 _OF_SENDING = frozenset({Rule.TRADING, Rule.LIVE})
+_NO_TERMS = OrderTerms()
 NOTE = "Arithmetic, not advice: it does not say that this is a good trade."
 
 
@@ -94,19 +95,20 @@ class Proposals:
         *,
         side: Side | None = None,
         stop: ExitOrder | None = None,
-        note: str | None = None,
-        tag: str | None = None,
+        terms: OrderTerms = _NO_TERMS,
     ) -> Reply[Proposal]:
         """Return both sides, or with `side` the one as a stored preview; `risk` may be lost at the stop.
 
-        The preview keeps `note` and `tag`.
+        The preview is on the `terms`.
 
         Without `stop` it stands at 2 x ATR(14) of HOUR candles, never nearer than the market's minimum.
         Raises UsageError, EpicUnknown, RulesMissing, TooFewCandles, and with a side what a preview raises.
         Problem CHECKS_FAILED when the preview cannot be executed, or when neither side fits.
         """
         any_stop = stop or ExitOrder(ExitForm.DISTANCE, ONE_UNIT)
-        draft = OrderRequest(epic, side or Side.BUY, ONE_UNIT, stop=any_stop, note=note, tag=tag)
+        draft = with_fields_of(
+            terms, OrderRequest, epic=epic, side=side or Side.BUY, size=ONE_UNIT, stop=any_stop
+        )
         check_request(draft)
         check_risk(draft, risk)
         context = self._context
@@ -135,7 +137,7 @@ class Proposals:
         if fit is not None:
             words = [f"capcli propose {draft.epic} --risk {risk.words} --{fit.value.lower()}"]
             words += [found.exit.words("stop", plain)] * given
-            proposal = replace(proposal, next=" ".join([*words, *as_options(draft.note, draft.tag)]))
+            proposal = replace(proposal, next=" ".join([*words, *draft.words]))
         refused = [f"{one.side.value}: {one.refused}" for one in sides if one.refused]
         problem = None
         if len(refused) == len(sides):
