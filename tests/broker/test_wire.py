@@ -21,6 +21,8 @@ class Plain(Struct, frozen=True):
     editable: bool
     note: str | None
     close_level: Decimal | None
+    minutes: int | None
+    next_charge: datetime | None
 
 
 class Nested(Struct, frozen=True):
@@ -29,7 +31,8 @@ class Nested(Struct, frozen=True):
 
 PLAIN = (
     b'{"dealId": 12, "longRate": "0.0300", "steps": [1, "2.50"], "wholeDays": 2.0, "extra": {},'
-    b' "openedAt": "2026-03-04T15:00:00", "editable": "TRUE", "note": null, "closeLevel": NaN}'
+    b' "openedAt": "2026-03-04T15:00:00", "editable": "TRUE", "note": null, "closeLevel": NaN,'
+    b' "minutes": "480.00", "nextCharge": 1772636400000}'
 )
 
 
@@ -91,21 +94,24 @@ def test_a_plain_value_is_read_as_leniently_and_as_exactly_as_any_other() -> Non
 
     at = datetime(2026, 3, 4, 15, tzinfo=UTC)
     assert translate.same(Plain)(row) == Plain(
-        "12", Decimal("0.03"), (Decimal(1), Decimal("2.5")), 2, at, True, None, None
+        "12", Decimal("0.03"), (Decimal(1), Decimal("2.5")), 2, at, True, None, None, 480, at
     )
     assert str(row.long_rate) == "0.0300"
+    assert (str(row.whole_days), str(row.minutes)) == ("2", "480")
 
 
 def test_of_a_plain_value_what_may_be_absent_may_be_and_nothing_else() -> None:
-    needed = PLAIN.replace(b', "editable": "TRUE", "note": null, "closeLevel": NaN', b"")
+    needed = PLAIN[: PLAIN.index(b', "editable"')] + b"}"
 
     row = wire.decode(needed, wire.plain(Plain), "GET /x")
 
-    assert (row.editable, row.note, row.close_level) == (False, None, None)
+    absent = (row.note, row.close_level, row.minutes, row.next_charge)
+    assert (row.editable, *absent) == (False, None, None, None, None)
     with pytest.raises(UnreadableAnswer, match=r"GET /x .*`longRate`"):
         wire.decode(needed.replace(b"longRate", b"rate"), wire.plain(Plain), "GET /x")
-    with pytest.raises(UnreadableAnswer, match=r"there is no value.*`\$.longRate`"):
-        wire.decode(needed.replace(b'"0.0300"', b"NaN"), wire.plain(Plain), "GET /x")
+    for value, name in ((b"12", "dealId"), (b'"0.0300"', "longRate"), (b"2.0", "wholeDays")):
+        with pytest.raises(UnreadableAnswer, match=rf"there is no value.*`\$.{name}`"):
+            wire.decode(needed.replace(value, b"null"), wire.plain(Plain), "GET /x")
 
 
 def test_a_value_with_a_field_of_another_type_is_not_plain() -> None:
