@@ -6,7 +6,6 @@ from decimal import Decimal
 from hashlib import sha256
 from typing import Protocol
 
-from msgspec import Struct
 from msgspec.structs import asdict, replace
 
 from capcli import ids
@@ -21,7 +20,7 @@ from capcli.domain.fields import with_fields_of
 from capcli.domain.market import MarketStatus, Resolution, Side
 from capcli.domain.money import Money, plain, short
 from capcli.domain.opened import opened_figures
-from capcli.domain.order import ExitForm, Kind, OrderRequest, faults
+from capcli.domain.order import ExitForm, Kind, OrderRequest, OrderTerms, faults
 from capcli.domain.overnight import Overnight
 from capcli.domain.policy import Check, Rule, evaluate
 from capcli.domain.risk import Risk, Sizing, sized
@@ -45,7 +44,7 @@ class DayRangeBook(Protocol):
     def save(self, epic: str, day: date, day_range: Decimal) -> None: ...
 
 
-class Preview(Struct, frozen=True):
+class Preview(OrderTerms, frozen=True):
     """An order before it is sent. Prices in `currency`; amounts in `account_currency`; times UTC."""
 
     preview_id: str
@@ -57,8 +56,6 @@ class Preview(Struct, frozen=True):
     size: Decimal
     order_type: OrderType | None
     good_till: datetime | None
-    trailing: bool
-    guaranteed: bool
     market_status: MarketStatus
     bid: Decimal
     offer: Decimal
@@ -92,8 +89,6 @@ class Preview(Struct, frozen=True):
     created_at: datetime
     expires_at: datetime
     ttl_s: int
-    note: str | None = None
-    tag: str | None = None
 
     @property
     def failed(self) -> tuple[Check, ...]:

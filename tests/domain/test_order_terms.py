@@ -11,7 +11,6 @@ from capcli.domain.order import Kind, OrderRequest, OrderTerms
 from capcli.domain.stored_order import StoredOrder, read_order, write_order
 from capcli.safety import preview_fields
 from capcli.safety.approval_text import order_text
-from capcli.trading.preview import Preview
 from tests.domain.builders import NOW, D, a_case, an_order, distance
 
 # A term of another type needs a value here.
@@ -76,13 +75,6 @@ def test_each_term_is_an_option_of_the_command_and_is_stored(terms: OrderTerms) 
     assert terms.words[0].split()[0] == "--" + changed(terms).replace("_", "-")
     order = StoredOrder(on(terms), None, D(30), None, None)
     assert read_order(write_order(order)) == order
-
-
-def test_a_preview_has_every_term_each_in_its_place_in_the_json() -> None:
-    names = Preview.__struct_fields__
-    assert set(OrderTerms.__struct_fields__) <= set(names)
-    assert names[8:12] == ("good_till", "trailing", "guaranteed", "market_status")
-    assert names[-3:] == ("ttl_s", "note", "tag")
 
 
 @pytest.mark.parametrize(("document", "order"), _STORED.items())
