@@ -93,6 +93,13 @@ class OrderTerms(Struct, frozen=True, kw_only=True):
         words = ["--trailing"] * self.trailing + ["--guaranteed"] * self.guaranteed
         return words + as_options(self.note, self.tag)
 
+    def lines(self) -> Iterator[str]:
+        """Say those that no line about stop and limit says, for the person who approves."""
+        if self.tag:
+            yield f"Tag {self.tag}"
+        if self.note:
+            yield f'Note: "{self.note.replace(chr(34), chr(39))}"'
+
 
 class OrderRequest(OrderTerms, frozen=True):
     """An order as asked for: `size` in units, exits in the instrument's currency; notes are never sent."""

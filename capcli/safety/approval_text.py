@@ -17,6 +17,7 @@ from capcli.domain.sizing import Figures
 from capcli.domain.unusual import CautionInput, Unusual, cautions
 
 _NAME_LENGTH = 60
+_LINE_LENGTH = LONGEST_NOTE + 10
 
 
 def harmless(text: str, most: int = _NAME_LENGTH) -> str:
@@ -50,9 +51,7 @@ def order_text(check: CheckInput, account_id: str, *, env: str, now: datetime) -
     if request.trigger is not None:
         until = request.trigger.good_till
         lines.append(f"Waits until {until:%Y-%m-%d %H:%M}Z" if until else "Waits until cancelled")
-    lines += [f"Tag {request.tag}"] if request.tag else []
-    if request.note:
-        lines.append(f'Note: "{harmless(request.note, LONGEST_NOTE).replace(chr(34), chr(39))}"')
+    lines += [harmless(line, _LINE_LENGTH) for line in request.lines()]
     return request_text(what, lines, env, account_id)
 
 
