@@ -238,12 +238,15 @@ def open_order(request: OrderRequest, order_type: OrderType | None) -> Request:
     return Request("POST", ORDERS.path if request.trigger else POSITIONS.path, _object(fields))
 
 
+# An id of the broker's list that can be no path is refused where it is sent, so that the other rows go.
+
+
 def close_position(deal_id: str) -> Request:
-    return Request("DELETE", path_of("positions", deal_id))
+    return Request("DELETE", f"/positions/{quote(deal_id, safe='')}")
 
 
 def cancel_order(deal_id: str) -> Request:
-    return Request("DELETE", path_of("workingorders", deal_id))
+    return Request("DELETE", f"/workingorders/{quote(deal_id, safe='')}")
 
 
 def amend(deal_id: str, target: Target, *, endless: bool) -> Request:

@@ -18,7 +18,7 @@ def name_account(error: BrokerRefused, context: "Context", deal_id: str, command
         return
     home = None
     with suppress(CapcliError, ValueError):
-        owners = context.journal.owners(context.env, context.host, (deal_id,))
+        owners = context.journal.owners(context.env, context.broker.host, (deal_id,))
         attempt = context.journal.attempt(owners[deal_id]) if deal_id in owners else None
         home = attempt.account_id if attempt else None
     error.details["account_id"] = asked

@@ -202,9 +202,10 @@ class Reconciliations:
     def _pass(
         self, account_id: str, wanted: tuple[str, ...]
     ) -> list[tuple[Settled, ReconciliationReport | None]]:
-        context = self._context
-        with context.lock(context.env, context.host, account_id, wait=self._waits), returning(context.broker):
-            journal = context.journal
+        context, journal = self._context, self._context.journal
+        # The lock of those who send, by the same name of the host.
+        lock = context.lock(context.env, context.broker.host, account_id, wait=self._waits)
+        with lock, returning(context.broker):
             attempts = [known for one in wanted if (known := journal.attempt(one)) is not None]
             if not wanted:
                 attempts = [*journal.unresolved(context.env, context.broker.host, account_id)]

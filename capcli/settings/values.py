@@ -129,6 +129,9 @@ def account(text: str) -> str:
     return text
 
 
+_PORTS = {"https": 443, "http": 80, "wss": 443, "ws": 80}
+
+
 def address(secure: str, loopback: str) -> Callable[[str], str]:
     """Make a parser for a host's address: the secure scheme, or the open one to this computer only."""
 
@@ -143,7 +146,9 @@ def address(secure: str, loopback: str) -> Callable[[str], str]:
         if not re.fullmatch(r"[a-z0-9.\-]+|[0-9a-f:.]+", parts.hostname):
             raise ValueError
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-        return f"{parts.scheme}://{host}{'' if parts.port is None else f':{parts.port}'}"
+        # The scheme's own port is left out, as the host is named everywhere else: locks go by that name.
+        own = parts.port in {None, _PORTS[parts.scheme]}
+        return f"{parts.scheme}://{host}{'' if own else f':{parts.port}'}"
 
     return parse
 

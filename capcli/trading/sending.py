@@ -141,13 +141,10 @@ class SendOnce:
         mine, earliest = read_order(preview.document), since - _SLOWEST if from_end else since
         for other in () if again else journal.recent(preview.env, preview.host, preview.account_id, earliest):
             ended = journal.moved_at(other.attempt_id) if from_end else None
+            if max(filter(None, (other.sent_at, ended))) < since or other.state in _NOTHING_OPENED:
+                continue
             order = self.reconciler.lookup.order_of(other)
-            if (
-                order is not None
-                and max(filter(None, (other.sent_at, ended))) >= since
-                and (order.request, order.order_type) == (mine.request, mine.order_type)
-                and other.state not in _NOTHING_OPENED
-            ):
+            if order is not None and (order.request, order.order_type) == (mine.request, mine.order_type):
                 raise DuplicateOrder(
                     f"The same order was sent at {other.sent_at:%H:%M:%S}Z ({other.attempt_id}). Nothing was "
                     "sent now. To send it a second time on purpose, add --again (again=true).",

@@ -236,6 +236,9 @@ def test_confirmation_can_be_switched_off_except_on_live():
     [
         ("https://api.example.com", "https://api.example.com"),
         ("https://api.example.com:8443/", "https://api.example.com:8443"),
+        # As the broker's client names it, by which processes find each other's locks.
+        ("https://api.example.com:443", "https://api.example.com"),
+        ("http://127.0.0.1:80", "http://127.0.0.1"),
         ("http://127.0.0.1:8000", "http://127.0.0.1:8000"),
         ("http://localhost:8000", "http://localhost:8000"),
         ("http://[::1]:8000", "http://[::1]:8000"),

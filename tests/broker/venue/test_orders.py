@@ -314,6 +314,21 @@ def test_a_flattening_closes_and_cancels_what_has_an_id_and_names_the_rest(venue
     assert done.code == 0, done
 
 
+def test_an_id_that_can_be_no_path_keeps_no_other_position_open(venue: Venue) -> None:
+    odd = held() | {"position": held()["position"] | {"dealId": "."}}
+    venue.script.answers |= {
+        "GET /positions": listed((CLOSE, held()), ("never", odd)),
+        f"GET /positions/{POSITION}": one(CLOSE, held()),
+        CLOSE: {"dealReference": f"p_{POSITION}"},
+        f"GET /confirms/p_{POSITION}": closed(POSITION),
+    }
+
+    done = venue("close", "--all", "--confirm")
+
+    assert venue.mutations() == [CLOSE]
+    assert done.code not in {0, 1}
+
+
 def test_a_flattening_that_cannot_name_a_row_closes_the_others_and_fails(venue: Venue) -> None:
     venue.script.answers |= {
         "GET /positions": listed((CLOSE, held()), ("never", {"position": {"size": 1}})),
