@@ -268,12 +268,14 @@ class Reductions:
         if reply.data.state in {AttemptState.UNKNOWN, AttemptState.ACKED}:
             # The answer may be lost and the reduction there to be seen.
             self._context.sleep(0.3)
-            attempt = self._context.journal.attempt(reply.data.attempt_id)
-            preview = self._context.journal.preview(reply.data.preview_id)
-            if attempt is not None and preview is not None:
-                settled = self._sender.reconciler.settle(attempt)
-                if settled.state is not attempt.state:
-                    reply = execution_reply(settled, read_order(preview.document), replayed=True)
+            # It was sent: where the journal or the broker fails now, what is known of it stands.
+            with suppress(CapcliError):
+                attempt = self._context.journal.attempt(reply.data.attempt_id)
+                preview = self._context.journal.preview(reply.data.preview_id)
+                if attempt is not None and preview is not None:
+                    settled = self._sender.reconciler.settle(attempt)
+                    if settled.state is not attempt.state:
+                        reply = execution_reply(settled, read_order(preview.document), replayed=True)
         done, problem = reply.data, reply.problem
         left, opened = None, None
         with suppress(CapcliError):
