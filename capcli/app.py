@@ -177,7 +177,8 @@ class App(UseCases):
         if embedded and not self.folders.paper.exists():
             raise NothingToClose(
                 f"There is nothing to close: the paper broker is the file {self.folders.paper}, and it is "
-                "not there. Nothing was sent.",
+                "not there.",
+                "Nothing was sent.",
                 next="capcli positions",
             )
 

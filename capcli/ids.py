@@ -71,7 +71,7 @@ def watchlist(text: str) -> str:
     odd = not cleaned.isprintable() or not cleaned.strip(".") or _NOT_IN_NAMES & set(cleaned)
     if odd or len(cleaned) > _SHOWN:
         raise UsageError(
-            f"{shown(text)} is not a watchlist's id or name. Nothing was sent.", next="capcli watchlists"
+            f"{shown(text)} is not a watchlist's id or name.", "Nothing was sent.", next="capcli watchlists"
         )
     return cleaned
 

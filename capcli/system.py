@@ -90,7 +90,7 @@ def folders(environ: Mapping[str, str]) -> Folders:
     home = _absolute("HOME", environ) if environ.get("HOME") else system_home()
     if home is None:
         raise StateFolderUnusable(
-            "There is no home folder. Nothing was sent.", next="export CAPCLI_HOME=/PATH"
+            "There is no home folder.", "Nothing was sent.", next="export CAPCLI_HOME=/PATH"
         )
     config, state, cache = (
         _absolute(name, environ) / "capcli" if environ.get(name, "").strip() else home / place / "capcli"
@@ -145,7 +145,8 @@ def private_folder(path: Path) -> Path:
                 path.chmod(0o700)
     except OSError as error:
         raise StateFolderUnusable(
-            f"The folder {path} cannot be used: {error.strerror or error}. Nothing was sent.",
+            f"The folder {path} cannot be used: {error.strerror or error}.",
+            "Nothing was sent.",
             next="capcli config path",
         ) from error
     return path
@@ -228,7 +229,8 @@ def _lock_file(path: Path, *, bare: bool) -> IO[bytes]:
             with suppress(OSError):
                 return os.fdopen(os.open(path, os.O_RDONLY), "rb")
         raise StateFolderUnusable(
-            f"The lock {path} cannot be opened: {error.strerror or error}. Nothing was sent.",
+            f"The lock {path} cannot be opened: {error.strerror or error}.",
+            "Nothing was sent.",
             next="capcli config path",
         ) from error
     return handle

@@ -198,7 +198,8 @@ class AccountChanges:
             )
         if amount == 0 or abs(amount) > MOST:
             raise UsageError(
-                f"The amount is {plain(amount)}. {_LIMITS} Nothing was sent.",
+                f"The amount is {plain(amount)}. {_LIMITS}",
+                "Nothing was sent.",
                 next="capcli accounts topup --help",
             )
         require_trading(self._context.policy, "The top-up")

@@ -321,7 +321,8 @@ def _whole(found: Listed[_Row], ask: Ask, *, next: str = "capcli positions") -> 
         return found.rows
     named = "; ".join(f"{row.words}: {row.why}" for row in found.unreadable)
     raise RowUnreadable(
-        f"The broker's answer to {ask.endpoint} has fields that cannot be read ({named}). Nothing was sent.",
+        f"The broker's answer to {ask.endpoint} has fields that cannot be read ({named}).",
+        "Nothing was sent.",
         next=next,
         endpoint=ask.endpoint,
         deal_ids=[row.deal_id for row in found.unreadable],

@@ -357,7 +357,8 @@ class Sessions:
         if not self._held.get():
             raise Busy(
                 "Another process is sending with this login, so the session does not go to account "
-                f"{target} now. Nothing was sent.",
+                f"{target} now.",
+                "Nothing was sent.",
                 next="capcli reconcile",
             )
         ask = requests.switch_account(target)

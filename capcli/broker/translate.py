@@ -109,7 +109,7 @@ def priced(found: MarketDetails) -> Market:
         return Market(**asdict(found))
     epic = clean(found.epic, 64)
     raise NoQuote(
-        f"The broker sends no price for {epic} now; its status is {found.quote.status.value}. "
+        f"The broker sends no price for {epic} now; its status is {found.quote.status.value}.",
         "Nothing was sent.",
         next=f"capcli markets show {epic}",
         epic=epic,

@@ -46,7 +46,8 @@ def deal_id(call: "Call", app: "App", typed: str, book: str, *, confirm: bool | 
         # Such a word is never sent as an id.
         raise UsageError(
             f"{word!a} does not name a deal. Use its id; on a terminal its number or its market will do, too."
-            " Nothing was sent.",
+            "",
+            "Nothing was sent.",
             next=following,
         )
     number = _NUMBER.fullmatch(word)
@@ -54,7 +55,8 @@ def deal_id(call: "Call", app: "App", typed: str, book: str, *, confirm: bool | 
         if number:
             raise UsageError(
                 f"{word} is the number of a deal. With --confirm, --json and in a script write the full deal"
-                " id. Nothing was sent.",
+                " id.",
+                "Nothing was sent.",
                 next=following,
             )
         return typed
@@ -118,7 +120,8 @@ def _several(app: "App", epic: str, what: str, following: str, rows: Sequence[An
     )
     listed = "; ".join(f"{name}: {text}" for name, text in zip(named, seen, strict=True))
     return UsageError(
-        f"{len(rows)} {what}s match {epic}. Name one by its number: {listed}. Nothing was sent.",
+        f"{len(rows)} {what}s match {epic}. Name one by its number: {listed}.",
+        "Nothing was sent.",
         next=following,
         typed=epic,
         suggestion=named[0],

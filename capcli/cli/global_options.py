@@ -43,7 +43,7 @@ def hoist(argv: Sequence[str]) -> list[str]:
     """
     for word in argv:
         if not word.isascii() and any("\ud800" <= letter <= "\udfff" for letter in word):
-            raise UsageError(f"{word[:60]!a} is not valid UTF-8. Nothing was sent.", next=HELP)
+            raise UsageError(f"{word[:60]!a} is not valid UTF-8.", "Nothing was sent.", next=HELP)
     front: list[str] = []
     rest: list[str] = []
     seen: dict[str, str] = {}

@@ -61,7 +61,7 @@ def chosen(call: "Call", *, stdin: bool) -> "App":
             call.options = replace(call.options, env=answer)
             return call.build(new_profile=True)
         call.streams.talk("Type demo, live or paper.\n")
-    raise UsageError("No environment was chosen. Nothing was sent.", next="capcli login --env demo")
+    raise UsageError("No environment was chosen.", "Nothing was sent.", next="capcli login --env demo")
 
 
 def _ask(call: "Call", question: str, *, hidden: bool = False) -> str:
@@ -89,8 +89,8 @@ class Login:
         stdin = self.call.streams.stdin
         if is_terminal(stdin):
             raise UsageError(
-                "--stdin reads JSON from a file or a pipe; typed here, it would be visible on the screen."
-                " Nothing was sent.",
+                "--stdin reads JSON from a file or a pipe; typed here, it would be visible on the screen.",
+                "Nothing was sent.",
                 next=self._command(),
             )
         # Windows shells begin what they pipe with a byte order mark.

@@ -81,7 +81,7 @@ def risk(text: str, option: str = "--risk") -> Risk:
 
 def _unusable(option: str, text: str, why: str) -> UsageError:
     typed = ascii(text[:60])
-    return UsageError(f"{option} is {typed}: {why}. Nothing was sent.", option=option)
+    return UsageError(f"{option} is {typed}: {why}.", "Nothing was sent.", option=option)
 
 
 def exit_order(name: str, level: str | None, distance: str | None, amount: str | None) -> ExitOrder | None:
@@ -94,7 +94,7 @@ def exit_order(name: str, level: str | None, distance: str | None, amount: str |
     given = [(option, form, text) for option, form, text in forms if text is not None]
     if len(given) > 1:
         names = " and ".join(option for option, _, _ in given)
-        raise UsageError(f"{names} cannot be used together: a {name} is given once. Nothing was sent.")
+        raise UsageError(f"{names} cannot be used together: a {name} is given once.", "Nothing was sent.")
     if level is not None and (share := percent(f"--{name}", level)) is not None:
         return ExitOrder(ExitForm.PERCENT, share)
     return next((ExitOrder(form, above_zero(option, text)) for option, form, text in given), None)

@@ -59,7 +59,7 @@ def _waited(
             if send_gate.call_back():
                 with suppress(Empty):
                     return ends.get(timeout=_WIND_DOWN_S)
-                return None, Interrupted("Interrupted. Nothing was sent.")
+                return None, Interrupted("Interrupted.", "Nothing was sent.")
             on_wait()
         if len(presses) > 1:
             return None

@@ -40,7 +40,7 @@ def login(
         run(call, lambda app: _status(app, check=check), LoginStatus)
     if check:
         raise UsageError(
-            "--check goes with --status. Nothing was sent.", next="capcli login --status --check"
+            "--check goes with --status.", "Nothing was sent.", next="capcli login --status --check"
         )
     call.check_form()
     app = guided_login.chosen(call, stdin=stdin)

@@ -36,10 +36,11 @@ def propose(
     prices), never nearer than the market's minimum. Arithmetic, not advice.
     """
     if buy and sell:
-        raise UsageError("--buy and --sell cannot be used together. Nothing was sent.")
+        raise UsageError("--buy and --sell cannot be used together.", "Nothing was sent.")
     if id_only and not (buy or sell):
         raise UsageError(
-            "--id-only needs a side: --buy or --sell makes the preview that has an id. Nothing was sent.",
+            "--id-only needs a side: --buy or --sell makes the preview that has an id.",
+            "Nothing was sent.",
             next=f"capcli propose {quote(epic)} --risk {quote(risk)} --buy --id-only",
         )
     side = Side.BUY if buy else Side.SELL if sell else None

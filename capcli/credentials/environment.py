@@ -117,7 +117,8 @@ def _origin(name: str, environ: Mapping[str, str]) -> _Origin | None:
     if len(found) > 1:
         names = " and ".join(origin.variable for origin in found)
         raise SettingInvalid(
-            f"{names} are both set. Keep one of them. Nothing was sent.",
+            f"{names} are both set. Keep one of them.",
+            "Nothing was sent.",
             next=f"unset {found[-1].variable}",
             variable=name,
         )
@@ -132,7 +133,9 @@ def _origin(name: str, environ: Mapping[str, str]) -> _Origin | None:
 
 
 def _refused(origin: _Origin, why: str, *, next: str = "capcli help environment") -> ConfigError:  # noqa: A002
-    return SettingInvalid(f"{origin.variable} {why}. Nothing was sent.", next=next, variable=origin.variable)
+    return SettingInvalid(
+        f"{origin.variable} {why}.", "Nothing was sent.", next=next, variable=origin.variable
+    )
 
 
 def _read_file(origin: _Origin) -> str:

@@ -29,7 +29,10 @@ def checked(name: str, text: str, place: str) -> str:
         problem = "more than one line, or has characters that cannot be typed"
     if problem := problem or slip(value):
         raise SettingInvalid(
-            f"{name} ({place}) is {problem}. Nothing was sent.", next="capcli help environment", variable=name
+            f"{name} ({place}) is {problem}.",
+            "Nothing was sent.",
+            next="capcli help environment",
+            variable=name,
         )
     return value
 
@@ -65,7 +68,8 @@ def from_json(text: str, place: str) -> Credentials:
     if not isinstance(fields, dict):
         # Raised outside the handler: the parser's error holds the whole document.
         raise CredentialsMissing(
-            f"{place} is not a JSON object with api_key, identifier and password. Nothing was sent.",
+            f"{place} is not a JSON object with api_key, identifier and password.",
+            "Nothing was sent.",
             next="capcli login",
         )
     if "api_password" in fields:
@@ -73,7 +77,10 @@ def from_json(text: str, place: str) -> Credentials:
     missing = [key for key in _FIELDS if not isinstance(fields.get(key), str)]
     if missing:
         raise CredentialsMissing(
-            f"{place} lacks {' and '.join(missing)}. Nothing was sent.", next="capcli login", missing=missing
+            f"{place} lacks {' and '.join(missing)}.",
+            "Nothing was sent.",
+            next="capcli login",
+            missing=missing,
         )
     return Credentials(
         **{key: checked(name, fields[key], f"{key}, {place}") for key, name in _FIELDS.items()}

@@ -230,7 +230,8 @@ def within(call: Callable[[], T], deadline_s: float) -> T:
     if answer is None:
         raise KeychainSilent(
             f"The keychain did not answer within {deadline_s:g} s; it may be asking for its password in a"
-            " window. Answer there, then try again. Nothing was sent.",
+            " window. Answer there, then try again.",
+            "Nothing was sent.",
             next="capcli login --status",
         )
     value, error = answer

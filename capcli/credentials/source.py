@@ -94,7 +94,8 @@ class CredentialSource:
         if kept is None:
             raise CredentialsMissing(
                 f"There are no credentials for {self.env} in profile {self.profile}: none in the environment,"
-                f" none in the keychain ({backend}). Nothing was sent.",
+                f" none in the keychain ({backend}).",
+                "Nothing was sent.",
                 next=login_command(self.profile, self.env),
             )
         return kept, backend

@@ -147,7 +147,8 @@ class Markets:
         if not rows:
             names = ", ".join(market.epic for market in found)
             raise NoQuote(
-                f"The broker sends no price for {names} now. Nothing was sent.",
+                f"The broker sends no price for {names} now.",
+                "Nothing was sent.",
                 next=f"capcli markets show {found[0].epic}",
                 epic=found[0].epic,
             )

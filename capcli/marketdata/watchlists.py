@@ -86,7 +86,7 @@ class Watchlists:
         text, name = name, name.strip()
         if not 1 <= len(name) <= _LONGEST_NAME or not name.isprintable():
             raise UsageError(
-                f"A watchlist's name has 1 to {_LONGEST_NAME} characters; {ids.shown(text)} has {len(name)}. "
+                f"A watchlist's name has 1 to {_LONGEST_NAME} characters; {ids.shown(text)} has {len(name)}.",
                 "Nothing was sent.",
                 next="capcli watchlists create --help",
             )
@@ -132,7 +132,8 @@ class Watchlists:
         if epic not in now:
             there = ", ".join(now) or "nothing"
             raise NotInWatchlist(
-                f"{epic} is not in {found.name!r}; in it: {there}. Nothing was sent.",
+                f"{epic} is not in {found.name!r}; in it: {there}.",
+                "Nothing was sent.",
                 next=f"capcli watchlists show {found.watchlist_id}",
                 watchlist_id=found.watchlist_id,
             )
@@ -175,7 +176,8 @@ class Watchlists:
             )
         if not found:
             raise WatchlistUnknown(
-                f"This login has no watchlist {ids.shown(wanted)}, by id or by name. Nothing was sent.",
+                f"This login has no watchlist {ids.shown(wanted)}, by id or by name.",
+                "Nothing was sent.",
                 next=_NEXT,
             )
         return found[0]
@@ -227,7 +229,8 @@ class Watchlists:
 
 def _fixed(found: Watchlist, verb: str) -> BrokerRefused:
     return WatchlistFixed(
-        f"{found.name!r} is one of the broker's own watchlists and cannot be {verb}. Nothing was sent.",
+        f"{found.name!r} is one of the broker's own watchlists and cannot be {verb}.",
+        "Nothing was sent.",
         next=_NEXT,
         watchlist_id=found.watchlist_id,
     )

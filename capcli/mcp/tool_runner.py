@@ -340,7 +340,7 @@ BUG = CapcliError(
 _SLOW = ReadTimeout(
     "Server not responding: there was no answer in time. No order was sent. Ask again.", next="capcli health"
 ).problem()
-_STOPPING = Busy("The server is stopping. Nothing was sent.", next="capcli health").problem()
+_STOPPING = Busy("The server is stopping.", "Nothing was sent.", next="capcli health").problem()
 # A result, no error: what clients repeat after an error must not be an order that may be live.
 _IN_DOUBT = replace(
     MayBeLive(

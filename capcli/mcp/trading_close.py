@@ -91,7 +91,7 @@ def cap_trade_orders_cancel(
 
     def cancel(app: App) -> Reply[Cancellation]:
         if deal_id is None or all_orders or epic is not None:
-            raise UsageError("Name deal_id, or all_orders=true with an epic or without. Nothing was sent.")
+            raise UsageError("Name deal_id, or all_orders=true with an epic or without.", "Nothing was sent.")
         return app.cancellations.cancel(deal_id, confirmed=confirm)
 
     return runner.send(

@@ -144,7 +144,8 @@ class GoingLive:
             return Reply(found)
         error = LiveLocked(
             f"{sentence} The list is completed by a person on a terminal: never by a pipe, a flag or a "
-            "variable. Nothing was sent.",
+            "variable.",
+            "Nothing was sent.",
             next=_COMMAND,
         )
         return Reply(found, problem=error.problem())

@@ -60,7 +60,7 @@ def read_profile(
     what cannot be read is left out.
     """
     if wanted is not None and not _PROFILE.fullmatch(wanted):
-        raise UsageError(f"--profile is {shown(wanted)}. Allowed: {_PROFILE_FORM}. Nothing was sent.")
+        raise UsageError(f"--profile is {shown(wanted)}. Allowed: {_PROFILE_FORM}.", "Nothing was sent.")
     try:
         data = _parse(file, _read(file))
         profiles = _checked(file, data, refuse)

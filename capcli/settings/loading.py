@@ -257,7 +257,8 @@ def _option(setting: Setting, option: str, text: str) -> _Found:
         return _Found(setting.parse(text.strip()), option)
     except ValueError:
         raise UsageError(
-            f"{option} is {shown(text)}. Allowed: {setting.allowed}. Nothing was sent.",
+            f"{option} is {shown(text)}. Allowed: {setting.allowed}.",
+            "Nothing was sent.",
             option=option,
             allowed=setting.allowed,
         ) from None

@@ -117,7 +117,8 @@ def use(connection: sqlite3.Connection, append: Append, permit: str | None, now:
         or _latest(connection, row["code_hash"], permit) >= row["expires_at"]
     ):
         raise ApprovalUnknown(
-            "Its approval was used, withdrawn or has expired in the meantime. Nothing was sent.",
+            "Its approval was used, withdrawn or has expired in the meantime.",
+            "Nothing was sent.",
             next="capcli approve",
         )
     connection.execute(_USE, (row["code_hash"], permit))

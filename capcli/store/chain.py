@@ -133,7 +133,8 @@ class Chain:
         if found.breaks:
             first = found.breaks[0]
             raise JournalAltered(
-                f"The journal has been altered: {first.table} {first.row}: {first.fault}. Nothing was sent.",
+                f"The journal has been altered: {first.table} {first.row}: {first.fault}.",
+                "Nothing was sent.",
                 next="capcli history verify",
             )
 

@@ -98,7 +98,7 @@ def _held(lock: AbstractContextManager[Any], wait_s: float, busy: str) -> Iterat
         try:
             held.enter_context(lock)
         except Busy as error:
-            raise Busy(f"{busy}. Nothing was sent.", next="capcli reconcile", waited_s=wait_s) from error
+            raise Busy(f"{busy}.", "Nothing was sent.", next="capcli reconcile", waited_s=wait_s) from error
         yield
 
 

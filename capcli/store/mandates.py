@@ -89,14 +89,14 @@ def spend(connection: sqlite3.Connection, append: Append, use: Spend, attempt_id
     now = max(stamp(at), latest or "")
     row = connection.execute("SELECT * FROM mandates WHERE id = ?", (use.mandate_id,)).fetchone()
     if row is None or row["state"] != MandateState.ACTIVE or row["expires_at"] <= now:
-        raise MandateEnded(f"The mandate {use.name} ended a moment ago. Nothing was sent.")
+        raise MandateEnded(f"The mandate {use.name} ended a moment ago.", "Nothing was sent.")
     number = None
     if use.deed is Deed.OPEN:
         count = "SELECT count(number) FROM mandate_uses WHERE mandate_id = ?"
         number = connection.execute(count, (use.mandate_id,)).fetchone()[0] + 1
         if number > row["orders"]:
             raise MandateEnded(
-                f"The last order of the mandate {use.name} was used a moment ago. Nothing was sent."
+                f"The last order of the mandate {use.name} was used a moment ago.", "Nothing was sent."
             )
     values = (attempt_id, use.mandate_id, use.deed.value, number, str(use.reserved), stamp(at))
     connection.execute("INSERT INTO mandate_uses VALUES (?, ?, ?, ?, ?, ?)", values)

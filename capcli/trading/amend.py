@@ -123,7 +123,8 @@ class Amendments(Generic[D, A]):
         if snapshot.account_id != account_id:
             raise DealUnknown(
                 f"The session was switched to account {snapshot.account_id} in the meantime; {deal_id} is on"
-                f" {account_id}. Nothing was sent.",
+                f" {account_id}.",
+                "Nothing was sent.",
                 next=f"capcli {self._deals.noun}s {deal_id} --account {account_id}",
             )
         step = order_rules(snapshot.market).price_step

@@ -139,7 +139,7 @@ def breakeven(context: Context, deal_id: str) -> Change:
     alert = level if buys else level - market.quote.spread
     where, name = ("above", "bid") if buys else ("below", "offer")
     raise ChecksFailed(
-        f"Break-even is possible once the {name} is {where} {plain(level)}; it is {plain(price)} now. "
+        f"Break-even is possible once the {name} is {where} {plain(level)}; it is {plain(price)} now.",
         "Nothing was sent.",
         next=f"capcli alert {position.epic} --{where} {plain(alert)}",
         failed=["stop"],

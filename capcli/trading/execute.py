@@ -183,7 +183,8 @@ class Executions:
     def _gate(self, preview: PreviewRecord, *, confirmed: bool) -> None:
         if preview.state is PreviewState.DRAFT:
             raise PreviewNotExecutable(
-                f"{preview.preview_id} failed its checks when it was made. Nothing was sent.",
+                f"{preview.preview_id} failed its checks when it was made.",
+                "Nothing was sent.",
                 next=preview_again(preview),
             )
         if why := life_fault(self._context, preview):

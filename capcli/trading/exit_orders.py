@@ -47,7 +47,8 @@ def placed(request: OrderRequest, entry: Decimal, step: Decimal) -> OrderRequest
     for name, given in (("stop", found.stop), ("limit", found.limit)):
         if given is not None and given.value <= 0:
             raise UsageError(
-                f"The {name} would be at {plain(given.value)}, and a price is above 0. Nothing was sent.",
+                f"The {name} would be at {plain(given.value)}, and a price is above 0.",
+                "Nothing was sent.",
                 next=f"capcli quote {request.epic}",
             )
     return found

@@ -159,7 +159,8 @@ class Mutations:
             book.open_attempt(attempt, permit=permit)
         elif book.claim(preview.preview_id, attempt, now=attempt.created_at, permit=permit) is None:
             raise PreviewExpired(
-                f"{preview.preview_id} expired or was used a moment ago. Nothing was sent.",
+                f"{preview.preview_id} expired or was used a moment ago.",
+                "Nothing was sent.",
                 next=change.command,
             )
         return attempt

@@ -147,7 +147,7 @@ class Reductions:
             position = self._context.broker.position(deal_id)
         if pct >= _WHOLE:
             raise UsageError(
-                f"{short(pct)} % is the whole position or more: leave --size out to close all of it. "
+                f"{short(pct)} % is the whole position or more: leave --size out to close all of it.",
                 "Nothing was sent.",
                 next=f"capcli close {deal_id}",
             )
@@ -157,7 +157,8 @@ class Reductions:
         if size < rules.min_size:
             raise UsageError(
                 f"{short(pct)} % of {short(position.size)} is {short(exact)}, and the smallest size of "
-                f"{position.epic} is {short(rules.min_size)}. Nothing was sent.",
+                f"{position.epic} is {short(rules.min_size)}.",
+                "Nothing was sent.",
                 next=f"capcli close {deal_id} --size {short(rules.min_size)}",
             )
         step = f"{position.epic} is dealt in steps of {short(rules.size_step)}"
@@ -228,7 +229,8 @@ class Reductions:
         # One of those reads may have found the session renewed elsewhere, on another account.
         if (active := self._context.broker.account_id) != account_id:
             raise Refused(
-                f"{position.deal_id} is on account {account_id}, this is {active}. Nothing was sent.",
+                f"{position.deal_id} is on account {account_id}, this is {active}.",
+                "Nothing was sent.",
                 next=f"capcli positions {position.deal_id} --account {account_id}",
             )
         return _Part(target, preview, order, snapshot, checked)
@@ -332,10 +334,10 @@ def reducible(book: tuple[Position, ...], deal_id: str, size: Decimal) -> Positi
     """
     target = next((row for row in book if row.deal_id == deal_id), None)
     if target is None:
-        raise ChecksFailed(f"{deal_id} is no longer open. Nothing was sent.", next="capcli positions")
+        raise ChecksFailed(f"{deal_id} is no longer open.", "Nothing was sent.", next="capcli positions")
     if size >= target.size:
         raise ChecksFailed(
-            f"{deal_id} has a size of {short(target.size)}: to close all of it, leave --size out. "
+            f"{deal_id} has a size of {short(target.size)}: to close all of it, leave --size out.",
             "Nothing was sent.",
             next=f"capcli close {deal_id}",
         )
@@ -343,7 +345,8 @@ def reducible(book: tuple[Position, ...], deal_id: str, size: Decimal) -> Positi
     if any(row.side is not target.side for row in same):
         raise ChecksFailed(
             f"Both sides of {target.epic} are open, so this account hedges: an opposite order would open a "
-            "position. Nothing was sent.",
+            "position.",
+            "Nothing was sent.",
             next=f"capcli close {deal_id}",
         )
     older = [row for row in same if row.opened_at <= target.opened_at]
@@ -351,7 +354,8 @@ def reducible(book: tuple[Position, ...], deal_id: str, size: Decimal) -> Positi
         oldest = min(older, key=lambda row: row.opened_at)
         raise ChecksFailed(
             f"A partial close reduces the oldest {target.side.value} of {target.epic} first, which is "
-            f"{oldest.deal_id}, not {deal_id}. Nothing was sent.",
+            f"{oldest.deal_id}, not {deal_id}.",
+            "Nothing was sent.",
             next=_command(oldest.deal_id, size)
             if size < oldest.size
             else f"capcli positions {oldest.deal_id}",

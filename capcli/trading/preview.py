@@ -260,7 +260,8 @@ def sized_case(
         here = Risk(amount=Money(risk.amount.amount, currency))
         raise UsageError(
             f"The risk is {risk.words}, and this account is kept in {currency}: give it in {currency} or in "
-            "percent. Nothing was sent.",
+            "percent.",
+            "Nothing was sent.",
             next=preview_command(request, risk=here),
         )
     found = sized(risk, request, unit.figures, snapshot.rules)
@@ -270,7 +271,8 @@ def sized_case(
         level = f", not at {plain(stop.level)}" if stop else ""
         raise ChecksFailed(
             f"A {side.value}'s stop belongs {where} the entry {plain(unit.figures.entry)}{level}: it limits "
-            "no loss, so no size can be worked out. Nothing was sent.",
+            "no loss, so no size can be worked out.",
+            "Nothing was sent.",
             next="capcli preview --help",
             failed=[Rule.STOP.value],
         )
@@ -291,7 +293,7 @@ def _risk_too_small(
     enough = f" That takes a risk of {short(least_pct)} %, or a nearer stop." if least_pct else ""
     fits = Decimal(0) < least_pct <= _ALL
     return RiskTooSmall(
-        f"Too small: {sizing.arithmetic} The least size of {request.epic} is {least}.{enough} "
+        f"Too small: {sizing.arithmetic} The least size of {request.epic} is {least}.{enough}",
         "Nothing was sent.",
         next=preview_command(request, order_type, risk=Risk(least_pct)) if fits else "capcli accounts",
         risk_pct=sizing.risk_pct,

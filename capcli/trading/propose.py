@@ -198,7 +198,8 @@ def _by_range(snapshot: AccountSnapshot, side: Side | None, candles: tuple[Candl
     if atr is None:
         raise TooFewCandles(
             f"{market.epic} has {len(candles)} closed HOUR candles; ATR({PERIOD}) needs {PERIOD + 1}. Name "
-            "the stop yourself. Nothing was sent.",
+            "the stop yourself.",
+            "Nothing was sent.",
             next="capcli propose --help",
         )
     with localcontext(EXACT):

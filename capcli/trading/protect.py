@@ -156,8 +156,10 @@ class ProtectedExecutions:
             message = f"Interrupted before {deal_id} was {_DONE_BY[deed]}: that was not sent."
             return StopStep(deal_id, deed, None, done=False, told=message)
         except CapcliError as error:
-            sent = error.data.get("attempt_id") or error.details.get("attempt_id")
-            return StopStep(deal_id, deed, sent, done=False, told=error.message)
+            sent, message = error.data.get("attempt_id") or error.details.get("attempt_id"), error.message
+            if sent is None and error.why != message:
+                message = f"{deal_id} was not {_DONE_BY[deed]}: {error.why}"
+            return StopStep(deal_id, deed, sent, done=False, told=message)
         message = reply.problem.message if reply.problem else reply.data.sentence
         if reply.problem is None and reply.data.attempt_id is None:
             # The deal shows it by now. That nothing was sent for it would be read as being about the order.

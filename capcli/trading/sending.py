@@ -243,7 +243,7 @@ def find_preview(context: Context, preview_id: str, help_command: str) -> Previe
     preview_id = ids.preview_id(preview_id)
     preview = context.journal.preview(preview_id)
     if preview is None:
-        raise PreviewUnknown(f"No preview has the id {preview_id}. Nothing was sent.", next=help_command)
+        raise PreviewUnknown(f"No preview has the id {preview_id}.", "Nothing was sent.", next=help_command)
     return preview
 
 

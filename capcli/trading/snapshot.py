@@ -118,7 +118,8 @@ def order_rules(market: MarketDetails) -> OrderRules:
     if rules is None:
         raise RulesMissing(
             f"The broker sent {market.epic} without {', '.join(market.rules.missing())}; "
-            "an order cannot be checked without it. Nothing was sent.",
+            "an order cannot be checked without it.",
+            "Nothing was sent.",
             next=f"capcli markets show {market.epic}",
         )
     return rules

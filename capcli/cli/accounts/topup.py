@@ -30,7 +30,7 @@ def topup(
     try:
         money = parse_decimal(amount)
     except NotANumber as error:
-        raise UsageError(f"AMOUNT is {amount[:60]!a}: {error}. Nothing was sent.") from None
+        raise UsageError(f"AMOUNT is {amount[:60]!a}: {error}.", "Nothing was sent.") from None
 
     def use(app: "App") -> "Reply[Any]":
         changes = app.account_changes
