@@ -1,8 +1,9 @@
 """The judge of a run. It knows what the broker did and what the users were told; capcli's code has no say."""
 
 import json
+import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -28,6 +29,7 @@ _EXIT_OF = {
 # The two seconds within which an equal order of somebody else cannot be told from ours, and what the whole
 # seconds of the Date header add to both ends.
 _BEFORE_S, _AFTER_S, _BLIND_S = 2, 4, 37
+_INTERRUPTED = 130
 _HALTS = {0, 8}
 
 
@@ -182,13 +184,16 @@ def _owned(case: Case, row: Row, sent: Sent | None) -> bool:
     """Say whether each deal of an attempt comes from its own POST; a filled order becomes another deal."""
     if sent is None:
         return False
-    filled = {
+    return set(_deals(row)) <= sent.deals | _filled(case, sent.deals)
+
+
+def _filled(case: Case, orders: Collection[str]) -> set[str]:
+    return {
         deal
         for entry in case.entries
         for deal, position in entry.after.get("positions", {}).items()
-        if position["order_id"] in sent.deals
+        if position["order_id"] in orders
     }
-    return set(_deals(row)) <= sent.deals | filled
 
 
 def _could_not_tell(case: Case, row: Row, sent: Sent | None) -> bool:
@@ -196,8 +201,11 @@ def _could_not_tell(case: Case, row: Row, sent: Sent | None) -> bool:
 
     Where ours was held up and came later, it has to be named as a second one since.
     """
-    if sent and sent.placed and _came_in_time(sent):
-        return _is_the_twin(case, row, sent)
+    if sent and (sent.entry.struck == "another's answer, not done" or (sent.placed and _came_in_time(sent))):
+        if _is_the_twin(case, row, sent):
+            return True
+        if sent.placed:
+            return False
     if row["evidence"] != "inferred":
         return False
     if sent and sent.placed and sent.deals.isdisjoint(json.loads(row["candidates"])):
@@ -211,7 +219,7 @@ def _could_not_tell(case: Case, row: Row, sent: Sent | None) -> bool:
     killed = sent is None or sent.entry.struck.startswith("killed") or command is None
     slack = _BLIND_S if killed else _AFTER_S
     return any(
-        set(_deals(row)) <= _affected(other) and began - _BEFORE_S <= other.done_at <= arrived + slack
+        set(_deals(row)) <= _affected(case, other) and began - _BEFORE_S <= other.done_at <= arrived + slack
         for other in case.entries
         if other.is_order and other.confirm
     )
@@ -225,8 +233,9 @@ def _came_in_time(sent: Sent) -> bool:
 def _is_the_twin(case: Case, row: Row, sent: Sent) -> bool:
     """Say whether the answer to an order named an equal one, which somebody else sent in the same seconds."""
     began = case.by_step[sent.entry.step].began
-    return sent.entry.struck == "another's answer, done" and any(
-        set(_deals(row)) <= _affected(other) and began - _BEFORE_S <= other.done_at <= sent.entry.done_at
+    answered = max(sent.entry.done_at, sent.entry.at)
+    return sent.entry.struck.startswith("another's answer") and any(
+        set(_deals(row)) <= _affected(case, other) and began - _BEFORE_S <= other.done_at <= answered
         for other in case.entries
         if other is not sent.entry and _is_alike(other, sent.entry)
     )
@@ -236,10 +245,11 @@ def _is_alike(one: Entry, other: Entry) -> bool:
     return one.is_order and one.path == other.path and _body(one) == _body(other)
 
 
-def _affected(entry: Entry) -> set[str]:
-    return {one["dealId"] for one in entry.confirm.get("affectedDeals", [])} | {
-        entry.confirm.get("dealId", "")
-    }
+def _affected(case: Case, entry: Entry) -> set[str]:
+    """Return the deals of an order, and what was opened when it was filled."""
+    deals = {one["dealId"] for one in entry.confirm.get("affectedDeals", [])}
+    deals.add(entry.confirm.get("dealId", ""))
+    return deals | _filled(case, deals)
 
 
 def _is_named(case: Case, home: str, account: str, sent: Sent) -> bool:
@@ -311,7 +321,8 @@ def _is_said_of(command: Command, entry: Entry) -> bool:
 
 def nothing_sent_is_true(case: Case) -> Iterator[str]:
     for command in case.history.commands:
-        if "othing was sent" not in command.said:
+        # What is told beside it of an earlier order, by its name, is about that one.
+        if "othing was sent" not in re.sub(r"a_\w+ was settled now: [^.]*\.", "", command.said):
             continue
         for entry in case.of_step(command):
             if not _is_said_of(command, entry):
@@ -431,7 +442,9 @@ def flat_is_flat(case: Case) -> Iterator[str]:
         if command.deed != "flatten" or not command.data.get("flat"):
             continue
         account = command.document.get("account_id") or command.data.get("account_id")
-        if not any(_is_empty(book, account) for book in case.during(command)):
+        # A row that every list leaves out is there for nobody.
+        hidden = any(entry.struck == "missing position" for entry in case.of_step(command))
+        if not hidden and not any(_is_empty(book, account) for book in case.during(command)):
             yield f"{_name(command)} told that {account} is flat, and it never was: {command.said}"
 
 
@@ -489,6 +502,8 @@ def nothing_breaks(case: Case) -> Iterator[str]:
             and command.exit is not None
             and command.exit >= 0
             and not command.document
+            # Ctrl-C while the program was still being loaded: it had asked nothing yet.
+            and not (command.exit == _INTERRUPTED and not command.out and not case.of_step(command))
         ):
             yield f"{_name(command)} was asked for JSON, ended with {command.exit} and said {said[-300:]!r}"
     if "Traceback" in case.history.server_said:
