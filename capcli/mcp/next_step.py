@@ -139,8 +139,8 @@ def _call(words: list[str]) -> str | None:
         word = rest.pop(0)
         if word in _FLAGS and word in call.options:
             named[call.options[word]] = "true"
-        elif word == "--sell":
-            named["direction"] = "SELL"
+        elif word in {"--buy", "--sell"}:
+            named["direction"] = word.removeprefix("--").upper()
         elif word == "--risk" and rest and not rest[0].endswith("%"):
             return None
         elif word in call.options and rest:

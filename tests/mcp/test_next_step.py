@@ -32,6 +32,10 @@ TOOLS = {
             "cap_trade_preview_working_order epic=SILVER size=1 level=20 type=limit direction=BUY",
         ),
         ("capcli propose GOLD --risk 1%", "cap_trade_propose epic=GOLD risk_percent=1"),
+        (
+            "capcli propose GOLD --risk 1% --buy",
+            "cap_trade_propose epic=GOLD risk_percent=1 direction=BUY",
+        ),
         ("capcli markets search 'natural gas'", "cap_market_search search_term='natural gas'"),
         ("capcli quote GOLD SILVER", "cap_market_quote epics=GOLD,SILVER"),
         ("capcli preview --help", "cap_trade_preview_position"),
