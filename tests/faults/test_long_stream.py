@@ -6,7 +6,12 @@ from capcli.domain.stream import Tick
 from capcli.paper.state import reset, switches
 
 pytestmark = pytest.mark.faults
-STEP_S, REAL_S = 20, 0.06
+STEP_S, REAL_S, TRIES = 20, 0.06, 50
+
+
+def heard(stream):
+    """Return what came, however long a busy machine takes for it; a silence of minutes is a silence."""
+    return next(filter(None, (stream.receive(REAL_S) for _ in range(TRIES))), [])
 
 
 def test_a_stream_outlives_its_ten_minutes_and_the_hour_of_its_session(seat, time, own_home):
@@ -18,7 +23,7 @@ def test_a_stream_outlives_its_ten_minutes_and_the_hour_of_its_session(seat, tim
 
     for _ in range(70 * 60 // STEP_S):
         time.sleep(STEP_S)
-        told += stream.receive(REAL_S)
+        told += heard(stream)
         told += stream.receive(REAL_S)
     told += stream.close()
 
