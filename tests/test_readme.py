@@ -31,7 +31,7 @@ VARYING = [
     (CHART, ""),
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?Z?"), "TIME"),
     (re.compile(r"\d\d:\d\d(:\d\d)?Z?"), "TIME"),
-    (re.compile(r"[+-]?\d[\d,]*(\.\d+)?"), "#"),
+    (re.compile(r"[+-]?(\d{1,3}(,\d{3})+(?!\d)|\d+)(\.\d+)?"), "#"),
     (re.compile(r"[─━═┄-]{3,}"), "-"),
     (re.compile(r"\s+"), " "),
 ]

@@ -285,7 +285,9 @@ def words_are_the_journals(case: Case) -> Iterator[str]:
             continue
         late = command.state == "ABSENT" and row["state"] in {"LANDED", "NOT_SENT"}
         held = [books.attempts.get(row["id"]) for books in case.every(command.home)]
-        if command.state not in {one["state"] for one in held if one} and not late:
+        # On a full disk a refusal may stay unwritten: what is found later says the same of the account.
+        unwritten = "disk full" in struck(case.history) and {command.state, row["state"]} <= NOT_PLACED
+        if command.state not in {one["state"] for one in held if one} and not late and not unwritten:
             yield f"{_name(command)} told {command.state}, the journal says {row['state']}: {command.said}"
 
 
