@@ -7,7 +7,7 @@ from typing import TypeVar
 from msgspec import Struct, convert
 from msgspec.structs import asdict
 
-from capcli.paper.store import DEAL, FEE, MARGIN, OVERNIGHT, hold, insert
+from capcli.paper.store import DEAL, FEE, MARGIN, OVERNIGHT, insert
 from capcli.paper.times import SECOND_MS
 
 BUY, SELL = "BUY", "SELL"
@@ -87,16 +87,6 @@ class Order(Struct, frozen=True):
         offsets = (self.stop_offset, self.profit_offset)
         stop, profit = (None if offset is None else self.level + offset for offset in offsets)
         return ExitOrders(stop, profit, self.guaranteed, self.trail)
-
-
-class Holding(Struct, frozen=True):
-    """All rows of one account, market, side and leverage together; `cost` is the sum of size x level."""
-
-    epic: str
-    direction: str
-    leverage: int
-    size: Decimal
-    cost: Decimal
 
 
 class Entry(Struct, frozen=True):
@@ -179,27 +169,19 @@ def oldest_against(db: sqlite3.Connection, account_id: str, epic: str, direction
 
 
 def accounts_with_positions(db: sqlite3.Connection) -> tuple[Account, ...]:
-    query = "SELECT * FROM accounts WHERE account_id IN (SELECT account_id FROM holdings) ORDER BY account_id"
+    query = (
+        "SELECT * FROM accounts WHERE account_id IN (SELECT account_id FROM positions) ORDER BY account_id"
+    )
     return _rows(Account, db, query)
-
-
-def holdings_of(db: sqlite3.Connection, account_id: str) -> tuple[Holding, ...]:
-    return _rows(Holding, db, "SELECT * FROM holdings WHERE account_id = ?", account_id)
 
 
 def position(db: sqlite3.Connection, deal_id: str) -> Position | None:
     return _row(Position, db, "SELECT * FROM positions WHERE deal_id = ?", deal_id)
 
 
-def add_position(db: sqlite3.Connection, p: Position) -> None:
-    save(db, p)
-    hold(db, (p.account_id, p.epic, p.direction, p.leverage), p.size, p.level, deals=1)
-
-
 def reduce_position(db: sqlite3.Connection, p: Position, by: Decimal) -> None:
     """The row keeps its id with what is left, and goes when nothing is."""
     left = p.size - by
-    hold(db, (p.account_id, p.epic, p.direction, p.leverage), -by, p.level, deals=0 if left else -1)
     if left:
         db.execute("UPDATE positions SET size = ? WHERE deal_id = ?", (str(left), p.deal_id))
     else:

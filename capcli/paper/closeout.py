@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from capcli.paper import book, money
-from capcli.paper.book import Account, Alarm, Holding
+from capcli.paper.book import Account, Alarm, Position
 from capcli.paper.context import Context
 from capcli.paper.generator import LEAF, index_of, start_of
 from capcli.paper.matching import close
@@ -26,16 +26,16 @@ def check(context: Context, alarm: Alarm) -> None:
     """
     here = context.moved_to(alarm.wake_s) if alarm.wake_s else context
     owner = book.owner(context.db, alarm.deal_id)
-    holdings = book.holdings_of(context.db, owner.account_id)
-    if not holdings:
+    positions = book.positions_of(context.db, owner.account_id)
+    if not positions:
         book.drop_alarm(context.db, owner.account_id)
         return
     if not money.figures(here, owner).must_close:
-        second = _safe_until(here, owner, holdings) + 1
+        second = _safe_until(here, owner, positions) + 1
     elif _close_out(here, owner):
         return
     else:  # none of these markets trades now
-        markets = [here.markets[holding.epic] for holding in holdings]
+        markets = [here.markets[position.epic] for position in positions]
         second = min(here.price_feed.hours(market).next_open(here.second + 1) for market in markets)
     book.set_alarm(here.db, owner.account_id, second, second, MARGIN)
 
@@ -53,11 +53,11 @@ def _close_out(context: Context, owner: Account) -> bool:
     return bool(trading)
 
 
-def _safe_until(context: Context, owner: Account, holdings: Sequence[Holding]) -> int:
+def _safe_until(context: Context, owner: Account, positions: Sequence[Position]) -> int:
     """The end of the longest bar around this second in which even the worst prices close nothing."""
     for level in range(_LONGEST, LEAF + 1):
         index = index_of(level, context.second)
         extent_of = partial(context.price_feed.extent, level=level, index=index)
-        if not money.worst_figures(context, owner, holdings, extent_of).must_close:
+        if not money.worst_figures(context, owner, positions, extent_of).must_close:
             return start_of(level, index + 1) - 1
     return context.second

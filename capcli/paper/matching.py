@@ -77,7 +77,7 @@ def _open(context: Context, trade: Trade) -> Affected:
         "trail_since": context.second,
     }
     position = convert({**asdict(trade), **facts}, Position)
-    book.add_position(context.db, position)
+    book.save(context.db, position)
     book.watch_margin(context.db, position.account_id, context.second)
     overnight.expect(context)
     arm(context, position, context.second + 1)

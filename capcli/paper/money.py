@@ -6,7 +6,7 @@ from math import lcm
 
 from msgspec import Struct
 
-from capcli.paper.book import BUY, Account, Holding, Position, holdings_of
+from capcli.paper.book import Account, Position, positions_of
 from capcli.paper.catalogue import DOLLAR, Market, Markets
 from capcli.paper.context import Context, Quote
 from capcli.paper.price_feed import Extent
@@ -76,26 +76,26 @@ def upl(context: Context, position: Position) -> Decimal:
 
 
 def figures(context: Context, owner: Account) -> Figures:
-    return worst_figures(context, owner, holdings_of(context.db, owner.account_id), _quoted(context))
+    return worst_figures(context, owner, positions_of(context.db, owner.account_id), _quoted(context))
 
 
 def worst_figures(
-    context: Context, owner: Account, holdings: Iterable[Holding], extent_of: ExtentOf
+    context: Context, owner: Account, positions: Iterable[Position], extent_of: ExtentOf
 ) -> Figures:
     """With each price and rate at the end of its extent that hurts.
 
     Open profit and margin are each summed exactly and rounded once, however many rows make them. Margin is on
     the current mid, both sides of a hedge in full (API page 17).
     """
-    multiple = lcm(*{holding.leverage for holding in holdings})  # so that no leverage's share is a fraction
+    # So that no leverage's share is a fraction.
+    multiple = lcm(*{position.leverage for position in positions})
     totals: dict[str, tuple[Decimal, Decimal]] = {}
-    for holding in holdings:
-        market = context.markets[holding.epic]
-        extent, steps = extent_of(market), holding.size * market.step
-        load = (extent.high_bid + extent.high_offer) * steps * (multiple // holding.leverage)
-        gain = holding.cost - extent.high_offer * steps
-        if holding.direction == BUY:
-            gain = extent.low_bid * steps - holding.cost
+    for position in positions:
+        market = context.markets[position.epic]
+        extent, steps = extent_of(market), position.size * market.step
+        load = (extent.high_bid + extent.high_offer) * steps * (multiple // position.leverage)
+        cost = position.size * position.level
+        gain = extent.low_bid * steps - cost if position.long else cost - extent.high_offer * steps
         before = totals.get(market.currency, (Decimal(0), Decimal(0)))
         totals[market.currency] = before[0] + gain, before[1] + load
     gains = loads = Decimal(0)

@@ -59,7 +59,7 @@ def update(call: Call) -> Reply:
     if requested.hedgingMode is not None:
         # Assumption: refused while positions are open; the code is invented (API page 17).
         changes = requested.hedgingMode != hedges(call.context.db, call.account_id)
-        if changes and book.holdings_of(call.context.db, call.account_id):
+        if changes and book.positions_of(call.context.db, call.account_id):
             raise Refusal(400, "error.invalid.hedgingMode")
         values[HEDGING] = int(requested.hedgingMode)
     rows = [(call.account_id, name, value) for name, value in values.items()]

@@ -3,7 +3,7 @@
 import os
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
@@ -20,7 +20,7 @@ FILE = DatabaseFile(
     unchanged="Nothing was changed on paper.",
     damaged="Move it away to begin with a new paper account.",
 )
-VERSION = 5  # of the tables below
+VERSION = 6  # of the tables below
 _WAL_TRIES = 200
 DEAL, FEE, MARGIN = 0, 1, 2  # ranks of alarms
 OVERNIGHT = "overnight"  # what the alarm of the fee stands under
@@ -42,9 +42,6 @@ TABLES = {
     "orders": """deal_id TEXT PRIMARY KEY, account_id TEXT, epic TEXT, direction TEXT, type TEXT, size TEXT,
         level TEXT, leverage INTEGER, created_ms INTEGER, good_till_ms INTEGER, stop_offset TEXT,
         profit_offset TEXT, guaranteed INTEGER, trail TEXT""",
-    # The positions' sums by market, side and leverage: equity and margin need none of them.
-    "holdings": """account_id TEXT, epic TEXT, direction TEXT, leverage INTEGER, deals INTEGER, size TEXT,
-        cost TEXT, PRIMARY KEY (account_id, epic, direction, leverage)""",
     # When a deal, an account's margin or the overnight fee is next due: prices are a function of
     # time, so that instant is known ahead. Those of one second ring in the order of their ranks.
     "alarms": "deal_id TEXT PRIMARY KEY, since_s INTEGER, wake_s INTEGER, rank INTEGER",
@@ -58,6 +55,7 @@ TABLES = {
 _INDEXES = (
     "CREATE INDEX IF NOT EXISTS hits_by_bucket ON hits (bucket, at_ms)",
     "DROP INDEX IF EXISTS alarms_by_time",
+    "DROP TABLE IF EXISTS holdings",
     *(f"DROP TRIGGER IF EXISTS positions_{what}" for what in ("come", "change", "go")),
     "CREATE INDEX IF NOT EXISTS alarms_in_order ON alarms (wake_s, rank, deal_id)",
     "CREATE INDEX IF NOT EXISTS positions_by_age ON positions (account_id, deal_id)",
@@ -115,18 +113,6 @@ def insert(db: sqlite3.Connection, table: str, **columns: object) -> None:
     values = [str(value) if isinstance(value, Decimal) else value for value in columns.values()]
     marks = ", ".join("?" * len(values))
     db.execute(f"INSERT OR REPLACE INTO {table} ({', '.join(columns)}) VALUES ({marks})", values)  # noqa: S608
-
-
-def hold(db: sqlite3.Connection, key: Sequence[object], size: Decimal, level: Decimal, *, deals: int) -> None:
-    """Moves an account's sums of a market, side and leverage, in Decimal: SQLite would add them as floats."""
-    where = "WHERE account_id = ? AND epic = ? AND direction = ? AND leverage = ?"
-    row = db.execute(f"SELECT deals, size, cost FROM holdings {where}", key).fetchone()  # noqa: S608
-    count, total, cost = row or (0, 0, 0)
-    values = (*key, count + deals, str(Decimal(total) + size), str(Decimal(cost) + size * level))
-    if count + deals:
-        db.execute("INSERT OR REPLACE INTO holdings VALUES (?, ?, ?, ?, ?, ?, ?)", values)
-    else:
-        db.execute(f"DELETE FROM holdings {where}", key)  # noqa: S608
 
 
 @contextmanager
@@ -227,15 +213,7 @@ def _complete(db: sqlite3.Connection) -> None:
         ") WHERE status IS NULL"
     )
     db.execute("UPDATE alarms SET rank = 0 WHERE rank IS NULL")
-    if db.execute("SELECT NOT EXISTS (SELECT 1 FROM holdings)").fetchone()[0]:
-        _sum_up(db)
-
-
-def _sum_up(db: sqlite3.Connection) -> None:
-    """Holdings of positions that are older than them, and alarms that ring at once."""
-    columns = "account_id, epic, direction, leverage, size, level"
-    for *key, size, level in db.execute(f"SELECT {columns} FROM positions").fetchall():  # noqa: S608
-        hold(db, key, Decimal(size), Decimal(level), deals=1)
-    accounts = db.execute("SELECT DISTINCT account_id FROM holdings ORDER BY account_id").fetchall()
+    # Of a file from before there were fees or close-outs: they ring at once.
+    accounts = db.execute("SELECT DISTINCT account_id FROM positions ORDER BY account_id").fetchall()
     alarms = [(account, MARGIN) for (account,) in accounts] + [(OVERNIGHT, FEE)] * bool(accounts)
     db.executemany("INSERT OR IGNORE INTO alarms VALUES (?, 0, 0, ?)", alarms)
