@@ -153,16 +153,16 @@ class MarketReads:
             rows = {row.market_id: row for row in read}
         except EpicUnknown:
             # The broker does not say which of them it does not know.
-            rows = {market_id: self._sentiment(market_id) for market_id in market_ids}
+            rows = {market_id: self.sentiment(market_id) for market_id in market_ids}
         unreadable: list[UnreadableRow] = []
         for market_id in [one for one in market_ids if one not in rows]:
             try:
-                rows[market_id] = self._sentiment(market_id)
+                rows[market_id] = self.sentiment(market_id)
             except UnreadableAnswer as error:
                 unreadable.append(UnreadableRow(None, None, str(error), market_id))
         return Rows((rows[one] for one in market_ids if one in rows), tuple(unreadable))
 
-    def _sentiment(self, market_id: str) -> Sentiment:
+    def sentiment(self, market_id: str) -> Sentiment:
         try:
             row = self._reader.get(requests.sentiment(market_id), wire.SentimentRow)
             return translate.same(Sentiment)(row)

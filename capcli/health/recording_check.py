@@ -38,6 +38,8 @@ _OK = 200
 _KEY = "paper"
 _SOME = 3
 _ONE_POSITION = "/positions/{dealId}"
+_RECORDED = "recorded"  # the id of whatever is asked for: its answer is there
+_FIRST, *_ = SHOWN_EPICS
 
 
 @dataclass
@@ -176,7 +178,7 @@ def _body(fields: Mapping[str, Any]) -> bytes:
 
 @dataclass
 class _Replay:
-    """A transport that answers one read as it was recorded; the rest goes to the paper broker."""
+    """A transport that answers the next read as it was recorded; the rest goes to the paper broker."""
 
     inner: "httpx.BaseTransport | None" = None
     exchange: Exchange | None = None
@@ -184,8 +186,8 @@ class _Replay:
     def handle_request(self, request: "httpx.Request") -> "httpx.Response":
         import httpx
 
-        one = self.exchange
-        if one is None or request.method != "GET" or request.url.path != f"/api/v1{one.called}":
+        one, self.exchange = self.exchange, None
+        if one is None:
             assert self.inner is not None
             return self.inner.handle_request(request)
         body = one.body
@@ -208,26 +210,22 @@ _READERS: Mapping[str, _Reader] = {
     "GET /accounts": lambda broker, _: broker.accounts(),
     "GET /accounts/preferences": lambda broker, _: broker.preferences(),
     "GET /positions": lambda broker, _: broker.list_positions(),
-    "GET /positions/{dealId}": lambda broker, one: broker.position(_last(one)),
-    "GET /confirms/{dealReference}": lambda broker, one: broker.confirm(_last(one)),
+    "GET /positions/{dealId}": lambda broker, _: broker.position(_RECORDED),
+    "GET /confirms/{dealReference}": lambda broker, _: broker.confirm(_RECORDED),
     "GET /workingorders": lambda broker, _: broker.list_orders(),
     "GET /history/activity": lambda broker, _: broker.activity(_START - timedelta(hours=1), None),
     "GET /history/transactions": lambda broker, _: broker.transactions(_START - timedelta(hours=1), None),
     "GET /marketnavigation": lambda broker, _: broker.navigation(None),
-    "GET /marketnavigation/{nodeId}": lambda broker, one: broker.navigation(_last(one)),
+    "GET /marketnavigation/{nodeId}": lambda broker, _: broker.navigation(_RECORDED),
     "GET /markets?searchTerm": lambda broker, one: broker.search(one.query["searchTerm"]),
     "GET /markets?epics": lambda broker, one: broker.markets(tuple(one.query["epics"].split(","))),
-    "GET /markets/SILVER": lambda broker, one: broker.market(_last(one)),
-    "GET /prices/SILVER": lambda broker, one: broker.candles(_last(one), Resolution.HOUR, last=_SOME),
+    "GET /markets/SILVER": lambda broker, _: broker.market(_FIRST),
+    "GET /prices/SILVER": lambda broker, _: broker.candles(_FIRST, Resolution.HOUR, last=_SOME),
     "GET /clientsentiment": lambda broker, one: broker.sentiments(tuple(one.query["marketIds"].split(","))),
-    "GET /clientsentiment/SILVER": lambda broker, one: broker.sentiments((_last(one),)),
+    "GET /clientsentiment/SILVER": lambda broker, _: broker.sentiment(_FIRST),
     "GET /watchlists": lambda broker, _: broker.watchlists(),
-    "GET /watchlists/{watchlistId}": lambda broker, one: broker.watchlist_markets(_last(one)),
+    "GET /watchlists/{watchlistId}": lambda broker, _: broker.watchlist_markets(_RECORDED),
 }
-
-
-def _last(exchange: Exchange) -> str:
-    return exchange.called.rpartition("/")[2]
 
 
 def _unread(exchanges: Iterable[Exchange]) -> Iterator[Difference]:
