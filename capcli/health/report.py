@@ -38,7 +38,7 @@ def markdown(
     settings = [
         f"- {row.name} = {row.value} ({row.source})"
         for row in (app.settings.rows if app else ())
-        if row.is_set and row.value != "not set"
+        if row.is_set
     ]
     error = [] if problem is None else [f"- code {problem.code}, exit {problem.exit_code}"]
     if problem is not None:

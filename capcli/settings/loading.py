@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -35,14 +35,17 @@ from capcli.system import Folders
 class SettingRow(Struct, frozen=True):
     """One effective setting for people: never a secret."""
 
+    is_set: ClassVar[bool] = True
     name: str
     value: str
     source: str
     description: str
 
-    @property
-    def is_set(self) -> bool:
-        return not self.source.startswith("default")
+
+class DefaultRow(SettingRow, frozen=True):
+    """A setting that nobody set, or whose value does not count."""
+
+    is_set: ClassVar[bool] = False
 
 
 class Settings(Limits, frozen=True):
@@ -82,6 +85,7 @@ class Settings(Limits, frozen=True):
 class _Found(Struct, frozen=True):
     value: Any
     source: str
+    row: type[SettingRow] = SettingRow
 
 
 def load(
@@ -151,12 +155,15 @@ def _loaded(
     _check_together(found, refuse)
     value = {setting.key: found[setting.name].value for setting in TABLE}
     rows = [
-        SettingRow(each.name, each.write(found[each.name].value), found[each.name].source, each.about)
-        for each in TABLE
+        each.row(setting.name, setting.write(each.value), each.source, setting.about)
+        for setting in TABLE
+        for each in (found[setting.name],)
     ]
     for name, about in CREDENTIALS.items():
-        place = _credential_place(name, environ)
-        rows.append(SettingRow(name, "set (environment)" if place else "not set", place or "none", about))
+        if place := _credential_place(name, environ):
+            rows.append(SettingRow(name, "set (environment)", place, about))
+        else:
+            rows.append(DefaultRow(name, "not set", "none", about))
     return Settings(
         **{name: value[name] for name in Settings.__struct_fields__ if name in value},
         env_source=selected.source,
@@ -184,7 +191,7 @@ def _select_env(environ: Mapping[str, str], profile: Profile, option: str | None
         raise EnvironmentUnknown(error.why) from None
     if not profile.names_env:
         raise EnvironmentUnknown(f"{profile.file} cannot be read, and it may name the environment.")
-    return _Found(Env.PAPER, "default")
+    return _Found(Env.PAPER, "default", DefaultRow)
 
 
 def live_by(environ: Mapping[str, str], folders: Folders, profile: str) -> str | None:
@@ -218,16 +225,17 @@ def _find(setting: Setting, environ: Mapping[str, str], profile: Profile, env: E
         if (text := environ.get(setting.name, "")).strip():
             return _Found(_parsed(setting, text, setting.name, "environment"), "environment")
         if not (text := profile.texts.get(setting.key, "")).strip():
-            return _Found(default, "default")
+            return _Found(default, "default", DefaultRow)
         value = _parsed(setting, text, setting.key, profile.label)
         if setting.bound and (own := _profile_env(profile)) not in {None, env}:
-            return _Found(default, f"default ({profile.label} is for {own})")
+            return _Found(default, f"default ({profile.label} is for {own})", DefaultRow)
     except CapcliError as error:
         refuse(error)
         # The way out goes on with the stricter one.
         return _Found(
             default if setting.if_bad is None else setting.if_bad,
             "default (its value cannot be read)",
+            DefaultRow,
         )
     return _Found(value, profile.label)
 
