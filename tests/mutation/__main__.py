@@ -50,7 +50,7 @@ def main() -> int:
         jobs=asked.jobs,
         out=asked.out,
         memory=asked.memory,
-        hints={row["name"]: row["by"] for row in before if row["by"]},
+        before=before,
     )
     if code := pytest.main([*OPTIONS, str(ROOT / "tests")], plugins=[run]):
         return int(code)

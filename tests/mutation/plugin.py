@@ -17,7 +17,7 @@ import tempfile
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from difflib import SequenceMatcher
@@ -43,6 +43,8 @@ OPTIONS = (
 )
 _SHARE = 200
 """Tests that one child of the recording runs."""
+_NEAR = 100
+"""Tests that are tried because they noticed a change nearby."""
 _FILES_ANEW = 8
 """Test files that are read again for a change that an import must see."""
 
@@ -50,8 +52,9 @@ _FILES_ANEW = 8
 class Mutation:
     """`modules` are paths from the project's folder; `picked` chooses among their mutants.
 
-    `memory` keeps which test runs which line, for the next run; `hints` says which test noticed a mutant
-    before.
+    `memory` keeps which test runs which line, for the next run; `before` is the result of an earlier run:
+    what noticed a mutant then is tried first, and then what noticed others of its function and its file, then
+    and now.
     """
 
     def __init__(
@@ -63,7 +66,7 @@ class Mutation:
         jobs: int,
         out: Path,
         memory: Path,
-        hints: dict[str, str],
+        before: Sequence[Mapping[str, Any]],
     ) -> None:
         self._modules = modules
         self._picked = picked
@@ -71,7 +74,7 @@ class Mutation:
         self._jobs = jobs
         self._out = out
         self._memory = memory
-        self._hints = hints
+        self._noticed = [dict(row) for row in before if row["by"]]
         self._functions: dict[tuple[str, str, int], list[FunctionType]] = {}
 
     def pytest_configure(self) -> None:
@@ -101,7 +104,9 @@ class Mutation:
             for count, (number, said) in enumerate(done, 1):
                 verdict = json.loads(said or '{"by": "time"}')
                 killed += verdict["by"] is not None
-                results.write(json.dumps(asdict(work[number]) | verdict) + "\n")
+                row = asdict(work[number]) | verdict
+                self._noticed += [row] * bool(row["by"])
+                results.write(json.dumps(row) + "\n")
                 results.flush()
                 if count % 50 == 0 or count == len(work):
                     _say(f"{count} of {len(work)}: {killed} killed")
@@ -140,8 +145,6 @@ class Mutation:
         return [each for each in seen.values() if each.lines]
 
     def _trial(self, mutant: Mutant, tests: dict[str, pytest.Item], seen: list["_Seen"]) -> "_Job":
-        hint = self._hints.get(mutant.name, "")
-
         def run() -> str:
             lines = {(mutant.path, line) for line in range(mutant.first_line, mutant.last_line + 1)}
             reached = [each for each in seen if mutant.function and lines & each.lines]
@@ -155,8 +158,13 @@ class Mutation:
             chosen = list(
                 _affordable(reached, mutant.path, self._budget_s, files=1000 if swapped else _FILES_ANEW)
             )
-            if hint in tests:
-                chosen = [hint, *(each for each in chosen if each != hint)]
+            reaching = {each.nodeid for each in reached}
+            near = sorted(
+                (row for row in self._noticed if row["path"] == mutant.path and row["by"] in reaching),
+                key=lambda row: (row["name"] != mutant.name, row["function"] != mutant.function),
+            )
+            first = list(dict.fromkeys(row["by"] for row in near))[:_NEAR]
+            chosen = list(dict.fromkeys([*first, *chosen]))
             by = _first_failure([tests[nodeid] for nodeid in chosen]) if swapped else _anew(mutant, chosen)
             return json.dumps({"by": by, "tests": len(chosen), "of": len(reached)})
 
