@@ -46,7 +46,7 @@ _LOGIN_ELSEWHERE = "Waiting for another capcli process that is logging in."
 
 @contextmanager
 def halting_alone(environ: Mapping[str, str]) -> "Iterator[Halting]":
-    """Lend the kill switch where the settings cannot be read: others may be trading with theirs."""
+    """Yield a kill switch that needs no settings: other processes may be trading when they cannot be read."""
     from capcli.safety.halt import Halting
     from capcli.store.halt import FileHalt
     from capcli.store.journal import SqliteJournal

@@ -279,7 +279,7 @@ class Events:
         return tuple(found)
 
     def _tag(self, place: Place) -> str:
-        """Tell this list from that of another account, environment or journal."""
+        """Return a tag that only cursors of this account, environment and journal start with."""
         state = self._context.journal.account_events.state(place)
         began = datetime.fromisoformat(state["began"]).isoformat() if state else ""
         return sha256("\n".join((*place, began)).encode()).hexdigest()[:8]

@@ -33,7 +33,7 @@ _LATE = timedelta(seconds=120)
 _BAD_RANGE = "error.invalid.daterange"
 
 Told = Callable[[int, int], None]
-"""Hears how many of how many windows have been read."""
+"""Called with the number of windows read and of all."""
 
 
 Window = tuple[datetime, datetime | None]

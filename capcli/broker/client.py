@@ -63,7 +63,7 @@ class CapitalBroker(MarketReads):
 
     `transport` is the seam for the paper broker and for faults; `read_timeout_s` touches reads only.
     `monotonic` (seconds) and `sleep` drive the pacing, `clock` everything that is a date; the books and the
-    lock are what the processes of a user share. `on_wait` hears the seconds of a wait for the rate limit.
+    lock are what the processes of a user share. `on_wait` is called with the seconds of a rate-limit wait.
     With `reads_only` it logs in and reads, and refuses everything else.
     """
 

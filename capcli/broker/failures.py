@@ -248,7 +248,7 @@ def connect_reason(error: BaseException) -> str:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    # httpcore raises `from None`, which hides the context and keeps it.
+    # httpcore raises `from None`: `__cause__` is empty, `__context__` still has the error.
     seen: set[int] = set()
     step: BaseException | None = error
     while step is not None and id(step) not in seen:

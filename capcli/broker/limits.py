@@ -29,7 +29,7 @@ ORDER_TRANSIT_S = 0.5
 """Shorter: the next order, on another account perhaps, is not to wait long for a slow answer."""
 
 BULK_GAP_S = WINDOW_S / REQUESTS
-BULK_CREDIT_S = 0.05
+BULK_CATCH_UP_S = 0.05
 HOUR_S = 3600
 OPENINGS_AN_HOUR = 1000
 """Of positions and working orders together, on demo (API page 3)."""
@@ -191,8 +191,8 @@ def _started(allowance: Allowance, ask: _Ask, now: float) -> Allowance:
         after, transit_s, gap_s = _GAPS[ask.kind]
         return replace(started, **{after: now + transit_s + gap_s})
     if ask.lane is Lane.BULK:
-        # By the plan, not by the clock: a step that came a little late is made up for.
-        planned = max(started.bulk_after, now - BULK_CREDIT_S)
+        # From the planned time, not from now: a request that started a little late is made up for.
+        planned = max(started.bulk_after, now - BULK_CATCH_UP_S)
         return replace(started, bulk_after=planned + BULK_GAP_S)
     return started
 

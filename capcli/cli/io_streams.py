@@ -199,7 +199,7 @@ class IOStreams:
         return answer.strip().lower() in {"y", "yes"}
 
     def keys(self) -> "AbstractContextManager[Keys]":
-        """Lend the keys one at a time, without Enter and without showing them."""
+        """Read single keys, without Enter and without echo."""
         from capcli.cli.terminal import SingleKeys
 
         return SingleKeys(self.stdin)

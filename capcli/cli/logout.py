@@ -59,7 +59,7 @@ def _forgotten(app: "App", *, interactive: bool) -> bool:
 
 
 def _ended(app: "App") -> tuple[bool, str]:
-    """End the session as far as that works: credentials are forgotten whether the broker hears it or not."""
+    """End the session at the broker if possible; the credentials are deleted either way."""
     try:
         ended = app.accounts.logout().data.ended
         app.logins.cache.forget()

@@ -95,7 +95,7 @@ class Conversation:
             self._answer = None
             self._turn(Page(self._page.text, Question(Kind.WORD if word else kind, text, word)))
             self._changed.wait_for(lambda: self._answer is not None or self._left)
-            # A person who left has said nothing.
+            # Leaving is no answer.
             answer = None if self._left else self._answer
             self._turn(Page(f"{self._page.text}{text.rstrip()}\n", sending=answer not in {None, "n"}))
             if answer is None:
@@ -104,7 +104,7 @@ class Conversation:
 
     @contextmanager
     def keys(self) -> Iterator[Self]:
-        """Lend the keys to a command that takes them one at a time."""
+        """Let a command read single keys, without Enter."""
         with self._changed:
             self._typed = ""
             self._turn(Page(self._page.text, Question(Kind.KEYS, "")))

@@ -132,7 +132,7 @@ def approval(app: "App") -> Finding:
 
 
 def notifications(app: "App") -> Finding:
-    """Say how a person hears that something waits for them, or was sent under a mandate."""
+    """Report how a person is notified of an order that waits for approval or was sent under a mandate."""
     command = app.settings.notify_cmd
     if command is not None and find_program(command[0], app.environ) is None:
         return Finding(

@@ -157,7 +157,7 @@ class PaperBroker:
             return Outlook(settings, self._price_feeds.of(db, settings), alive, met)
 
     def strike(self, name: str, at_ms: int) -> bool:
-        """Whether a fault befalls a stream now, counted."""
+        """Whether a stream fault occurs now, counted as used."""
         with self._store.lent() as db, writing(db):
             fault = next((one for one in holding(db, at_ms) if one.name == name), None)
             if fault:

@@ -106,7 +106,7 @@ class Fault(Struct, frozen=True):
 
     @property
     def handled(self) -> bool:
-        """Whether the broker acts on the request before this befalls its answer."""
+        """Whether the broker handles the request before the fault occurs."""
         return (SPECS[self.name].moment or (self.value or "").rpartition("-")[2]) == AFTER
 
 

@@ -29,9 +29,9 @@ class Cut(Enum):
 
 
 class Mishap(Struct, frozen=True):
-    """What befalls an answer on its way; whoever carries it (`transport`, `serve`) makes it happen.
+    """A fault injected into an answer; `transport` and `serve` apply it.
 
-    The broker has done its part by then: a wait is after the request was handled, a cut is of its answer.
+    The request has been handled by then: a wait delays its answer, a cut breaks it off.
     """
 
     wait_s: float = 0

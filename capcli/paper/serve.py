@@ -223,7 +223,7 @@ class _App:
         return False
 
     def _report(self, why: str) -> None:
-        """To whoever serves it, once."""
+        """Call `troubled` once for each new reason."""
         if why != self._trouble:
             self._trouble = why
             self._troubled(why)

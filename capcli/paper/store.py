@@ -85,7 +85,7 @@ class Store:
 
     @contextmanager
     def lent(self) -> Iterator[sqlite3.Connection]:
-        """Lend a connection. Raises PaperFileUnusable for what the file does not do meanwhile."""
+        """Yield a connection. Raises PaperFileUnusable when the file cannot be read or written."""
         with self._lock:
             db = self._idle.pop() if self._idle else None
         with FILE.explained(self.path, BUSY_SECONDS):

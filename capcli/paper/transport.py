@@ -22,7 +22,7 @@ class PaperTransport(httpx.BaseTransport):
         self._sleep = sleep
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """As it goes over a wire: with its length, to a HEAD without its body, and with what befalls it."""
+        """Answer as over a wire: with its length, without a body to HEAD, and with any injected fault."""
         response = self._broker.handle(
             Request(
                 request.method,

@@ -1,4 +1,4 @@
-"""Announcements: a person hears that something waits for them, or was sent without them."""
+"""Notifications: an order waits for approval, or was sent without one."""
 
 import json
 from collections.abc import Callable, Sequence

@@ -54,7 +54,7 @@ class Verification:
     ) -> Reply[Verified]:
         """Check the whole journal; altered or behind is a problem.
 
-        `progress` hears how many entries are done.
+        `progress` is called with the number of entries checked and of all.
         """
         anchor, trouble = None, ""
         try:

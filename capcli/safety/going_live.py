@@ -99,7 +99,7 @@ def gate_of(keeper: UnlockKeeper, place: LivePlace) -> Gate:
 
 
 class GoingLive:
-    """Keeps the checklist of one profile. Progress rests in the journal, completion in the keychain."""
+    """The checklist of one profile. Progress is stored in the journal, completion in the keychain."""
 
     def __init__(
         self,

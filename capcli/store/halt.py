@@ -91,7 +91,7 @@ def _set(place: Path, halt: Halt, state: Path) -> None:
         if _read(place) is not None:
             _join(place, state)
             return
-        # Resumed this instant, or a link to nothing, which halts nobody.
+        # Just removed by a resume, or a dangling link, which is no halt.
         place.unlink(missing_ok=True)
         handle = os.open(place, _NEW, 0o600)
     with suppress(OSError), os.fdopen(handle, "wb") as file:

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from capcli.broker.limits import BULK_CREDIT_S, Pace
+from capcli.broker.limits import BULK_CATCH_UP_S, Pace
 from capcli.cli.io_streams import IOStreams
 from capcli.cli.run import main
 from capcli.ports import Lane
@@ -23,7 +23,7 @@ class Lost:
     def note(self, turn: float, started: float) -> None:
         """Add the time from a turn to the start that took it; what overlaps counts once."""
         if self._until:
-            self.seconds += max(0.0, started - max(turn + BULK_CREDIT_S, self._until))
+            self.seconds += max(0.0, started - max(turn + BULK_CATCH_UP_S, self._until))
         self._until = max(self._until, started)
 
 
