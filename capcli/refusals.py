@@ -57,7 +57,7 @@ class Cure(StrEnum):
     GUARANTEE = "a guaranteed stop"
     NO_GUARANTEE = "no guaranteed stop"
     NO_TRAILING = "a stop that does not trail"
-    NO_LEGS = "neither stop nor limit"
+    NO_EXITS = "neither stop nor limit"
     NO_EXPIRY = "no expiry"
     MARKET = "look at the market's rules and hours"
     ACCOUNTS = "look at what is available"
@@ -160,7 +160,7 @@ TABLE: Mapping[str, Meaning] = MappingProxyType(
         "REQUIRED_GSL": _WANTS_GSL,
         "RISK_CHECK": Meaning("its risk check refused the order, usually for lack of margin", Cure.ACCOUNTS),
         "SIZE_INCREMENT": _SIZE_STEP,
-        "STOP_OR_LIMIT_NOT_ALLOWED": Meaning("this market accepts neither stop nor limit", Cure.NO_LEGS),
+        "STOP_OR_LIMIT_NOT_ALLOWED": Meaning("this market accepts neither stop nor limit", Cure.NO_EXITS),
         "STOP_REQUIRED_ERROR": _WANTS_GSL,
         "THROTTLING": _BUSY,
         "TRAILING_STOP_NOT_ALLOWED": Meaning("this market does not accept trailing stops", Cure.NO_TRAILING),
@@ -240,7 +240,7 @@ def _cured(cure: Cure, request: OrderRequest, bound: Decimal | None) -> OrderReq
         Cure.GUARANTEE: (request.stop is not None, {"guaranteed": True, "trailing": False}),
         Cure.NO_GUARANTEE: (request.guaranteed, {"guaranteed": False}),
         Cure.NO_TRAILING: (request.trailing, {"trailing": False}),
-        Cure.NO_LEGS: (bool(request.stop or request.limit), bare),
+        Cure.NO_EXITS: (bool(request.stop or request.limit), bare),
         Cure.NO_EXPIRY: (
             bool(trigger and trigger.good_till),
             {"trigger": trigger and replace(trigger, good_till=None)},

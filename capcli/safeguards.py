@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from capcli.app import App
     from capcli.domain.account import Listed, WorkingOrder
-    from capcli.domain.approval import Asked
+    from capcli.domain.approval import ApprovalRequest
     from capcli.domain.check_input import Policy
     from capcli.domain.going_live import Gate
     from capcli.domain.mandate import Opening, Outside, Spend, Tightening
@@ -62,10 +62,10 @@ def preview_ttl_s(app: "App") -> int:
 def approvals(app: "App") -> "Approvals":
     from capcli.safety.approval import Approvals
 
-    def judge(
-        asked: "Asked", opening: "Opening | None", tightening: "Tightening | None"
+    def mandate_permit(
+        asked: "ApprovalRequest", opening: "Opening | None", tightening: "Tightening | None"
     ) -> "Spend | Outside | None":
-        """Judge a request by the mandate of this client; None where it was given none. Never on live."""
+        """Check a request against this client's mandate; None without one. Never on live."""
         if app.settings.mandate_file is None or app.env == "live":
             return None
         from capcli.safety.mandate_permits import MandatePermits
@@ -74,7 +74,9 @@ def approvals(app: "App") -> "Approvals":
         return permits.permit(asked, opening, tightening)
 
     at_terminal = app.caller.interactive
-    return Approvals(app.reads, announce=app.announcer.announce, mandate=judge, at_terminal=at_terminal)
+    return Approvals(
+        app.reads, announce=app.announcer.announce, mandate=mandate_permit, at_terminal=at_terminal
+    )
 
 
 def mandate_secret(app: "App") -> str:

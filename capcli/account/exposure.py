@@ -77,7 +77,7 @@ class ExposureFound(Struct, frozen=True):
         return self.exposure[-1]
 
 
-class _Held(Struct, frozen=True):
+class _Converted(Struct, frozen=True):
     """A position in account currency."""
 
     position: Position
@@ -113,17 +113,17 @@ def exposure_rows(broker: Broker, account: Account, book: Listed[Position]) -> t
     """Add up positions that were read, the total last. One request where they are in other currencies."""
     rates = rates_of(broker, (position.currency for position in book.rows), account.currency)
     with localcontext(EXACT):
-        held = tuple(_held(position, rates[position.currency]) for position in book.rows)
+        positions = tuple(_converted(position, rates[position.currency]) for position in book.rows)
         rows = []
         for grouping in (Grouping.MARKET, Grouping.CLASS, Grouping.CURRENCY):
-            groups: dict[str, list[_Held]] = {}
-            for name, one in (each for position in held for each in _counted_as(grouping, position)):
+            groups: dict[str, list[_Converted]] = {}
+            for name, one in (each for position in positions for each in _counted_as(grouping, position)):
                 groups.setdefault(name, []).append(one)
             rows += [_row(grouping, name, members, account) for name, members in sorted(groups.items())]
-        return (*rows, _row(Grouping.TOTAL, "all", held, account, complete=not book.unreadable))
+        return (*rows, _row(Grouping.TOTAL, "all", positions, account, complete=not book.unreadable))
 
 
-def _counted_as(grouping: Grouping, one: _Held) -> Iterator[tuple[str, _Held]]:
+def _counted_as(grouping: Grouping, one: _Converted) -> Iterator[tuple[str, _Converted]]:
     """Yield the rows in which a position counts: a pair is long in its base, short in its currency."""
     position = one.position
     base = position.epic.removesuffix(position.currency)
@@ -136,7 +136,7 @@ def _counted_as(grouping: Grouping, one: _Held) -> Iterator[tuple[str, _Held]]:
         yield position.currency, replace(one, is_long=not one.is_long)
 
 
-def _held(position: Position, rate: Decimal) -> _Held:
+def _converted(position: Position, rate: Decimal) -> _Converted:
     price, is_long = position.valued_at, position.side is Side.BUY
     value = position.size * position.contract_size * rate
     margin = cents(value * position.level / position.leverage) if position.leverage else None
@@ -146,26 +146,26 @@ def _held(position: Position, rate: Decimal) -> _Held:
         away = price - position.stop_level if is_long else position.stop_level - price
     # A stop that the price has passed is about to fill: nothing more is at stake by it.
     loss = None if away is None else cents(max(away, Decimal(0)) * value)
-    return _Held(position, rate, cents(value * price), margin, loss, is_long)
+    return _Converted(position, rate, cents(value * price), margin, loss, is_long)
 
 
 def _row(
-    grouping: Grouping, name: str, held: Sequence[_Held], account: Account, *, complete: bool = True
+    grouping: Grouping, name: str, rows: Sequence[_Converted], account: Account, *, complete: bool = True
 ) -> ExposureRow:
-    currencies, rates = {one.position.currency for one in held}, {one.rate for one in held}
-    margins = [one.margin for one in held]
+    currencies, rates = {one.position.currency for one in rows}, {one.rate for one in rows}
+    margins = [one.margin for one in rows]
     known = [margin for margin in margins if margin is not None]
     margin = sum(known, _ZERO) if len(known) == len(margins) else None
-    notional = sum((one.notional for one in held), _ZERO)
-    long = sum((one.notional for one in held if one.is_long), _ZERO)
-    bare = tuple(one.position.deal_id for one in held if one.loss is None)
-    stopped = [(one.position.guaranteed, one.loss) for one in held if one.loss is not None]
+    notional = sum((one.notional for one in rows), _ZERO)
+    long = sum((one.notional for one in rows if one.is_long), _ZERO)
+    bare = tuple(one.position.deal_id for one in rows if one.loss is None)
+    stopped = [(one.position.guaranteed, one.loss) for one in rows if one.loss is not None]
     losses = sum((loss for _, loss in stopped), _ZERO)
     loss = None if bare or not complete else losses
     return ExposureRow(
         group=grouping,
         name=name,
-        positions=len(held),
+        positions=len(rows),
         currency=currencies.pop() if len(currencies) == 1 else None,
         rate=rates.pop() if len(rates) == 1 else None,
         long=long,

@@ -32,7 +32,7 @@ _PATIENT_WINDOWS = 3
 _LATE = timedelta(seconds=120)
 _BAD_RANGE = "error.invalid.daterange"
 
-Told = Callable[[int, int], None]
+Progress = Callable[[int, int], None]
 """Called with the number of windows read and of all."""
 
 
@@ -116,10 +116,10 @@ class History:
     """Reads the history of the active account, window by window. Never changes anything."""
 
     broker: Broker
-    progress: Told = field(default=lambda _done, _all: None)
+    progress: Progress = field(default=lambda _done, _all: None)
 
-    def telling(self, progress: Told) -> "History":
-        """Return this history, saying how far it is."""
+    def with_progress(self, progress: Progress) -> "History":
+        """Return this history; `progress` is called after each window."""
         return History(self.broker, progress)
 
     def activity(

@@ -10,7 +10,7 @@ from msgspec import Struct, field
 
 from capcli.context import Context
 from capcli.domain.account import Account, Preferences
-from capcli.domain.approval import Asked
+from capcli.domain.approval import ApprovalRequest
 from capcli.domain.attempt import Answer, AttemptState, Delivery, classify
 from capcli.domain.fields import with_fields_of
 from capcli.domain.money import EXACT, plain, short
@@ -245,7 +245,7 @@ class AccountChanges:
         method, path, body = request
         context.rehearse(request, account_id)
         permit = context.approvals.permit(
-            Asked(
+            ApprovalRequest(
                 kind="ACCOUNT",
                 subject=path,
                 env=context.env,

@@ -1,6 +1,6 @@
 """Statistics of closed trades: the broker's bookings, joined with what this computer knows of each deal."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import groupby
@@ -8,7 +8,7 @@ from itertools import groupby
 from msgspec import Struct
 from msgspec.structs import replace
 
-from capcli.account.history import BookingsOfSpan, History, Span, Told, Wanted
+from capcli.account.history import BookingsOfSpan, History, Progress, Span, Wanted
 from capcli.context import Context
 from capcli.domain.account import Activity, Transaction
 from capcli.domain.attempt import AttemptRecord
@@ -79,12 +79,12 @@ class StatsFound(Struct, frozen=True):
 class Statistics:
     """Reads bookings and the journal. Changes nothing."""
 
-    def __init__(self, context: Context, progress: Told = lambda _done, _all: None) -> None:
+    def __init__(self, context: Context, progress: Progress = lambda _done, _all: None) -> None:
         self._context = context
         self._history = History(context.broker, progress)
 
-    def telling(self, progress: Callable[[int, int], None]) -> "Statistics":
-        """Return these statistics, saying how far they are."""
+    def with_progress(self, progress: Progress) -> "Statistics":
+        """Return these statistics; `progress` is called as they are read."""
         return Statistics(self._context, progress)
 
     def of(

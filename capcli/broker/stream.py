@@ -19,7 +19,7 @@ from capcli.broker.retry import MOST_RENEWALS, SESSION_LOST
 from capcli.broker.transport import Tokens
 from capcli.domain.hosts import is_loopback
 from capcli.domain.market import Resolution
-from capcli.domain.stream import MOST_EPICS, Bar, Gap, Lost, StreamEvent, Tick
+from capcli.domain.stream import MOST_EPICS, Bar, Disconnected, Gap, StreamEvent, Tick
 from capcli.errors import (
     BrokerRefused,
     CapcliError,
@@ -353,7 +353,7 @@ class LiveStream:
         if self._pulse.lost == reason:
             return []
         self._pulse.lost = reason
-        return [Lost(self._ms(), reason)]
+        return [Disconnected(self._ms(), reason)]
 
     def _again(self, timeout_s: float) -> list[StreamEvent]:
         wait_s = self._pulse.retry_at - self._now()

@@ -276,7 +276,7 @@ _SET_UP = (
         "config unset", "Remove a setting from a profile of config.toml; its default applies again.", _SETTING
     ),
     _tells(
-        "config path", "Where config.toml, the journal and the paper broker are.", "render.results.Places"
+        "config path", "Where config.toml, the journal and the paper broker are.", "render.results.Locations"
     ),
     Command("live", "Going live: the checklist that unlocks it."),
     _checks(

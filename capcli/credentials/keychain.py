@@ -101,10 +101,10 @@ class Keychain:
 
     def load(self) -> Credentials | None:
         """Return the stored credentials, or None. Raises the Keychain errors, and ConfigError for garbage."""
-        kept, _ = self.look()
+        kept, _ = self.read()
         return kept.credentials if kept else None
 
-    def look(self) -> tuple[Kept | None, str]:
+    def read(self) -> tuple[Kept | None, str]:
         """Return what the item holds, and the backend's name. Raises as `load` does."""
         text, name = self._stored.use(
             lambda backend: (backend.get_password(self.item, _USER), backend_name(backend))

@@ -90,7 +90,7 @@ class CredentialSource:
 
     def _kept(self) -> "tuple[Kept, str]":
         """Return what the keychain holds, and its backend's name."""
-        kept, backend = self.keychain.look()
+        kept, backend = self.keychain.read()
         if kept is None:
             raise CredentialsMissing(
                 f"There are no credentials for {self.env} in profile {self.profile}: none in the environment,"
@@ -142,7 +142,7 @@ def envs_in_keychain(profile: str | None) -> Iterator[str]:
     """Yield the environments whose credentials the keychain holds; one that cannot be asked holds none."""
     for env in (Env.LIVE, Env.DEMO):
         with suppress(CapcliError):
-            if _keychain(profile or DEFAULT_PROFILE, env, interactive=False).look()[0] is not None:
+            if _keychain(profile or DEFAULT_PROFILE, env, interactive=False).read()[0] is not None:
                 yield env.value
 
 

@@ -14,7 +14,7 @@ from capcli.desk.seen import AccountSeen, CandlesSeen, LocalSeen, PriceSeen, See
 from capcli.domain.bookings import realised
 from capcli.domain.market import Resolution
 from capcli.domain.money import cents
-from capcli.domain.stream import MOST_EPICS, Gap, Lost, Quiet, StreamEvent, Tick
+from capcli.domain.stream import MOST_EPICS, Disconnected, Gap, Quiet, StreamEvent, Tick
 from capcli.errors import CapcliError, EpicUnknown, Unreachable
 from capcli.marketdata.conversion import rates_for
 from capcli.marketdata.streams import Watch, Watching
@@ -235,7 +235,7 @@ class Reader:
                 if type(event) is Quiet and event.epic in prices:
                     row = prices[event.epic]
                     prices[event.epic] = PriceSeen(row.tick, row.first, event.status, event.since_ms)
-                elif type(event) is Lost:
+                elif type(event) is Disconnected:
                     stream = Trouble(self._tick_ms, event.reason)
                 elif type(event) is Gap:
                     stream, self._due["account"] = None, 0.0

@@ -20,7 +20,7 @@ class ApprovalState(StrEnum):
     VOID = "VOID"
 
 
-class Asked(Struct, frozen=True):
+class ApprovalRequest(Struct, frozen=True):
     """A request for a person's approval. `subject` (preview or deal) tells equal requests apart."""
 
     kind: str
@@ -69,7 +69,7 @@ class ApprovalRecord(Struct, frozen=True):
     client: str | None = None
 
     @classmethod
-    def of(cls, asked: Asked, code_hash: str, at: datetime, client: str | None) -> "ApprovalRecord":
+    def of(cls, asked: ApprovalRequest, code_hash: str, at: datetime, client: str | None) -> "ApprovalRecord":
         """Return the record of a request that begins to wait."""
         state = ApprovalState.PENDING
         return with_fields_of(asked, cls, code_hash=code_hash, state=state, created_at=at, client=client)

@@ -108,7 +108,7 @@ class Candidate(Struct, frozen=True):
         return self.deal_ids or tuple(filter(None, (self.order_id,)))
 
 
-class Verdict(StrEnum):
+class LookupOutcome(StrEnum):
     """What a look proves: one trace, one refusal, nothing there, or nothing at all."""
 
     LANDED = "landed"
@@ -129,15 +129,15 @@ class ReconciliationReport(Struct, frozen=True):
     refused_for_sure: bool = True
 
     @property
-    def verdict(self) -> Verdict:
+    def outcome(self) -> LookupOutcome:
         """Judge: several that fit prove nothing, and what is late proves nothing yet."""
         if not self.traces and not self.rejected:
-            return Verdict.NOTHING_THERE
+            return LookupOutcome.NOTHING_THERE
         if not self.traces and len(self.rejected) == 1 and self.refused_for_sure:
-            return Verdict.REJECTED
+            return LookupOutcome.REJECTED
         if len(self.traces) == 1 and self.traces[0].sure and not self.rejected:
-            return Verdict.LANDED
-        return Verdict.UNDECIDED
+            return LookupOutcome.LANDED
+        return LookupOutcome.UNDECIDED
 
     @property
     def deals(self) -> tuple[str, ...]:

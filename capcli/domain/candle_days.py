@@ -63,23 +63,23 @@ def add(days: dict[int, int], times: Iterable[datetime], span: timedelta) -> Non
         days[found.toordinal()] = days.get(found.toordinal(), 0) | 1 << slot
 
 
-class Judged(Struct, frozen=True):
+class GapsFound(Struct, frozen=True):
     """The gaps that were found, and how many days nothing could be said of: no like days, or a holiday."""
 
     gaps: Gaps
     days_unjudged: int
 
 
-def judge(days: Days, span: timedelta, hours: OpeningHours | None, now: datetime) -> Judged:
+def find_gaps(days: Days, span: timedelta, hours: OpeningHours | None, now: datetime) -> GapsFound:
     """Return the holes between the first and the last candle; `now` says in which season the hours hold."""
     if not days:
-        return Judged(Gaps(), 0)
+        return GapsFound(Gaps(), 0)
     slots = slots_of(span)
     zones = (zone_named(hours.zone) if hours else None, UTC, *map(zone_named, _ZONES))
     local = min((_Local.of(days, slots, zone) for zone in zones if zone is not None), key=_disorder)
-    judge = _Judge(local, Week(hours), hours, now, span)
-    missing = sorted(at for ordinal in local.range for at in judge.missing(ordinal))
-    return Judged(_gathered(missing, _Present(days, slots), slots), judge.unjudged)
+    expected = _ExpectedCandles(local, Week(hours), hours, now, span)
+    missing = sorted(at for ordinal in local.range for at in expected.missing(ordinal))
+    return GapsFound(_gathered(missing, _Present(days, slots), slots), expected.unjudged)
 
 
 class _Local(Struct, frozen=True, dict=True):
@@ -110,7 +110,7 @@ class _Local(Struct, frozen=True, dict=True):
         return ordinal * self.slots + slot - _offset(ordinal, self.zone, self.slots)
 
 
-class _Judge:
+class _ExpectedCandles:
     """Says what a day should have held."""
 
     def __init__(

@@ -13,7 +13,7 @@ from capcli.domain.money import EXACT
 from capcli.domain.order import Kind, OrderRequest
 from capcli.domain.sizing import Figures
 
-Verdict = tuple[bool, str] | None
+RuleResult = tuple[bool, str] | None
 """Whether an order passes a rule, and why in words; None where the rule does not apply."""
 
 

@@ -27,7 +27,7 @@ _EXPECTED = {
 }
 
 
-class Asked(Struct, frozen=True):
+class SentRequest(Struct, frozen=True):
     """What was asked of the broker: a `request` to open, else the `deal_id` that it is about.
 
     `reference`: the broker's answer to it; `since`: the broker's clock at the send. `baseline`: deals that
@@ -55,7 +55,7 @@ class Misfit(Struct, frozen=True):
 Answer = Confirm | Position | WorkingOrder | Activity
 
 
-def misfit(asked: Asked, answer: Answer) -> Misfit | None:
+def misfit(asked: SentRequest, answer: Answer) -> Misfit | None:
     """Say why an answer is not about what was asked; None where it is."""
     if asked.request is not None:
         names, at = _names_and_time(answer)
@@ -101,18 +101,18 @@ def _differing(
     return None
 
 
-def _too_early(asked: Asked, at: datetime | None) -> Misfit | None:
+def _too_early(asked: SentRequest, at: datetime | None) -> Misfit | None:
     if at is None or asked.since is None or at >= asked.since - CLOCKS:
         return None
     return Misfit(f"it is of {at:%Y-%m-%d %H:%M:%S}Z, before the send")
 
 
-def _old_row(asked: Asked, row: Position | WorkingOrder | Activity) -> Misfit | None:
+def _old_row(asked: SentRequest, row: Position | WorkingOrder | Activity) -> Misfit | None:
     there = row.deal_id in asked.baseline
     return Misfit(f"{row.deal_id} was there before the send") if there else None
 
 
-def _confirm_misfit(asked: Asked, confirm: Confirm) -> Misfit | None:
+def _confirm_misfit(asked: SentRequest, confirm: Confirm) -> Misfit | None:
     """Check a confirmed opening: what it opened is new, what it reduced was there (netting, API page 9.4)."""
     if asked.reference is not None and confirm.deal_reference != asked.reference:
         return Misfit(f"it is about {confirm.deal_reference}, not {asked.reference}")
@@ -126,7 +126,7 @@ def _confirm_misfit(asked: Asked, confirm: Confirm) -> Misfit | None:
     return None if strange is None else Misfit(f"it reduced {strange}, which was not there before the send")
 
 
-def _change_misfit(asked: Asked, confirm: Confirm) -> Misfit | None:
+def _change_misfit(asked: SentRequest, confirm: Confirm) -> Misfit | None:
     """Check the deal, status and time of a confirmed change.
 
     The opening, amendments and close of a position share one reference (API page 9.2). DELETED for an order's

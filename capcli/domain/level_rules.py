@@ -3,14 +3,14 @@
 from decimal import Decimal
 
 from capcli.domain.account import OrderType
-from capcli.domain.check_input import CheckInput, Verdict
+from capcli.domain.check_input import CheckInput, RuleResult
 from capcli.domain.market import Distance, Side
 from capcli.domain.money import ceil_to, floor_to, on_grid, percent_of, plain, short
 from capcli.domain.order import ExitForm, ExitOrder
 from capcli.domain.sizing import ExitFigures, exit_base
 
 
-def entry_level(check: CheckInput) -> Verdict:
+def entry_level(check: CheckInput) -> RuleResult:
     trigger, side, step = check.request.trigger, check.request.side, check.rules.price_step
     if trigger is None:
         return None
@@ -31,7 +31,7 @@ def entry_level(check: CheckInput) -> Verdict:
     return trigger.level != price and fits, f"a {side.value} {kind} at {plain(trigger.level)} is {place}"
 
 
-def good_till(check: CheckInput) -> Verdict:
+def good_till(check: CheckInput) -> RuleResult:
     until = check.request.trigger.good_till if check.request.trigger else None
     if until is None:
         return None
@@ -39,7 +39,7 @@ def good_till(check: CheckInput) -> Verdict:
     return ahead, f"{until:%Y-%m-%d %H:%M:%S}Z is {'ahead' if ahead else 'in the past'}"
 
 
-def stop(check: CheckInput) -> Verdict:
+def stop(check: CheckInput) -> RuleResult:
     asked, least = check.request.stop, check.rules.min_stop_distance
     if check.request.guaranteed:
         least = check.market.rules.min_guaranteed_stop_distance or least
@@ -47,7 +47,7 @@ def stop(check: CheckInput) -> Verdict:
     return _exit(check, "stop", check.figures.stop, asked, least=least, below=below)
 
 
-def limit(check: CheckInput) -> Verdict:
+def limit(check: CheckInput) -> RuleResult:
     asked, least = check.request.limit, check.rules.min_stop_distance
     below = check.request.side is Side.SELL
     return _exit(check, "limit", check.figures.limit, asked, least=least, below=below)
@@ -61,7 +61,7 @@ def _exit(
     *,
     least: Distance,
     below: bool,
-) -> Verdict:
+) -> RuleResult:
     """Judge a stop or a limit, `least` away from the price and `below` or above it."""
     if exit_order is None:
         return None
@@ -77,7 +77,7 @@ def _exit(
     return _place(check, word, exit_order.level, least=least, below=below)
 
 
-def _place(check: CheckInput, word: str, level: Decimal, *, least: Distance, below: bool) -> Verdict:
+def _place(check: CheckInput, word: str, level: Decimal, *, least: Distance, below: bool) -> RuleResult:
     price, step = exit_base(check.request, check.market), check.rules.price_step
     sign, side = (-1, "below") if below else (1, "above")
     away = (level - price) * sign
@@ -105,7 +105,7 @@ def _off_step(level: Decimal, step: Decimal) -> str:
     return f"{plain(level)} is off the price step of {short(step)}; nearest: {nearest_on(step, level)}"
 
 
-def guaranteed(check: CheckInput) -> Verdict:
+def guaranteed(check: CheckInput) -> RuleResult:
     if not check.request.guaranteed:
         return None
     if check.hedging:
@@ -118,7 +118,7 @@ def guaranteed(check: CheckInput) -> Verdict:
     return True, f"{check.request.epic} offers guaranteed stops"
 
 
-def trailing(check: CheckInput) -> Verdict:
+def trailing(check: CheckInput) -> RuleResult:
     if not check.request.trailing:
         return None
     offered = check.market.rules.trailing_stops is True

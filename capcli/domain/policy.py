@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from capcli.domain import level_rules
 from capcli.domain.candle_gaps import Week
-from capcli.domain.check_input import Amends, Blocked, CheckInput, Verdict
+from capcli.domain.check_input import Amends, Blocked, CheckInput, RuleResult
 from capcli.domain.market import MarketStatus, Side
 from capcli.domain.money import EXACT, cents, on_grid, plain, short
 from capcli.domain.order import Kind
@@ -61,12 +61,12 @@ class Check(Struct, frozen=True):
         return f"{self.rule.value}: {self.reason}{governed}"
 
 
-def _trading(check: CheckInput) -> Verdict:
+def _trading(check: CheckInput) -> RuleResult:
     on = check.policy.trading_allowed
     return on, f"trading is {'on' if on else 'off'} for {check.policy.env}"
 
 
-def _live(check: CheckInput) -> Verdict:
+def _live(check: CheckInput) -> RuleResult:
     if check.policy.env != "live":
         return None
     if check.policy.live_unlocked:
@@ -75,13 +75,13 @@ def _live(check: CheckInput) -> Verdict:
     return False, f"{locked}: {check.policy.live_reason}"
 
 
-def _halt(check: CheckInput) -> Verdict:
+def _halt(check: CheckInput) -> RuleResult:
     if check.blocked is None or check.blocked.halt is None:
         return None
     return False, f"{check.blocked.halt.rstrip('.')}; capcli resume lifts it"
 
 
-def _unresolved(check: CheckInput) -> Verdict:
+def _unresolved(check: CheckInput) -> RuleResult:
     blocked = check.blocked or Blocked()
     attempts = blocked.in_market if check.only_reduces else blocked.unresolved
     if not attempts:
@@ -91,19 +91,19 @@ def _unresolved(check: CheckInput) -> Verdict:
     return False, f"{first}{others} may be live; capcli reconcile {first} checks it"
 
 
-def _hourly_orders(check: CheckInput) -> Verdict:
+def _hourly_orders(check: CheckInput) -> RuleResult:
     if check.blocked is None or not check.blocked.wait_s:
         return None
     return False, f"this hour's opening orders are used up (1000 on demo); wait {check.blocked.wait_s} s"
 
 
-def _journal(check: CheckInput) -> Verdict:
+def _journal(check: CheckInput) -> RuleResult:
     if check.blocked is None or check.blocked.journal is None:
         return None
     return False, check.blocked.journal.rstrip(".")
 
 
-def _epic_allowed(check: CheckInput) -> Verdict:
+def _epic_allowed(check: CheckInput) -> RuleResult:
     allowed, epic = check.policy.allowed_epics, check.request.epic
     if allowed is None:
         return True, "every market is allowed"
@@ -116,7 +116,7 @@ _NO_DEALS = frozenset({"VIEW_ONLY", "VIEW_AND_REQUEST", "CLOSED_FOR_CORPORATE_AC
 _CLOSE_ONLY, _LONG_ONLY = "CLOSE_ONLY", "LONG_ONLY"
 
 
-def _market_open(check: CheckInput) -> Verdict:
+def _market_open(check: CheckInput) -> RuleResult:
     market, epic = check.market, check.request.epic
     status, is_market_order = market.quote.status, check.request.kind is Kind.MARKET
     if status is MarketStatus.TRADEABLE:
@@ -147,13 +147,13 @@ def next_opening(check: CheckInput) -> str:
     return f"; it usually opens next at {opening:%Y-%m-%d %H:%M}Z" if opening else ""
 
 
-def _size_range(check: CheckInput) -> Verdict:
+def _size_range(check: CheckInput) -> RuleResult:
     rules, size = check.rules, check.request.size
     bounds = f"{short(rules.min_size)} to {short(rules.max_size)}"
     return rules.min_size <= size <= rules.max_size, f"{short(size)} of {bounds}"
 
 
-def _size_step(check: CheckInput) -> Verdict:
+def _size_step(check: CheckInput) -> RuleResult:
     step, size = check.rules.size_step, check.request.size
     if on_grid(size, step):
         return True, f"{short(size)} is a multiple of {short(step)}"
@@ -163,21 +163,21 @@ def _size_step(check: CheckInput) -> Verdict:
     )
 
 
-def _max_position_size(check: CheckInput) -> Verdict:
+def _max_position_size(check: CheckInput) -> RuleResult:
     return None if check.request.trigger else _at_most(check.request.size, check.policy.max_position_size)
 
 
-def _max_order_size(check: CheckInput) -> Verdict:
+def _max_order_size(check: CheckInput) -> RuleResult:
     return (
         _at_most(check.request.size, check.policy.max_working_order_size) if check.request.trigger else None
     )
 
 
-def _at_most(size: Decimal, most: Decimal | None) -> Verdict:
+def _at_most(size: Decimal, most: Decimal | None) -> RuleResult:
     return None if most is None else (size <= most, f"{short(size)} of at most {short(most)}")
 
 
-def _open_positions(check: CheckInput) -> Verdict:
+def _open_positions(check: CheckInput) -> RuleResult:
     most = check.policy.max_open_positions
     if most is None:
         return None
@@ -188,14 +188,14 @@ def _open_positions(check: CheckInput) -> Verdict:
     return count < most, f"{count} open{waiting} of at most {most}"
 
 
-def _orders_per_day(check: CheckInput) -> Verdict:
+def _orders_per_day(check: CheckInput) -> RuleResult:
     most = check.policy.max_orders_per_day
     if most is None:
         return None
     return check.orders_today < most, f"{check.orders_today} sent today (UTC) of at most {most}"
 
 
-def _funds(check: CheckInput) -> Verdict:
+def _funds(check: CheckInput) -> RuleResult:
     if check.figures.margin is None:
         return False, "the broker sent no margin factor, so the margin cannot be known"
     freed = _freed(check)
@@ -213,7 +213,7 @@ def _freed(check: CheckInput) -> Decimal:
     return check.effect.margin_freed
 
 
-def _risk(check: CheckInput) -> Verdict:
+def _risk(check: CheckInput) -> RuleResult:
     """Judge the loss at stop in the order's market and direction: open, waiting, in flight, and its own.
 
     From entry to stop, spread included; not a gap, a fee or the price of a guarantee.
@@ -231,7 +231,7 @@ def _risk(check: CheckInput) -> Verdict:
     return loss <= most, f"loss at stop {loss:,f}{there} of {bound}"
 
 
-def _total_risk(check: CheckInput) -> Verdict:
+def _total_risk(check: CheckInput) -> RuleResult:
     """Judge the loss if every stop of the account is hit, this order's included."""
     if check.policy.max_total_risk_pct is None:
         return None
@@ -246,7 +246,7 @@ def _total_risk(check: CheckInput) -> Verdict:
     return loss <= most, f"loss at all stops {loss:,f}{there} of {bound}"
 
 
-def _margin(check: CheckInput) -> Verdict:
+def _margin(check: CheckInput) -> RuleResult:
     """Judge the margin in use once this order is open: the account's, what is on its way, and its own."""
     if check.policy.max_margin_pct is None:
         return None
@@ -268,7 +268,7 @@ def _share(check: CheckInput, percent: Decimal) -> tuple[Decimal, str]:
     return most, f"at most {most:,f} {currency} ({short(percent)} % of equity {equity:,f})"
 
 
-def _daily_loss(check: CheckInput) -> Verdict:
+def _daily_loss(check: CheckInput) -> RuleResult:
     """Judge the day: booked since 00:00 UTC, plus open losses; open gains do not count, they can still go."""
     most = check.policy.max_daily_loss
     if most is None:
@@ -279,7 +279,7 @@ def _daily_loss(check: CheckInput) -> Verdict:
     return lost < most, f"lost {lost:,f} today (UTC) of {bound}: booked {booked:,f}, open {open_pl:,f}"
 
 
-def _stop_required(check: CheckInput) -> Verdict:
+def _stop_required(check: CheckInput) -> RuleResult:
     if not check.policy.require_stop:
         return None
     has_stop = _at_stop(check) is not None
@@ -295,7 +295,7 @@ def _at_stop(check: CheckInput) -> Decimal | None:
     return max(check.figures.stop.amount, Decimal(0)) * check.opened_share
 
 
-def _drift(check: CheckInput) -> Verdict:
+def _drift(check: CheckInput) -> RuleResult:
     then, most = check.reference_entry, check.policy.max_drift_pct
     if not then or check.request.trigger is not None:
         return None
@@ -305,7 +305,7 @@ def _drift(check: CheckInput) -> Verdict:
     return moved <= most, f"the price moved {moved:.3f} % since the preview ({span}), at most {most} %"
 
 
-def _effect(check: CheckInput) -> Verdict:
+def _effect(check: CheckInput) -> RuleResult:
     """Judge whether a market order still does to the open deals what its preview said."""
     then, now = check.reference_effect, check.effect
     if then is None or now is None or check.request.trigger:
@@ -325,7 +325,7 @@ class _Entry(Struct, frozen=True):
     """
 
     rule: Rule
-    judge: Callable[[CheckInput], Verdict]
+    evaluate: Callable[[CheckInput], RuleResult]
     setting: str | None = None
     new_risk: bool = False
     amended: Callable[[Amends], bool] = lambda _: False
@@ -386,5 +386,5 @@ def evaluate(check: CheckInput, only: Collection[Rule] = frozenset(Rule)) -> tup
         return tuple(
             Check(entry.rule, *verdict, entry.setting)
             for entry in _TABLE
-            if entry.rule in only and entry.applies(check) and (verdict := entry.judge(check)) is not None
+            if entry.rule in only and entry.applies(check) and (verdict := entry.evaluate(check)) is not None
         )

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from capcli.domain.account import Activity, Position, WorkingOrder
 from capcli.domain.candidates import Seen, UnconfirmedOrder
-from capcli.domain.identity import CLOCKS, Asked, misfit
+from capcli.domain.identity import CLOCKS, SentRequest, misfit
 
 POSITION, ORDER = "POSITION", "WORKING_ORDER"
 MADE = frozenset({"ACCEPTED", "CREATED"})
@@ -71,9 +71,9 @@ def new_orders(lost: UnconfirmedOrder, waiting: tuple[WorkingOrder, ...]) -> Ite
             yield row
 
 
-def _asked(lost: UnconfirmedOrder) -> Asked:
+def _asked(lost: UnconfirmedOrder) -> SentRequest:
     """Return the order as rows are held against it; of any size, for a person may have changed them since."""
-    return Asked(lost.request.kind, lost.since + CLOCKS, lost.request, any_size=True)
+    return SentRequest(lost.request.kind, lost.since + CLOCKS, lost.request, any_size=True)
 
 
 def hidden_orders(lost: UnconfirmedOrder, seen: Seen) -> dict[str, datetime]:

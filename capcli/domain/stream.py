@@ -33,7 +33,7 @@ class Bar(NamedTuple):
     volume: Decimal | None
 
 
-class Lost(NamedTuple):
+class Disconnected(NamedTuple):
     """The stream broke off; it is being opened again."""
 
     at_ms: int
@@ -56,5 +56,5 @@ class Quiet(NamedTuple):
     since_ms: int
 
 
-StreamEvent = Tick | Bar | Lost | Gap
+StreamEvent = Tick | Bar | Disconnected | Gap
 """What comes off the wire."""

@@ -17,7 +17,7 @@ from capcli.assistants.lint import lint, own_words, starts_capcli
 from capcli.assistants.reading import OURS, Config, Entry
 from capcli.assistants.reading import configs as read_configs
 from capcli.errors import ClientConfigBroken, ServerSilent
-from capcli.health.service import Finding
+from capcli.health.service import ProbeResult
 from capcli.settings import CREDENTIAL_NAMES, TABLE
 
 if TYPE_CHECKING:
@@ -30,13 +30,13 @@ _LAST_LINES = 3
 _ONE_SERVER = "keep one of the two in the config: capcli's limits, halt and journal apply to capcli only"
 
 
-def configs(app: "App") -> Finding:
+def configs(app: "App") -> ProbeResult:
     """Look through the clients' configs. Raises ClientConfigBroken for one that cannot start the server."""
     every = read_configs(app.environ)
     found = tuple(each for each in every if each.entries or each.broken)
     rivals = [f"{name} in {each.assistant.title}'s config" for each in every for name in each.rivals]
     if not found and not rivals:
-        return Finding("no assistant's config on this computer starts capcli")
+        return ProbeResult("no assistant's config on this computer starts capcli")
     wrong = sorted(
         (doubt for each in found for doubt in lint(each, app.environ, app.clock())),
         key=lambda doubt: not doubt.stops,
@@ -47,13 +47,13 @@ def configs(app: "App") -> Finding:
     if rivals:
         both = " beside capcli: both may trade" if found else ", not capcli"
         words = "; ".join(filter(None, (f"{', '.join(rivals)} starts the broker's own server{both}", words)))
-        return Finding(words, _ONE_SERVER, warning=True)
+        return ProbeResult(words, _ONE_SERVER, warning=True)
     if wrong:
-        return Finding(words, wrong[0].fix, warning=True)
-    return Finding(f"{', '.join(each.assistant.title for each in found)} can start capcli")
+        return ProbeResult(words, wrong[0].fix, warning=True)
+    return ProbeResult(f"{', '.join(each.assistant.title for each in found)} can start capcli")
 
 
-def server(app: "App") -> Finding:
+def server(app: "App") -> ProbeResult:
     """Start the server as each client does, and compare its set-up with this shell's. Raises ServerSilent."""
     found = [
         (config, entry)
@@ -62,7 +62,7 @@ def server(app: "App") -> Finding:
         if starts_capcli(entry) and shutil.which(entry.command or "", path=app.environ.get("PATH"))
     ]
     if not found:
-        return Finding("not started: no assistant's config names it as a program of this computer")
+        return ProbeResult("not started: no assistant's config names it as a program of this computer")
     words: list[str] = []
     wrong: list[tuple[str, str]] = []
     for config, entry in found[:_MOST_STARTED]:
@@ -70,8 +70,8 @@ def server(app: "App") -> Finding:
         words.append(f"{config.assistant.title}: {started.words}")
         wrong += _differences(app, config, entry, started.setup)
     if wrong:
-        return Finding("; ".join((*words, *(text for text, _ in wrong))), wrong[0][1], warning=True)
-    return Finding("; ".join(words))
+        return ProbeResult("; ".join((*words, *(text for text, _ in wrong))), wrong[0][1], warning=True)
+    return ProbeResult("; ".join(words))
 
 
 class _Started(Struct, frozen=True):

@@ -43,7 +43,7 @@ _FIRST, *_ = SHOWN_EPICS
 
 
 @dataclass
-class _Moment:
+class _Clock:
     """A clock that only waiting moves."""
 
     at: datetime
@@ -126,22 +126,22 @@ def _reference(mask: Mask | None) -> Iterator[Exchange]:
 @contextmanager
 def _paper(replay: "_Replay | None" = None, *, at: datetime = _START) -> Iterator[CapitalBroker]:
     """Yield our client, logged in at a paper broker of its own; `replay` answers before that one."""
-    moment = _Moment(at)
+    clock = _Clock(at)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "paper.db"
-        reset(path, limits=False, at=moment.at)
-        switches(path, at=moment.at, confirm_delay_ms=0)
-        paper = PaperTransport(path, moment.now, sleep=moment.sleep)
+        reset(path, limits=False, at=clock.at)
+        switches(path, at=clock.at, confirm_delay_ms=0)
+        paper = PaperTransport(path, clock.now, sleep=clock.sleep)
         if replay is not None:
             replay.inner = paper
         transport: Any = replay or paper
         broker = CapitalBroker(
             "http://paper",
             lambda: Credentials(_KEY, _KEY, _KEY),
-            clock=moment.now,
+            clock=clock.now,
             transport=transport,
-            monotonic=moment.monotonic,
-            sleep=moment.sleep,
+            monotonic=clock.monotonic,
+            sleep=clock.sleep,
         )
         try:
             broker.login()

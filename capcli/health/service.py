@@ -24,7 +24,7 @@ class HealthStatus(StrEnum):
     SKIPPED = "skipped"
 
 
-class Finding(Struct, frozen=True):
+class ProbeResult(Struct, frozen=True):
     """What a probe reports when nothing stopped it."""
 
     message: str
@@ -37,7 +37,7 @@ class Probe:
     """One check: a name, what it does, and the checks without which it makes no sense."""
 
     name: str
-    run: Callable[[], Finding]
+    run: Callable[[], ProbeResult]
     needs: tuple[str, ...] = ()
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from capcli.credentials.form import slips
 from capcli.errors import CapcliError, EnvironmentMismatch, EpicUnknown, LoginRefused
-from capcli.health.service import Finding
+from capcli.health.service import ProbeResult
 
 if TYPE_CHECKING:
     from capcli.app import App
@@ -14,24 +14,26 @@ if TYPE_CHECKING:
 _OTHER = {"demo": "live", "live": "demo"}
 
 
-def broker_clock(app: "App") -> Finding:
+def broker_clock(app: "App") -> ProbeResult:
     """Reach the host (name, connection, TLS) without credentials, and compare clocks."""
     theirs = app.broker.server_time()
     ahead = app.clock() - theirs
     seconds = f"{ahead.total_seconds():+.1f} s"
     if app.env != "paper" and abs(ahead) > timedelta(seconds=5):
-        return Finding(f"this computer's clock is {seconds} from the broker's", "set the clock", warning=True)
+        return ProbeResult(
+            f"this computer's clock is {seconds} from the broker's", "set the clock", warning=True
+        )
     proxy = app.broker.proxy
     way = f" through the proxy {proxy.shown}" if proxy else ""
-    return Finding(f"{app.broker.host} answers{way}; clock {seconds}")
+    return ProbeResult(f"{app.broker.host} answers{way}; clock {seconds}")
 
 
-def login(app: "App") -> Finding:
+def login(app: "App") -> ProbeResult:
     try:
         session = app.broker.login()
     except LoginRefused as refusal:
         raise _explained(app, refusal) from refusal
-    return Finding(f"logged in as client {session.client_id}; session: {app.logins.cache.describe()}")
+    return ProbeResult(f"logged in as client {session.client_id}; session: {app.logins.cache.describe()}")
 
 
 def _explained(app: "App", refusal: LoginRefused) -> CapcliError:
@@ -70,31 +72,31 @@ def _tried_on(app: "App", other: str) -> str | None:
     return None
 
 
-def account(app: "App") -> Finding:
+def account(app: "App") -> ProbeResult:
     session = app.broker.session()
     wanted = app.settings.account
     if wanted and session.account_id != wanted:
-        return Finding(
+        return ProbeResult(
             f"the session is on {session.account_id}, not on {wanted}",
             f"capcli accounts use {wanted}",
             warning=True,
         )
-    return Finding(f"account {session.account_id} in {session.currency}")
+    return ProbeResult(f"account {session.account_id} in {session.currency}")
 
 
-def market_data(app: "App") -> Finding:
+def market_data(app: "App") -> ProbeResult:
     found = app.markets.search("gold", limit=1).data
     if not found.markets:
-        return Finding("a search for gold found no market", "capcli markets search silver", warning=True)
+        return ProbeResult("a search for gold found no market", "capcli markets search silver", warning=True)
     row = found.markets[0]
-    return Finding(f"{row.epic} {row.bid}/{row.offer} {row.status.value}")
+    return ProbeResult(f"{row.epic} {row.bid}/{row.offer} {row.status.value}")
 
 
-def allowed_epics(app: "App") -> Finding:
+def allowed_epics(app: "App") -> ProbeResult:
     """Report epics of CAP_ALLOWED_EPICS that the broker does not have."""
     allowed = tuple(sorted(app.settings.allowed_epics or ()))
     if not allowed:
-        return Finding("every market is allowed")
+        return ProbeResult("every market is allowed")
     try:
         app.broker.all_details(allowed)
     except EpicUnknown:
@@ -104,10 +106,10 @@ def allowed_epics(app: "App") -> Finding:
                 app.broker.details(epic)
             except EpicUnknown:
                 unknown.append(epic)
-        return Finding(
+        return ProbeResult(
             f"CAP_ALLOWED_EPICS names {', '.join(unknown)}, which the broker does not have; epics are"
             " case-sensitive",
             f"capcli markets search {unknown[0].lower()}" if unknown else None,
             warning=True,
         )
-    return Finding(f"{', '.join(allowed)}: the broker has {'it' if len(allowed) == 1 else 'them all'}")
+    return ProbeResult(f"{', '.join(allowed)}: the broker has {'it' if len(allowed) == 1 else 'them all'}")

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from capcli import ids
 from capcli.context import Context
-from capcli.domain.candle_days import Kept, add, judge
+from capcli.domain.candle_days import Kept, add, find_gaps
 from capcli.domain.candle_gaps import Gap
 from capcli.domain.fields import with_fields_of
 from capcli.domain.market import Candle, Resolution
@@ -167,7 +167,7 @@ class Downloads:
         finally:
             target.close()
         took = Decimal(str(round(self._context.monotonic() - began, 3)))
-        judged = judge(done.days, order.resolution.span, market.hours, self._context.now())
+        found_gaps = find_gaps(done.days, order.resolution.span, market.hours, self._context.now())
         found = with_fields_of(
             done,
             Download,
@@ -175,10 +175,10 @@ class Downloads:
             resolution=order.resolution,
             file=order.target,
             asked_from=done.start or order.start,
-            gaps=judged.gaps.count,
-            missing=judged.gaps.candles,
-            longest_gap=judged.gaps.longest,
-            days_unjudged=judged.days_unjudged,
+            gaps=found_gaps.gaps.count,
+            missing=found_gaps.gaps.candles,
+            longest_gap=found_gaps.gaps.longest,
+            days_unjudged=found_gaps.days_unjudged,
             forming_left_out=order.end is None or done.end < order.end,
             resumed=kept is not None,
             seconds=took,

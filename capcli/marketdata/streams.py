@@ -8,7 +8,7 @@ from msgspec import Struct
 from capcli import ids
 from capcli.context import Context
 from capcli.domain.market import MarketDetails, MarketStatus, Resolution
-from capcli.domain.stream import MOST_EPICS, Gap, Lost, Quiet, StreamEvent, Tick
+from capcli.domain.stream import MOST_EPICS, Disconnected, Gap, Quiet, StreamEvent, Tick
 from capcli.errors import RateLimited, Unreachable, UsageError
 from capcli.ports import Broker, Clock
 
@@ -195,6 +195,6 @@ class Throttle:
         return [*others, *(self._held.pop(epic) for epic in due)]
 
 
-def breaks(events: Iterable[StreamEvent | Quiet]) -> list[Gap | Lost]:
+def breaks(events: Iterable[StreamEvent | Quiet]) -> list[Gap | Disconnected]:
     """Return what was missed or broke off."""
-    return [event for event in events if isinstance(event, Gap | Lost)]
+    return [event for event in events if isinstance(event, Gap | Disconnected)]

@@ -53,7 +53,7 @@ def cap_account_history_activity(
 ) -> ToolResult:
     span, report = Span(from_date, to_date), windows_reporter()
     return runner.answer(
-        lambda app: app.history.telling(report).activity(span, most_days=_MOST_DAYS),
+        lambda app: app.history.with_progress(report).activity(span, most_days=_MOST_DAYS),
         _ACTIVITIES.requested(fields, max, cursor),
     )
 
@@ -78,7 +78,7 @@ def cap_account_history_transactions(
     span, report = Span(from_date, to_date), windows_reporter()
     wanted = Wanted(types=(type,) if type else ())
     return runner.answer(
-        lambda app: app.history.telling(report).transactions(span, wanted),
+        lambda app: app.history.with_progress(report).transactions(span, wanted),
         _BOOKINGS.requested(fields, max, cursor),
     )
 
@@ -114,7 +114,7 @@ def cap_account_history_report(
 ) -> ToolResult:
     span, report = Span(from_date, to_date), windows_reporter()
     return runner.answer(
-        lambda app: app.history.telling(report).report(span, by=by), _LINES.requested(cursor=cursor)
+        lambda app: app.history.with_progress(report).report(span, by=by), _LINES.requested(cursor=cursor)
     )
 
 
@@ -137,6 +137,6 @@ def cap_history_stats(
 ) -> ToolResult:
     span, report = Span(from_date, to_date), windows_reporter()
     return runner.answer(
-        lambda app: app.statistics.telling(report).of(span, by=by, most_days=_MOST_DAYS, short=True),
+        lambda app: app.statistics.with_progress(report).of(span, by=by, most_days=_MOST_DAYS, short=True),
         _STATS.requested(fields, max, cursor),
     )

@@ -104,8 +104,8 @@ class Entry(Struct, frozen=True):
     deal_id: str | None = None
 
 
-class Alarm(Struct, frozen=True):
-    """`deal_id` is a deal, an account or OVERNIGHT, as its rank says. Times in seconds."""
+class ScheduledCheck(Struct, frozen=True):
+    """A row of `alarms`. By rank, `deal_id` is a deal, an account or OVERNIGHT. Times in seconds."""
 
     deal_id: str
     since_s: int
@@ -225,10 +225,10 @@ def expect_fee(db: sqlite3.Connection, second: int) -> None:
     db.execute("INSERT OR IGNORE INTO alarms VALUES (?, ?, ?, ?)", row)
 
 
-def next_alarm(db: sqlite3.Connection, until: int) -> Alarm | None:
-    """The earliest alarm at or before a second."""
+def next_due(db: sqlite3.Connection, until: int) -> ScheduledCheck | None:
+    """The earliest check at or before a second."""
     query = "SELECT * FROM alarms WHERE wake_s <= ? ORDER BY wake_s, rank, deal_id LIMIT 1"
-    return _row(Alarm, db, query, until)
+    return _row(ScheduledCheck, db, query, until)
 
 
 def next_serial(db: sqlite3.Connection) -> int:

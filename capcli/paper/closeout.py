@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from capcli.paper import book, money
-from capcli.paper.book import Account, Alarm, Position
+from capcli.paper.book import Account, Position, ScheduledCheck
 from capcli.paper.context import Context
 from capcli.paper.generator import LEAF, index_of, start_of
 from capcli.paper.matching import close
@@ -19,13 +19,13 @@ CLOSE_OUT = "CLOSE_OUT"
 _LONGEST = 1  # the level of a day's bars
 
 
-def check(context: Context, alarm: Alarm) -> None:
-    """Closes what has to be closed in the alarm's second, or moves it to the next that needs a check.
+def check(context: Context, due: ScheduledCheck) -> None:
+    """Closes what has to be closed in the second of a check, or schedules the next one.
 
-    An alarm at 0 is of a file from before there were close-outs: it checks the present.
+    A check at 0 is from a file made before there were close-outs: it checks the present.
     """
-    here = context.moved_to(alarm.wake_s) if alarm.wake_s else context
-    owner = book.owner(context.db, alarm.deal_id)
+    here = context.moved_to(due.wake_s) if due.wake_s else context
+    owner = book.owner(context.db, due.deal_id)
     positions = book.positions_of(context.db, owner.account_id)
     if not positions:
         book.drop_alarm(context.db, owner.account_id)

@@ -11,7 +11,7 @@ from capcli.paper import book, faults, strange
 from capcli.paper.active_faults import peek, spend, strike
 from capcli.paper.context import Context, answer, refused, without_code
 from capcli.paper.faults import Fault
-from capcli.paper.messages import Cut, Mishap, Request, Response
+from capcli.paper.messages import ConnectionFault, Cut, Request, Response
 from capcli.paper.store import writing
 
 Handle = Callable[[Context, Request], Response]
@@ -40,8 +40,8 @@ def meet(context: Context, request: Request, handle: Handle) -> Response:
     response = _in_strange_forms(context, response)
     if delay is None:
         return response
-    mishap = response.mishap or Mishap()
-    return replace(response, mishap=replace(mishap, wait_s=float(delay.number)))
+    connection_fault = response.connection_fault or ConnectionFault()
+    return replace(response, connection_fault=replace(connection_fault, wait_s=float(delay.number)))
 
 
 def _in_strange_forms(context: Context, response: Response) -> Response:
@@ -50,7 +50,7 @@ def _in_strange_forms(context: Context, response: Response) -> Response:
         return response
     body = response.body
     with writing(context.db):
-        for name in strange.FORMS.keys() & context.faults:
+        for name in strange.DISTORTIONS.keys() & context.faults:
             fault = peek(context, name)
             if fault and (form := strange.changed(body, fault)):
                 body = form
@@ -98,7 +98,7 @@ def _page(met: Met, status: int, page: str) -> Response:
 
 
 def _cut(cut: Cut) -> Callable[[Met], Response]:
-    return lambda met: replace(met.response, mishap=Mishap(cut=cut))
+    return lambda met: replace(met.response, connection_fault=ConnectionFault(cut=cut))
 
 
 def _refused(status: int, code: str) -> Callable[[Met], Response]:

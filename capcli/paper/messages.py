@@ -28,7 +28,7 @@ class Cut(Enum):
     IN_BODY = auto()  # status, headers and half of the body arrive
 
 
-class Mishap(Struct, frozen=True):
+class ConnectionFault(Struct, frozen=True):
     """A fault injected into an answer; `transport` and `serve` apply it.
 
     The request has been handled by then: a wait delays its answer, a cut breaks it off.
@@ -39,10 +39,10 @@ class Mishap(Struct, frozen=True):
 
 
 class Response(Struct, frozen=True):
-    status: int  # 0 where a request was lost before it was handled: then there is no answer, only the mishap
+    status: int  # 0 without an answer: the request was lost before it was handled
     headers: Mapping[str, str]
     body: bytes
-    mishap: Mishap | None = None
+    connection_fault: ConnectionFault | None = None
 
 
 class Refusal(Exception):

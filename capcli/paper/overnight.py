@@ -3,7 +3,7 @@
 from functools import cache, partial
 
 from capcli.paper import book, money, records
-from capcli.paper.book import SWAP, Account, Alarm, Entry
+from capcli.paper.book import SWAP, Account, Entry, ScheduledCheck
 from capcli.paper.context import Context
 from capcli.paper.money import PERCENT
 from capcli.paper.store import FEE, OVERNIGHT
@@ -15,17 +15,17 @@ def expect(context: Context) -> None:
     book.expect_fee(context.db, next_overnight_charge(context.now) // SECOND_MS)
 
 
-def charge(context: Context, alarm: Alarm) -> None:
+def charge(context: Context, due: ScheduledCheck) -> None:
     """Every day of the week alike: what weekends cost is not documented (assumption).
 
-    An alarm at 0 is of a file from before there were fees: it charges nothing and sets the next one.
+    A check at 0 is from a file made before there were fees: it charges nothing and schedules the next.
     """
-    here = context.moved_to(alarm.wake_s) if alarm.wake_s else context
+    here = context.moved_to(due.wake_s) if due.wake_s else context
     accounts = book.accounts_with_positions(context.db)
     if not accounts:
         book.drop_alarm(context.db, OVERNIGHT)
         return
-    if alarm.wake_s:
+    if due.wake_s:
         for owner in accounts:
             _charge(here, owner)
     second = next_overnight_charge(here.now) // SECOND_MS

@@ -20,7 +20,7 @@ from capcli.errors import PaperFileUnusable
 from capcli.paper.broker import SESSION, PaperBroker
 from capcli.paper.certificates import Certificate
 from capcli.paper.channel import CONNECTION, MAX_FRAME, Channel, Event, Receive, Send, refuse
-from capcli.paper.messages import Cut, Mishap, Request, Response
+from capcli.paper.messages import ConnectionFault, Cut, Request, Response
 
 if TYPE_CHECKING:
     from uvicorn import Config
@@ -192,8 +192,8 @@ class _App:
                 self._manner.log(f"{scope['method']} {scope['path']} {response.status or 'no answer'}")
             if self._manner.latency_s:
                 await asyncio.sleep(self._manner.latency_s)
-            if response.mishap:
-                await spoil(scope, receive, send, response, response.mishap)
+            if response.connection_fault:
+                await spoil(scope, receive, send, response, response.connection_fault)
             else:
                 await reply(send, response)
 
@@ -262,14 +262,16 @@ async def reply(send: Send, response: Response) -> None:
     await send({"type": "http.response.body", "body": response.body})
 
 
-async def spoil(scope: Event, receive: Receive, send: Send, response: Response, mishap: Mishap) -> None:
+async def spoil(
+    scope: Event, receive: Receive, send: Send, response: Response, connection_fault: ConnectionFault
+) -> None:
     """An answer that waits, breaks off or never comes, on a real connection."""
-    await asyncio.sleep(mishap.wait_s)
-    if mishap.cut is Cut.NOWHERE:
+    await asyncio.sleep(connection_fault.wait_s)
+    if connection_fault.cut is Cut.NOWHERE:
         await reply(send, response)
         return
     connection: asyncio.Transport = scope[CONNECTION]
-    if mishap.cut is Cut.IN_BODY:
+    if connection_fault.cut is Cut.IN_BODY:
         await _begin(send, response)
         half = response.body[: len(response.body) // 2]
         await send({"type": "http.response.body", "body": half, "more_body": True})

@@ -4,7 +4,7 @@ from msgspec import convert
 from msgspec.structs import asdict
 
 from capcli.paper import book, closeout, overnight, records
-from capcli.paper.book import Alarm, Order, Position
+from capcli.paper.book import Order, Position, ScheduledCheck
 from capcli.paper.context import Context
 from capcli.paper.matching import Rejected, attempt, close, execute
 from capcli.paper.records import Trade
@@ -13,32 +13,32 @@ from capcli.paper.store import FEE, MARGIN
 
 
 def is_due(context: Context) -> bool:
-    return book.next_alarm(context.db, context.second) is not None
+    return book.next_due(context.db, context.second) is not None
 
 
 def settle(context: Context) -> None:
     """Inside a write transaction; a second call at the same instant finds nothing."""
-    while alarm := book.next_alarm(context.db, context.second):
-        if alarm.rank == FEE:
-            overnight.charge(context, alarm)
-        elif alarm.rank == MARGIN:
-            closeout.check(context, alarm)
+    while due := book.next_due(context.db, context.second):
+        if due.rank == FEE:
+            overnight.charge(context, due)
+        elif due.rank == MARGIN:
+            closeout.check(context, due)
         else:
-            _check_deal(context, alarm)
+            _check_deal(context, due)
 
 
-def _check_deal(context: Context, alarm: Alarm) -> None:
-    deal = book.position(context.db, alarm.deal_id) or book.order(context.db, alarm.deal_id)
+def _check_deal(context: Context, due: ScheduledCheck) -> None:
+    deal = book.position(context.db, due.deal_id) or book.order(context.db, due.deal_id)
     if deal is None:
-        book.drop_alarm(context.db, alarm.deal_id)
-    elif event := next_event(context, deal, alarm.since_s, alarm.wake_s):
+        book.drop_alarm(context.db, due.deal_id)
+    elif event := next_event(context, deal, due.since_s, due.wake_s):
         then = context.moved_to(event.second)
         if isinstance(deal, Position):
             close(then, deal, deal.size, event.price, event.cause)
         else:
             _end_order(then, deal, event)
     else:
-        arm(context, deal, alarm.wake_s + 1)
+        arm(context, deal, due.wake_s + 1)
 
 
 def _end_order(context: Context, order: Order, event: Event) -> None:

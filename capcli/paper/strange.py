@@ -22,7 +22,7 @@ _THIN = ("high", "low", "netChange", "percentageChange", "openingHours", "overni
 _LONE_RULE = "minDealSize"
 
 
-class Form(NamedTuple):
+class Distortion(NamedTuple):
     """A change of each JSON object in an answer; `first`: only of those in the first row of a list."""
 
     change: Callable[[Object, str], None]
@@ -31,15 +31,15 @@ class Form(NamedTuple):
 
 def changed(body: bytes, fault: Fault) -> bytes | None:
     """An answer's JSON in the form that a fault gives it; None for one that it leaves as it is."""
-    form = FORMS.get(fault.name)
-    if form is None or not body:
+    distortion = DISTORTIONS.get(fault.name)
+    if distortion is None or not body:
         return None
     decoded = _DECODER.decode(body)
     before = encode(decoded)
     lists = (value for value in decoded.values() if isinstance(value, list))
-    rows = next(lists, None) if form.first else None
+    rows = next(lists, None) if distortion.first else None
     for each in list(_objects(decoded if rows is None else rows[:1])):
-        form.change(each, fault.value or "")
+        distortion.change(each, fault.value or "")
     after = encode(decoded)
     return None if after == before else after
 
@@ -68,13 +68,13 @@ def _swap(each: Object, **fields: object) -> None:
     each.update({name: value for name, value in fields.items() if name in each})
 
 
-def _where(name: str, word: str, **fields: object) -> Form:
-    return Form(lambda each, _: each.update(fields) if each.get(name) == word else None)
+def _where(name: str, word: str, **fields: object) -> Distortion:
+    return Distortion(lambda each, _: each.update(fields) if each.get(name) == word else None)
 
 
-def _without(mark: str, *names: str, first: bool = False) -> Form:
+def _without(mark: str, *names: str, first: bool = False) -> Distortion:
     """Objects that have the field `mark` lose others."""
-    return Form(lambda each, _: _drop(each, *names) if mark in each else None, first)
+    return Distortion(lambda each, _: _drop(each, *names) if mark in each else None, first)
 
 
 def _drop(each: Object, *names: str) -> None:
@@ -139,20 +139,20 @@ def _numbers(each: Object, value: str) -> None:
     each.update({name: _number(name, found, value) for name, found in each.items()})
 
 
-FORMS: Mapping[str, Form] = MappingProxyType(
+DISTORTIONS: Mapping[str, Distortion] = MappingProxyType(
     {
-        faults.MARGIN_FACTOR: Form(lambda each, value: _swap(each, marginFactor=Decimal(value))),
-        faults.MARKET_MODE: Form(lambda each, value: _swap(each, marketModes=[value])),
+        faults.MARGIN_FACTOR: Distortion(lambda each, value: _swap(each, marginFactor=Decimal(value))),
+        faults.MARKET_MODE: Distortion(lambda each, value: _swap(each, marketModes=[value])),
         faults.SHUT: _where("marketStatus", "TRADEABLE", marketStatus="CLOSED"),
-        faults.DEMO_CURRENCY: Form(_demo_currency),
+        faults.DEMO_CURRENCY: Distortion(_demo_currency),
         faults.LEVEL_ZERO: _where("dealStatus", "ACCEPTED", level=0),
         faults.NO_PROFIT: _without("dealStatus", "profit", "profitCurrency"),
         faults.SUCCESS_REASON: _where("dealStatus", "ACCEPTED", reason="SUCCESS"),
         faults.NO_QUOTE: _without("delayTime", "bid", "offer", first=True),  # candles have no delay
-        faults.UNKNOWN_WORD: Form(_unknown_words, first=True),
+        faults.UNKNOWN_WORD: Distortion(_unknown_words, first=True),
         faults.OLD_ROWS: _without("contractSize", "upl", "leverage", "workingOrderId"),
-        faults.THIN_DETAILS: Form(_thin_details),
-        faults.NEW_FIELDS: Form(_new_fields),
-        faults.NUMBERS: Form(_numbers),
+        faults.THIN_DETAILS: Distortion(_thin_details),
+        faults.NEW_FIELDS: Distortion(_new_fields),
+        faults.NUMBERS: Distortion(_numbers),
     }
 )

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 
 from capcli.paper.broker import PaperBroker
-from capcli.paper.messages import Cut, Mishap, Request
+from capcli.paper.messages import ConnectionFault, Cut, Request
 
 
 class PaperTransport(httpx.BaseTransport):
@@ -33,14 +33,14 @@ class PaperTransport(httpx.BaseTransport):
                 self._clock(),
             )
         )
-        mishap = response.mishap or Mishap()
-        self._wait(request, mishap.wait_s)
-        if mishap.cut is Cut.BEFORE_ANSWER:
+        connection_fault = response.connection_fault or ConnectionFault()
+        self._wait(request, connection_fault.wait_s)
+        if connection_fault.cut is Cut.BEFORE_ANSWER:
             raise httpx.ReadError("[Errno 104] Connection reset by peer", request=request)
         headers = {**response.headers, "Content-Length": str(len(response.body))}
         body = b"" if request.method == "HEAD" else response.body
-        if response.mishap:
-            stream = _Body(body, request, broken=mishap.cut is Cut.IN_BODY)
+        if response.connection_fault:
+            stream = _Body(body, request, broken=connection_fault.cut is Cut.IN_BODY)
             return httpx.Response(response.status, headers=headers, stream=stream, request=request)
         return httpx.Response(response.status, headers=headers, content=body, request=request)
 

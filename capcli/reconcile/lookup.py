@@ -9,7 +9,7 @@ from capcli.context import Context, active_on
 from capcli.domain.account import Activity
 from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence
 from capcli.domain.candidates import CompetingOrder, ReconciliationReport, Seen, UnconfirmedOrder, Window
-from capcli.domain.identity import Asked
+from capcli.domain.identity import SentRequest
 from capcli.domain.market import Side
 from capcli.domain.matching import find
 from capcli.domain.order import OrderRequest
@@ -64,10 +64,10 @@ class OrderLookup:
         found = self.context.journal.owners(attempt.env, attempt.host, filter(None, names))
         return {name: owner for name, owner in found.items() if owner != attempt.attempt_id}
 
-    def asked(self, attempt: AttemptRecord, names: Iterable[str | None]) -> Asked:
+    def asked(self, attempt: AttemptRecord, names: Iterable[str | None]) -> SentRequest:
         """Return what an attempt asked for, for holding an answer that names these against it."""
         order = self.order_of(attempt)
-        return Asked(
+        return SentRequest(
             kind=attempt.kind,
             since=attempt.broker_time_at_send,
             request=order.request if order else None,

@@ -12,7 +12,7 @@ from capcli.domain.account import Confirm, Position, WorkingOrder
 from capcli.domain.attempt import AttemptRecord, AttemptState
 from capcli.domain.bracket import Bracket, Target, shows
 from capcli.domain.fields import with_fields_of
-from capcli.domain.identity import Asked, misfit
+from capcli.domain.identity import SentRequest, misfit
 from capcli.domain.order import Kind
 from capcli.domain.stored_order import write_baseline
 from capcli.errors import CapcliError, DealUnknown, RowUnreadable, UnreadableAnswer
@@ -54,12 +54,12 @@ def close_read_back(broker: Broker, deal_id: str, account_id: str) -> ReadBack:
     return seen[is_open(broker, deal_id, account_id)]
 
 
-def asked_of(attempt: AttemptRecord) -> Asked:
+def sent_request(attempt: AttemptRecord) -> SentRequest:
     """Return what a change asked for, for holding answers against it."""
-    return Asked(attempt.kind, attempt.broker_time_at_send, deal_id=attempt.deal_id)
+    return SentRequest(attempt.kind, attempt.broker_time_at_send, deal_id=attempt.deal_id)
 
 
-def confirmed(broker: Broker, reference: str, asked: Asked) -> Confirm | None:
+def confirmed(broker: Broker, reference: str, asked: SentRequest) -> Confirm | None:
     """Return the broker's verdict on a change, accepted or not; None where there is none that fits it."""
     try:
         confirm = broker.confirm(reference)
@@ -83,7 +83,7 @@ def amended_read_back(broker: Broker, deal_id: str, account_id: str, asked: Targ
     if row is None:
         # Every deal is unknown on another account, and another process may have switched ours.
         return ReadBack.GONE if on_account(broker, account_id) else ReadBack.UNREADABLE
-    if misfit(Asked(Kind.AMEND, deal_id=deal_id), row) is not None:
+    if misfit(SentRequest(Kind.AMEND, deal_id=deal_id), row) is not None:
         return ReadBack.UNREADABLE
     return ReadBack.DONE if shows(row, asked) else ReadBack.NOT_YET
 
@@ -99,7 +99,7 @@ def is_open(broker: Broker, deal_id: str, account_id: str) -> bool | None:
         return True
     except CapcliError:
         return None
-    return None if misfit(Asked(Kind.CLOSE, deal_id=deal_id), row) else True
+    return None if misfit(SentRequest(Kind.CLOSE, deal_id=deal_id), row) else True
 
 
 def on_account(broker: Broker, account_id: str) -> bool:

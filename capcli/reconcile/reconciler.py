@@ -7,7 +7,7 @@ from typing import Any
 from capcli.context import Context, active_on
 from capcli.domain.account import Confirm, Position, WorkingOrder
 from capcli.domain.attempt import AttemptRecord, AttemptState, Ending, Evidence, Protection
-from capcli.domain.candidates import Candidate, ReconciliationReport, Verdict
+from capcli.domain.candidates import Candidate, LookupOutcome, ReconciliationReport
 from capcli.domain.identity import OPENED, Misfit, misfit
 from capcli.domain.order import ExitForm, Kind, OrderRequest
 from capcli.domain.stored_order import StoredOrder, read_sizes
@@ -91,7 +91,7 @@ class Reconciler:
             if not attempt.state.unresolved or waits:
                 return attempt, None
         report = self.lookup.find(attempt, order.request)
-        return (attempt if report is None else self._judge(attempt, order, report)), report
+        return (attempt if report is None else self._conclude(attempt, order, report)), report
 
     def _is_unsent(self, attempt: AttemptRecord) -> bool | None:
         """Say whether what was claimed never left; None where the deal that tells cannot be read."""
@@ -104,17 +104,17 @@ class Reconciler:
             return None if seen is ReadBack.UNREADABLE else seen is not ReadBack.GONE
         return True
 
-    def _judge(
+    def _conclude(
         self, attempt: AttemptRecord, order: StoredOrder, report: ReconciliationReport
     ) -> AttemptRecord:
         """Take one trace for the order, one refusal for its answer, and two looks at nothing for absence."""
-        verdict, absent = report.verdict, attempt.state is AttemptState.ABSENT
+        outcome, absent = report.outcome, attempt.state is AttemptState.ABSENT
         if attempt.state is AttemptState.LANDED:
             return self._keep_candidates(attempt, "second_deal", _equals(report, attempt, order))
-        if verdict is Verdict.LANDED:
+        if outcome is LookupOutcome.LANDED:
             facts = landing_facts(attempt, order.request, report.traces[0])
             return self.land(attempt, facts | {"evidence": Evidence.INFERRED})
-        if verdict is Verdict.REJECTED and not absent:
+        if outcome is LookupOutcome.REJECTED and not absent:
             return self._move(
                 attempt,
                 AttemptState.REJECTED,
@@ -128,7 +128,7 @@ class Reconciler:
             deals = _equals(report, attempt, order)
             return self._keep_candidates(attempt, "possible_late_landing", deals)
         attempt = self._keep_candidates(attempt, None, report.deals)
-        nothing = verdict is Verdict.NOTHING_THERE
+        nothing = outcome is LookupOutcome.NOTHING_THERE
         return self._presumed(attempt, nothing=nothing) if attempt.state is AttemptState.UNKNOWN else attempt
 
     def _presumed(self, attempt: AttemptRecord, *, nothing: bool) -> AttemptRecord:

@@ -99,8 +99,10 @@ def _effect(data: Preview) -> str:
         parts.insert(0, "If it filled now, with the deals that are open:")
     if not effect.opens:
         return f"{' '.join(parts)} It opens nothing, so no stop or limit of it is placed."
-    legs = "; its stop and limit belong to that part alone" if effect.stop_level or effect.limit_level else ""
-    return f"{' '.join(parts)} It opens {short(effect.opens)}{legs}."
+    exits = (
+        "; its stop and limit belong to that part alone" if effect.stop_level or effect.limit_level else ""
+    )
+    return f"{' '.join(parts)} It opens {short(effect.opens)}{exits}."
 
 
 def _closing(data: Preview, deal: ReducedDeal) -> str:
@@ -149,31 +151,31 @@ def _stop(data: Preview) -> str:
     verb = "rises" if data.side is Side.SELL else "falls"
     kind = "is guaranteed to fill there" if data.guaranteed else "may fill at a worse price in a fast market"
     trail = " It follows the price at that distance." if data.trailing else ""
-    return f"{_leg(data, data.stop, f'when the price {verb} to', -1)} It {kind}.{trail}"
+    return f"{_exit_text(data, data.stop, f'when the price {verb} to', -1)} It {kind}.{trail}"
 
 
 def _limit(data: Preview) -> str:
     if data.limit is None:
         return "None: the position is not closed automatically in profit."
     verb = "falls" if data.side is Side.SELL else "rises"
-    return _leg(data, data.limit, f"when the price {verb} to", 1)
+    return _exit_text(data, data.limit, f"when the price {verb} to", 1)
 
 
-def _leg(data: Preview, leg: ExitFigures, when: str, sign: int) -> str:
-    level, distance = _price(leg.level, data), _price(leg.distance, data)
-    if leg.distance <= 0:
+def _exit_text(data: Preview, figures: ExitFigures, when: str, sign: int) -> str:
+    level, distance = _price(figures.level, data), _price(figures.distance, data)
+    if figures.distance <= 0:
         return f"{level} is on the wrong side of the entry {_price(data.entry, data)}."
-    amount = gain(leg.amount * sign, data.account_currency).text
-    high, low = max(leg.level, data.entry), min(leg.level, data.entry)
-    if leg.form is ExitForm.AMOUNT:
+    amount = gain(figures.amount * sign, data.account_currency).text
+    high, low = max(figures.level, data.entry), min(figures.level, data.entry)
+    if figures.form is ExitForm.AMOUNT:
         how = f"the amount that was asked for, {distance} away at size {short(_opened(data))}"
     else:
         far = f"{_price(high, data)} - {_price(low, data)}"
         how = f"{short(_opened(data))} x {distance}{_times(data)}, where {distance} = {far}"
     return (
-        f"Closes {when} {level}, {percent(leg.distance_pct)} from the entry {_price(data.entry, data)}"
-        f"{_from_now(data, leg.level)}: {amount} = {how}. "
-        f"That is {percent(leg.equity_pct)} of {_cash(data.equity, data)} equity."
+        f"Closes {when} {level}, {percent(figures.distance_pct)} from the entry {_price(data.entry, data)}"
+        f"{_from_now(data, figures.level)}: {amount} = {how}. "
+        f"That is {percent(figures.equity_pct)} of {_cash(data.equity, data)} equity."
     )
 
 

@@ -77,7 +77,7 @@ class SettingChanged(Struct, frozen=True):
     sentence: str
 
 
-class Places(Struct, frozen=True):
+class Locations(Struct, frozen=True):
     """Where capcli keeps its files."""
 
     config_file: Path

@@ -9,11 +9,11 @@ from capcli.render.results import (
     CommandsFound,
     CommandShown,
     ExitCode,
+    Locations,
     LoginDone,
     LoginStatus,
     LogoutDone,
     Parameter,
-    Places,
     SettingChanged,
     SettingsFound,
     SettingShown,
@@ -106,7 +106,7 @@ def _(data: SettingChanged) -> View:
 
 
 @view.register
-def _(data: Places) -> View:
+def _(data: Locations) -> View:
     names = ("config.toml", "journal", "paper broker", "locks", "cache")
     places = (data.config_file, data.journal, data.paper, data.locks, data.cache)
     return [pairs(*zip(names, map(str, places), strict=True))]

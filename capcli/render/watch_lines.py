@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from capcli.domain.stream import Bar, Gap, Lost, Quiet, StreamEvent, Tick
+from capcli.domain.stream import Bar, Disconnected, Gap, Quiet, StreamEvent, Tick
 from capcli.errors import UsageError
 from capcli.marketdata.alerts import Fired
 from capcli.marketdata.live_book import LiveBook, LivePosition
@@ -132,7 +132,7 @@ def facts_of(event: StreamEvent | Quiet, at: Clockface) -> tuple[str, dict[str, 
     """Return an event that is no tick by its name and its facts."""
     if isinstance(event, Gap):
         return "gap", {"from": at(event.from_ms), "to": at(event.to_ms), "reason": event.reason}
-    if isinstance(event, Lost):
+    if isinstance(event, Disconnected):
         return "lost", {"at": at(event.at_ms), "reason": event.reason}
     if isinstance(event, Quiet):
         return "quiet", {"epic": event.epic, "market_status": event.status, "since": at(event.since_ms)}
@@ -149,7 +149,7 @@ def sentence(event: StreamEvent | Quiet) -> str:
             f"The stream is back. Ticks from {at(event.from_ms)} to {at(event.to_ms)} may be missing "
             f"({event.reason})."
         )
-    if isinstance(event, Lost):
+    if isinstance(event, Disconnected):
         return f"The stream broke off: {event.reason}. Connecting again."
     if isinstance(event, Quiet) and event.status != "TRADEABLE":
         return f"{event.epic} is {event.status.lower()}: no ticks."

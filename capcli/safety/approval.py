@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from capcli.domain.approval import ApprovalRecord, ApprovalState, Asked, code_hash, tidy_code
+from capcli.domain.approval import ApprovalRecord, ApprovalRequest, ApprovalState, code_hash, tidy_code
 from capcli.domain.fields import with_fields_of
 from capcli.errors import ApprovalDenied, ApprovalElsewhere, ApprovalRequired, ApprovalUnknown, CapcliError
 from capcli.reply import Reply
@@ -102,7 +102,7 @@ class Decision(Struct, frozen=True):
     next: str | None
 
 
-Mandated = Callable[[Asked, "Opening | None", "Tightening | None"], "Spend | Outside | None"]
+Mandated = Callable[[ApprovalRequest, "Opening | None", "Tightening | None"], "Spend | Outside | None"]
 
 
 class Approvals:
@@ -134,7 +134,7 @@ class Approvals:
         return self.mode == "human"
 
     def permit(
-        self, asked: Asked, opening: "Opening | None" = None, tightening: "Tightening | None" = None
+        self, asked: ApprovalRequest, opening: "Opening | None" = None, tightening: "Tightening | None" = None
     ) -> "Permit | None":
         """Return the approval or the mandate that lets a request pass; None where neither is needed.
 
@@ -155,7 +155,7 @@ class Approvals:
                 return found
         raise self._required((asked,), now, found)
 
-    def sent(self, permit: "Permit | None", asked: Asked, attempt_id: str) -> None:
+    def sent(self, permit: "Permit | None", asked: ApprovalRequest, attempt_id: str) -> None:
         """Announce what went out under a mandate: nobody was asked about it."""
         if permit is not None and not isinstance(permit, str):
             self._announce(
@@ -171,7 +171,7 @@ class Approvals:
                 )
             )
 
-    def has_to_ask(self, asked: Asked) -> bool:
+    def has_to_ask(self, asked: ApprovalRequest) -> bool:
         """Say whether a person has yet to be asked. What cannot be told, `permit` will say."""
         if not self.needed:
             return False
@@ -179,7 +179,7 @@ class Approvals:
             return not self._is_approved(asked, self._context.clock())
         return False
 
-    def permit_all(self, asked: Sequence[Asked]) -> None:
+    def permit_all(self, asked: Sequence[ApprovalRequest]) -> None:
         """Let pass what a person approved, each once; the rest gets one code, and no mandate covers it.
 
         Raises ApprovalRequired, ApprovalDenied.
@@ -190,7 +190,7 @@ class Approvals:
         if open_ones := tuple(one for one in asked if not self._is_approved(one, now)):
             raise self._required(open_ones, now)
 
-    def _is_approved(self, asked: Asked, now: datetime) -> bool:
+    def _is_approved(self, asked: ApprovalRequest, now: datetime) -> bool:
         said = self._context.journal.approvals_of(asked.digest, now=now)
         decided = (one for one in said if one.state in _SAID)
         last = max(decided, key=lambda one: one.decided_at or one.created_at, default=None)
@@ -205,7 +205,7 @@ class Approvals:
         )
 
     def _required(
-        self, asked: tuple[Asked, ...], now: datetime, outside: "Outside | None" = None
+        self, asked: tuple[ApprovalRequest, ...], now: datetime, outside: "Outside | None" = None
     ) -> ApprovalRequired:
         code = self._code(asked, now)
         # What was stored is shown, also when the same question is put again with newer figures.
@@ -239,7 +239,7 @@ class Approvals:
         known = {"preview_id": asked[0].preview_id} if asked[0].preview_id else {}
         return error.about(asked[0].account_id, **known)
 
-    def _code(self, asked: tuple[Asked, ...], now: datetime) -> str:
+    def _code(self, asked: tuple[ApprovalRequest, ...], now: datetime) -> str:
         """Return the code of these requests; a question that still waits keeps the one it has."""
         wanted = tuple(one.digest for one in asked)
         with self._lock:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from capcli.context import AccountSnapshot, Context
 from capcli.domain.account import Position, WorkingOrder
-from capcli.domain.approval import Asked
+from capcli.domain.approval import ApprovalRequest
 from capcli.domain.attempt import AttemptState
 from capcli.domain.check_input import CheckInput
 from capcli.domain.mandate import (
@@ -110,7 +110,9 @@ class MandatePermits:
         self._ledger = Ledger(context)
         self._secret = secret
 
-    def permit(self, asked: Asked, opening: Opening | None, tightening: Tightening | None) -> Spend | Outside:
+    def permit(
+        self, asked: ApprovalRequest, opening: Opening | None, tightening: Tightening | None
+    ) -> Spend | Outside:
         """Return the use of the mandate that covers a request, or why none does.
 
         Called inside the account lock.
@@ -133,7 +135,9 @@ class MandatePermits:
         except CapcliError as error:
             return Outside(None, f"Its mandate could not be checked: {error.message.rstrip('.')}")
 
-    def _changed(self, mandate: Mandate, asked: Asked, tightening: Tightening | None) -> Spend | str:
+    def _changed(
+        self, mandate: Mandate, asked: ApprovalRequest, tightening: Tightening | None
+    ) -> Spend | str:
         deed = _DEEDS.get(asked.kind)
         if deed is None:
             return "it covers orders with a stop, and closing or tightening their deals"
@@ -147,7 +151,7 @@ class MandatePermits:
             return fault or Spend(mandate.mandate_id, mandate.name, deed)
         return Spend(mandate.mandate_id, mandate.name, deed)
 
-    def _ended(self, mandate: Mandate, asked: Asked) -> str | None:
+    def _ended(self, mandate: Mandate, asked: ApprovalRequest) -> str | None:
         """Say why a mandate counts for nothing here; one past its end is ended for good."""
         if mandate.state is not MandateState.ACTIVE:
             return f"it {mandate.state.words}"

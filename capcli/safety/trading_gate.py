@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from capcli.context import Context
-from capcli.domain.approval import Asked
+from capcli.domain.approval import ApprovalRequest
 from capcli.domain.check_input import Policy
 from capcli.errors import ApprovalUnrecorded, ConfigError, LiveLocked, OrderNotConfirmed, Refused, TradingOff
 
@@ -39,7 +39,7 @@ def require_way_out(policy: Policy, action: str, command: str, *, person: bool) 
         raise _persons(error, policy.env, command) from None
 
 
-def permit_way_out(context: Context, asked: Sequence[Asked], command: str, *, person: bool) -> None:
+def permit_way_out(context: Context, asked: Sequence[ApprovalRequest], command: str, *, person: bool) -> None:
     """Let pass what a person approved, or has just typed at a terminal.
 
     Raises ApprovalRequired, ApprovalDenied, and ApprovalUnrecorded where the journal keeps no approvals.
@@ -49,7 +49,9 @@ def permit_way_out(context: Context, asked: Sequence[Asked], command: str, *, pe
             context.approvals.permit_all(asked)
 
 
-def permit_one_way_out(context: Context, asked: Asked, command: str, *, person: bool) -> "Permit | None":
+def permit_one_way_out(
+    context: Context, asked: ApprovalRequest, command: str, *, person: bool
+) -> "Permit | None":
     """Let pass one request as `permit_way_out`, or by the mandate of this client; return what it uses up."""
     if person:
         return None

@@ -109,7 +109,7 @@ class Chain:
                 if opened.untouched or opened.record is None:
                     return
                 before = self._custody.stamp()
-            self._look(key, opened)
+            self._require_unchanged(key, opened)
             with self._one_at_a_time, self._custody.open_record(key) as opened:
                 if self._custody.stamp() == before and opened.record is not None:
                     opened.untouched = True
@@ -121,12 +121,12 @@ class Chain:
         if opened.trouble is not None:
             raise opened.trouble
         if not opened.untouched:
-            self._look(opened.key, opened)
+            self._require_unchanged(opened.key, opened)
             opened.untouched = True
         # A record that cannot be written would let the journal go back in time unnoticed.
         opened.renew()
 
-    def _look(self, key: bytes | None, opened: OpenRecord) -> None:
+    def _require_unchanged(self, key: bytes | None, opened: OpenRecord) -> None:
         anchor = self._anchor() if key is not None else None
         marks = [one.mark for one in (opened.record, anchor) if one is not None]
         found = self.inspect(key, marks)
@@ -150,7 +150,7 @@ class Chain:
 
     def remembered(self) -> JournalBreak | None:
         """Compare the journal with what is remembered of it outside its folder; None where it fits."""
-        opened = self._custody.look(self._key())
+        opened = self._custody.read_record(self._key())
         opened.compare(self._db.row)
         if opened.trouble is None:
             return None

@@ -119,9 +119,9 @@ class Custody:
                 )
                 yield OpenRecord(self, key, trouble=trouble)
                 return
-            yield self.look(key)
+            yield self.read_record(key)
 
-    def look(self, key: bytes | None) -> OpenRecord:
+    def read_record(self, key: bytes | None) -> OpenRecord:
         """Return the record and how the files compare with it, whoever writes meanwhile."""
         try:
             record, trusted = self._read(self.guard / f"{self.name}.json", key)

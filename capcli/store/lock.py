@@ -61,8 +61,8 @@ class FileSessionLock:
 class FileLoginLock:
     """The `LoginLock` port: one file per key, env and host, held by a kernel lock.
 
-    It bounds the wait and raises nothing: a login without it is one too many at worst, and paced. Whoever
-    waited finds the session made. `on_wait` hears of a wait that a person would notice.
+    The wait is bounded and nothing is raised: without the lock there is at worst one login more, and paced.
+    After a wait the session usually exists. `on_wait` is called when the wait is long enough to notice.
     """
 
     def __init__(

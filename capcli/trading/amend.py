@@ -38,7 +38,7 @@ from capcli.domain.order import Kind, OrderRequest
 from capcli.errors import BrokerRefused, CapcliError, DealUnknown, Exit, Problem, UsageError
 from capcli.reconcile.blocking import refuse_while_unresolved
 from capcli.reconcile.deal_account import placing
-from capcli.reconcile.readback import Ended, ReadBack, amended_read_back, asked_of, confirmed, write_asked
+from capcli.reconcile.readback import Ended, ReadBack, amended_read_back, confirmed, sent_request, write_asked
 from capcli.reconcile.reconciler import Reconciler
 from capcli.refusals import in_words
 from capcli.reply import Reply, about
@@ -248,7 +248,7 @@ class Amendments(Generic[D, A]):
 
     def _raise_rejection(self, plan: Plan[D], attempt: AttemptRecord, answer: Answer) -> None:
         reference = answer.deal_reference or f"p_{plan.deal_id}"
-        confirm = confirmed(self._context.broker, reference, asked_of(attempt))
+        confirm = confirmed(self._context.broker, reference, sent_request(attempt))
         if confirm is None or confirm.accepted:
             return
         reason = confirm.reason or "no reason given"

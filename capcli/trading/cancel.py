@@ -7,7 +7,7 @@ from msgspec import Struct
 from capcli import ids as typed
 from capcli.context import Context, active_account_id
 from capcli.domain.account import OrderType, Position, WorkingOrder
-from capcli.domain.approval import Asked
+from capcli.domain.approval import ApprovalRequest
 from capcli.domain.attempt import Answer, AttemptRecord, AttemptState, Evidence, Protection
 from capcli.domain.fields import with_fields_of
 from capcli.domain.identity import CLOCKS, misfit
@@ -25,7 +25,7 @@ from capcli.errors import (
 )
 from capcli.ports import Broker
 from capcli.reconcile.deal_account import placing
-from capcli.reconcile.readback import Ended, ReadBack, asked_of, confirmed, filled_as, order_read_back
+from capcli.reconcile.readback import Ended, ReadBack, confirmed, filled_as, order_read_back, sent_request
 from capcli.reply import Reply
 from capcli.safety.approval_text import order_words
 from capcli.safety.trading_gate import require_exit
@@ -94,7 +94,7 @@ class Cancellations:
         change = self._change(self._target(typed.deal_id(deal_id)))
         return self._changer.asked(change, active_account_id(self._context), asking=True).text
 
-    def asked(self, deal_id: str, order: WorkingOrder | None) -> Asked:
+    def asked(self, deal_id: str, order: WorkingOrder | None) -> ApprovalRequest:
         """Return what a person is asked about the cancellation of an order."""
         return self._changer.asked(self._change(_Target(deal_id, order)), active_account_id(self._context))
 
@@ -140,7 +140,7 @@ class Cancellations:
             return self._unknown(target, attempt, answer.detail or "it is not confirmed that it is gone")
         for pause in _FILL_LOOKS_S:
             self._context.sleep(pause)
-            asked, reference = asked_of(attempt), answer.deal_reference
+            asked, reference = sent_request(attempt), answer.deal_reference
             confirm = confirmed(self._context.broker, reference, asked) if reference else None
             if confirm is not None and confirm.accepted:
                 return self._landed(target, attempt, answer, Evidence.CONFIRM)
@@ -162,7 +162,7 @@ class Cancellations:
             rows = self._context.broker.activity(start, now)
         except CapcliError:
             return False
-        asked = asked_of(attempt)
+        asked = sent_request(attempt)
         statuses = {row.status for row in rows if misfit(asked, row) is None and row.type == "WORKING_ORDER"}
         return bool(statuses & _CANCELLED) and not statuses & _FILLED
 

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from capcli import ids as typed
 from capcli.context import Context, active_account_id
 from capcli.domain.account import Confirm, Position
-from capcli.domain.approval import Asked
+from capcli.domain.approval import ApprovalRequest
 from capcli.domain.attempt import Answer, AttemptRecord, AttemptState, Evidence, Protection
 from capcli.domain.effect import gain
 from capcli.domain.fields import with_fields_of
@@ -28,7 +28,7 @@ from capcli.errors import (
 )
 from capcli.marketdata.conversion import known_rates
 from capcli.reconcile.deal_account import name_account, placing
-from capcli.reconcile.readback import Ended, ReadBack, asked_of, close_read_back, confirmed
+from capcli.reconcile.readback import Ended, ReadBack, close_read_back, confirmed, sent_request
 from capcli.reply import Reply
 from capcli.safety.approval_text import opened_words
 from capcli.safety.trading_gate import require_exit
@@ -157,7 +157,7 @@ class Closings:
         rows = {deal_id: replace(row, sentence=_sentence(row, where)) for deal_id, row in converted.items()}
         return tuple(rows.get(row.deal_id, row) for row in closings)
 
-    def asked(self, deal_id: str, position: Position | None) -> Asked:
+    def asked(self, deal_id: str, position: Position | None) -> ApprovalRequest:
         """Return what a person is asked about the close of a position."""
         return self._changer.asked(self._change(_Target(deal_id, position)), active_account_id(self._context))
 
@@ -244,7 +244,7 @@ class Closings:
         self, attempt: AttemptRecord, target: _Target, answer: Answer, *, accepted: bool
     ) -> Confirm | None:
         """Return the confirmation of this close, never the opening one that shares its reference."""
-        asked = asked_of(attempt)
+        asked = sent_request(attempt)
         for pause in _CONFIRM_LOOKS_S:
             self._context.sleep(pause)
             confirm = confirmed(self._context.broker, answer.deal_reference or f"p_{target.deal_id}", asked)

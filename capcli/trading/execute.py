@@ -7,7 +7,7 @@ from typing import TypeVar
 from msgspec.structs import replace
 
 from capcli.context import AccountSnapshot, Context, active_on, returning
-from capcli.domain.approval import Asked
+from capcli.domain.approval import ApprovalRequest
 from capcli.domain.attempt import AttemptRecord, AttemptState, PreviewRecord, PreviewState
 from capcli.domain.check_input import CheckInput
 from capcli.domain.fields import with_fields_of
@@ -248,12 +248,12 @@ class Executions:
         order_of = self._reconciler.lookup.order_of
         return snapshot, checked, tuple([settled_words(one, order_of(one)) for one in settled])
 
-    def _asked(self, preview: PreviewRecord, checked: CheckInput) -> Asked:
+    def _asked(self, preview: PreviewRecord, checked: CheckInput) -> ApprovalRequest:
         """Return what a person is asked about a preview, with the figures of the new snapshot."""
         now = self._context.broker.broker_time() or self._context.clock()
         return with_fields_of(
             preview,
-            Asked,
+            ApprovalRequest,
             kind=preview.kind.value,
             subject=preview.preview_id,
             text=order_text(checked, preview.account_id, env=preview.env, now=now),

@@ -58,13 +58,13 @@ def fitted(checked: CheckInput, change: Change, after: Bracket, price: Decimal) 
     """Put the levels that were worked out into the figures; a distance is counted from `price`."""
     figures = replace(
         checked.figures,
-        stop=_leg(checked.figures.stop, change.stop, after.stop, price),
-        limit=_leg(checked.figures.limit, change.limit, after.limit, price),
+        stop=_adjusted(checked.figures.stop, change.stop, after.stop, price),
+        limit=_adjusted(checked.figures.limit, change.limit, after.limit, price),
     )
     return replace(checked, figures=figures)
 
 
-def _leg(
+def _adjusted(
     figures: ExitFigures | None, given: ExitOrder | None, level: Decimal | None, price: Decimal
 ) -> ExitFigures | None:
     if figures is None or given is None or level is None:

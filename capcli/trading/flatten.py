@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from capcli.context import Context
 from capcli.domain.account import Position, WorkingOrder
-from capcli.domain.approval import Asked
+from capcli.domain.approval import ApprovalRequest
 from capcli.domain.numbers import counted
 from capcli.errors import Busy, CapcliError, ConfigError, DealUnknown, Exit, Interrupted, Problem, WouldSend
 from capcli.fanout import together
@@ -68,7 +68,7 @@ class Flattening(Struct, frozen=True):
     warnings: tuple[str, ...] = ()
 
 
-class _Doubt(Struct, frozen=True):
+class _Unresolved(Struct, frozen=True):
     """What may still come out of what was sent: attempt, deal and next command, and why."""
 
     attempts: tuple[tuple[str, str | None, str | None], ...] = ()
@@ -242,7 +242,7 @@ class Flattenings:
         what = f"Halt, cancel {counted(orders, 'working order')} and close {counted(positions, 'position')}"
         return request_text(what, lines, self._context.env, account_id)
 
-    def _asked(self, there: _Account) -> list[Asked]:
+    def _asked(self, there: _Account) -> list[ApprovalRequest]:
         """Return each request that would be sent now."""
         cancel, close = self._cancellations.asked, self._closings.asked
         orders = [cancel(row.deal_id, row.read) for row in there.orders if row.deal_id]
@@ -256,7 +256,7 @@ class Flattenings:
 
     def _flattened(self, run: _Run) -> Reply[Flattening]:
         """Cancel the orders, then close what is open by then, and look again. Each deal is tried once."""
-        doubt = self._settle(run)
+        pending = self._settle(run)
         there = self._read_twice()
         account_id, unread = there.account_id, None
         try:
@@ -268,14 +268,14 @@ class Flattenings:
                 for position in self._read(account_id).positions:
                     self._undo(run, position.deal_id, position.words, self._closings.send)
                 if not run.was_stopped:
-                    doubt = self._settle(run)
+                    pending = self._settle(run)
                 # What a settled attempt opened, and what was filled meanwhile, is the next round's.
                 there = self._read_twice(account_id)
         except CapcliError as error:
             unread = error
         self._have_priced(run, account_id)
         if (unread := unread or there.unread) is None:
-            return self._verdict(run, there, doubt)
+            return self._result(run, there, pending)
         code = Exit.MAY_BE_LIVE if any(row.attempt_id for row in run.done) else unread.exit_code
         sentence = (
             f"NOT PROVED FLAT: {run.counted}, and then the account could not be read: {unread.message} "
@@ -346,7 +346,7 @@ class Flattenings:
             failures[0] if failures else None,
         )
 
-    def _settle(self, run: _Run) -> _Doubt:
+    def _settle(self, run: _Run) -> _Unresolved:
         """Settle what earlier commands left open, as far as one look can, and name the rest."""
         if run.behind is not None:
             return self._unsettled(run.behind)
@@ -357,7 +357,7 @@ class Flattenings:
             run.warnings.append(_why_behind(error))
             return self._unsettled(error)
         # A change is about a deal; an order has an epic and no such deal.
-        return _Doubt(
+        return _Unresolved(
             tuple(
                 (row.attempt_id, None if row.epic else next(iter(row.deal_ids), None), row.next)
                 for row in found
@@ -365,7 +365,7 @@ class Flattenings:
             )
         )
 
-    def _unsettled(self, error: CapcliError) -> _Doubt:
+    def _unsettled(self, error: CapcliError) -> _Unresolved:
         """Name what the journal holds as unresolved; where it cannot be read, nothing more is known."""
         context = self._context
         try:
@@ -373,9 +373,9 @@ class Flattenings:
                 context.env, context.broker.host, context.broker.account_id or ""
             )
         except (CapcliError, ValueError):
-            return _Doubt()
+            return _Unresolved()
         attempts = ((row.attempt_id, row.deal_id, f"capcli reconcile {row.attempt_id}") for row in unresolved)
-        return _Doubt(tuple(attempts), error if unresolved else None)
+        return _Unresolved(tuple(attempts), error if unresolved else None)
 
     def _others(self, account_id: str | None) -> tuple[str, ...] | None:
         """Name the other accounts of this login; None where they cannot be listed."""
@@ -386,13 +386,13 @@ class Flattenings:
         named = [row.account_id for row in accounts] + [row.name or "?" for row in accounts.unreadable]
         return tuple(name for name in named if name != account_id)
 
-    def _verdict(self, run: _Run, there: _Account, doubt: _Doubt) -> Reply[Flattening]:
+    def _result(self, run: _Run, there: _Account, pending: _Unresolved) -> Reply[Flattening]:
         left, account_id, rows = there.ids, there.account_id, tuple(run.done)
         # The changes of deals that are gone can make nothing live.
-        doubt = replace(doubt, attempts=tuple(row for row in doubt.attempts if row[1] in {None, *left}))
-        unresolved = tuple(row[0] for row in doubt.attempts)
+        pending = replace(pending, attempts=tuple(row for row in pending.attempts if row[1] in {None, *left}))
+        unresolved = tuple(row[0] for row in pending.attempts)
         failed = [row for row in rows if not row.done and row.deal_id in left]
-        if not (left or there.nameless or doubt.attempts or doubt.why or run.was_stopped):
+        if not (left or there.nameless or pending.attempts or pending.why or run.was_stopped):
             others = self._others(account_id)
             named = ", ".join(f"account {one}" for one in others or ())
             beside = f" Not looked at: {named}." if named else ""
@@ -412,17 +412,19 @@ class Flattenings:
             parts.append(f"Without a deal id, so it cannot be closed from here: {there.nameless}.")
         if unresolved:
             parts.append(f"Unresolved and possibly live: {', '.join(unresolved)}.")
-        if doubt.why:
-            parts.append(_why_behind(doubt.why))
+        if pending.why:
+            parts.append(_why_behind(pending.why))
         # 8 before 6 before what the first deal that stays says, or what kept the attempts unseen.
-        codes = [row.exit_code for row in failed] or [doubt.why.exit_code if doubt.why else Exit.MAY_BE_LIVE]
+        codes = [row.exit_code for row in failed] or [
+            pending.why.exit_code if pending.why else Exit.MAY_BE_LIVE
+        ]
         code = Exit.BROKER_REFUSED if Exit.BROKER_REFUSED in codes else codes[0]
         # Something was sent before an interruption: look before you go on.
         sent = Exit.INTERRUPTED in codes and any(row.attempt_id for row in rows)
-        unseen = doubt.attempts or new or there.nameless or isinstance(doubt.why, Busy)
+        unseen = pending.attempts or new or there.nameless or isinstance(pending.why, Busy)
         if unseen or sent or Exit.MAY_BE_LIVE in codes:
             code = Exit.MAY_BE_LIVE
-        following = doubt.attempts[0][2] if doubt.attempts and not left else _AGAIN
+        following = pending.attempts[0][2] if pending.attempts and not left else _AGAIN
         gone_through = f"NOT FLAT ({self._context.where(account_id)}): {run.counted}."
         sentence = f"{gone_through} {' '.join(parts)} {_AGAIN_SAID} {run.stays}"
         return run.not_flat(sentence, int(code), following, account_id, unresolved)

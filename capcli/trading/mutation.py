@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from msgspec.structs import replace
 
 from capcli.context import Context
-from capcli.domain.approval import Asked
+from capcli.domain.approval import ApprovalRequest
 from capcli.domain.attempt import Answer, AttemptRecord, AttemptState, Delivery, PreviewRecord, classify
 from capcli.domain.order import Kind
 from capcli.errors import (
@@ -102,17 +102,19 @@ class Mutations:
         preview_id = change.preview.preview_id if change.preview else None
         self.context.rehearse(change.request, account_id, preview_id)
 
-    def _carry_out(self, change: Mutation[T], account_id: str, asked: Asked, permit: "Permit | None") -> T:
+    def _carry_out(
+        self, change: Mutation[T], account_id: str, asked: ApprovalRequest, permit: "Permit | None"
+    ) -> T:
         attempt = self._open(change, account_id, permit)
         with about(account_id, lambda: self._known(attempt)):
             done = self._send(attempt, change)
         self.context.approvals.sent(permit, asked, attempt.attempt_id)
         return done
 
-    def asked(self, change: Mutation[T], account_id: str, *, asking: bool = False) -> Asked:
+    def asked(self, change: Mutation[T], account_id: str, *, asking: bool = False) -> ApprovalRequest:
         """Return what a person is asked about a change; `asking`: they are asked in any case."""
         what, *lines = change.lines or (change.name,)
-        asked = Asked(
+        asked = ApprovalRequest(
             kind=change.kind.value,
             subject=change.deal_id,
             env=self.context.env,

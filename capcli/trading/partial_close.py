@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from capcli import ids as typed
 from capcli.context import AccountSnapshot, Context, active_on
 from capcli.domain.account import Position
-from capcli.domain.approval import Asked
+from capcli.domain.approval import ApprovalRequest
 from capcli.domain.attempt import AttemptState, Evidence, PreviewRecord
 from capcli.domain.check_input import CheckInput
 from capcli.domain.effect import gain
@@ -251,12 +251,12 @@ class Reductions:
             self._context.approvals.sent(permit, asked, reply.data.attempt_id)
             return self._outcome(reply, part.target, part.order.request.size)
 
-    def _asked_part(self, part: _Part) -> Asked:
+    def _asked_part(self, part: _Part) -> ApprovalRequest:
         preview, target = part.preview, part.target
         what = f"Close {short(part.order.request.size)} of {opened_words(target)}"
         return with_fields_of(
             preview,
-            Asked,
+            ApprovalRequest,
             kind="PARTIAL_CLOSE",
             # The preview is not shown to anybody: the deal is what an approval is bound to.
             subject=target.deal_id,

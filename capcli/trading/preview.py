@@ -178,7 +178,7 @@ class Previews:
         checked = check_input(self._context, snapshot, request, order_type)
         sizing = None
         if risk is not None:
-            checked, sizing = sized_case(self._context, snapshot, checked, risk)
+            checked, sizing = with_allowed_size(self._context, snapshot, checked, risk)
         preview = self._compose(checked, sizing, day_range)
         preview = replace(preview, warnings=(*settled, *preview.warnings))
         self._store(preview, checked, snapshot.account_id)
@@ -247,7 +247,7 @@ class Previews:
         )
 
 
-def sized_case(
+def with_allowed_size(
     context: Context, snapshot: AccountSnapshot, unit: CheckInput, risk: Risk
 ) -> tuple[CheckInput, Sizing]:
     """Turn the figures of one unit into those of the size which the risk allows.

@@ -20,7 +20,7 @@ from capcli.errors import CapcliError, Exit, Problem, Refused, TooFewCandles
 from capcli.fanout import together
 from capcli.reply import Reply
 from capcli.trading.exit_orders import placed
-from capcli.trading.preview import Preview, Previews, check_request, check_risk, sized_case
+from capcli.trading.preview import Preview, Previews, check_request, check_risk, with_allowed_size
 from capcli.trading.snapshot import check_input, take_snapshot
 
 PERIOD = 14
@@ -155,7 +155,7 @@ class Proposals:
         unit = placed(draft, estimated_entry(draft, snapshot.market), snapshot.rules.price_step)
         checked = check_input(self._context, snapshot, unit, None)
         try:
-            whole, sizing = sized_case(self._context, snapshot, checked, risk)
+            whole, sizing = with_allowed_size(self._context, snapshot, checked, risk)
         except Refused as error:
             return _proposed(checked.figures, side, None, arithmetic="", refused=error.message)
         failed = [

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from capcli.context import Context
 from capcli.domain.account import Listed, Position, WorkingOrder
-from capcli.domain.approval import Asked
+from capcli.domain.approval import ApprovalRequest
 from capcli.errors import (
     BrokerRefused,
     CapcliError,
@@ -141,7 +141,7 @@ class Sweep(Generic[R, D]):
     list_command: str
     read: Callable[[], Listed[R]]
     words: Callable[[R], str]
-    asked: Callable[[str, R | None], Asked]
+    asked: Callable[[str, R | None], ApprovalRequest]
     send: Callable[..., Reply[D]]
     epic: str | None = None
 

@@ -115,7 +115,7 @@ def test_long_spans_leave_the_way_free_and_short_ones_do_not_wait(
 
 def test_it_says_how_far_it_is(seat: Seat) -> None:
     told = []
-    history = seat.app.history.telling(lambda done, windows: told.append((done, windows)))
+    history = seat.app.history.with_progress(lambda done, windows: told.append((done, windows)))
     history.activity(Span(length=timedelta(days=7)))
     assert told == [(4, 8), (8, 8)]
 
@@ -219,7 +219,9 @@ def test_balances_are_not_claimed_while_the_cash_moves(seat: Seat) -> None:
 
 
 def test_rows_of_two_accounts_are_never_mixed(seat: Seat) -> None:
-    history = seat.app.history.telling(lambda *_: seat.app.broker.switch_account(SECOND_ACCOUNT) and None)
+    history = seat.app.history.with_progress(
+        lambda *_: seat.app.broker.switch_account(SECOND_ACCOUNT) and None
+    )
     assert isinstance(refusal(lambda: history.activity(Span(length=timedelta(days=8)))), Busy)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from capcli.broker.stream import Streams, is_own
 from capcli.domain.market import Resolution
-from capcli.domain.stream import Bar, Gap, Lost, Tick
+from capcli.domain.stream import Bar, Disconnected, Gap, Tick
 from capcli.errors import EpicUnknown, LoginRefused, RateLimited, Unreachable, UnreadableAnswer, UsageError
 from tests.support.seat import refusal
 from tests.support.sockets import Exchange, processed, tick
@@ -74,7 +74,7 @@ def test_a_stream_that_does_not_answer_a_ping_is_opened_again(streams, exchange,
 
     told = heard(stream, 60, time)
 
-    assert [type(event) for event in told] == [Lost, Gap]
+    assert [type(event) for event in told] == [Disconnected, Gap]
     assert told[0].reason == "no answer to a ping"
     assert len(exchange.sockets) == 2
     assert exchange.sockets[0].closed
@@ -90,7 +90,7 @@ def test_a_gap_reaches_from_the_last_frame_to_the_new_subscription(streams, exch
 
     lost, gap = heard(stream, 5, time)
 
-    assert lost == Lost(START_MS + 5_000, "the broker closed the stream (code 1006)")
+    assert lost == Disconnected(START_MS + 5_000, "the broker closed the stream (code 1006)")
     assert gap == Gap(START_MS + 3_000, START_MS + 5_500, lost.reason)
     assert exchange.socket.words() == ["marketData.subscribe"]
 
@@ -119,7 +119,7 @@ def test_one_broken_line_is_told_once_however_often_it_is_tried(streams, exchang
     told = heard(stream, 300, time)
 
     assert len(exchange.addresses) > 8
-    assert [type(event) for event in told] == [Lost, Lost]  # it broke; nobody answers
+    assert [type(event) for event in told] == [Disconnected, Disconnected]  # it broke; nobody answers
     exchange.down = ""
     assert [type(event) for event in heard(stream, 31, time)] == [Gap]
 
@@ -186,7 +186,7 @@ def test_after_a_break_a_crowded_account_is_waited_for(streams, exchange, time):
     told = heard(stream, 10, time)
     exchange.answer = processed
 
-    assert {type(event) for event in told} == {Lost}
+    assert {type(event) for event in told} == {Disconnected}
     assert isinstance(heard(stream, 60, time)[-1], Gap)
 
 

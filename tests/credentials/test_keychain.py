@@ -53,17 +53,17 @@ def test_a_key_keeps_the_time_of_its_first_storing_and_another_key_gets_its_own(
     later = AT + timedelta(days=30)
     chain().save(CREDENTIALS, at=AT)
     chain().save(Credentials(CREDENTIALS.api_key, "jane@example.com", "typed anew"), at=later)
-    kept, _ = chain().look()
+    kept, _ = chain().read()
     assert (kept.credentials.password, kept.stored_at) == ("typed anew", AT)
     chain().save(Credentials("another-key-1234", "jane@example.com", "p4ss"), at=later)
-    assert chain().look()[0].stored_at == later
+    assert chain().read()[0].stored_at == later
 
 
 @pytest.mark.parametrize("stamp", ["", ',"stored_at":"2026-11-25"', ',"stored_at":7', ',"stored_at":"x"'])
 def test_an_item_without_a_time_has_a_key_of_unknown_age(store, stamp):
     text = f'{{"api_key":"kkkk","identifier":"i","password":"p"{stamp}}}'
     store.set_password("capcli/main/demo", "capcli", text)
-    assert chain().look()[0].stored_at is None
+    assert chain().read()[0].stored_at is None
 
 
 def test_deleting_what_is_missing_is_fine(store):

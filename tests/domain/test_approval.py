@@ -6,9 +6,9 @@ from hashlib import sha256
 import pytest
 from msgspec.structs import replace
 
-from capcli.domain.approval import Asked, code_hash, tidy_code
+from capcli.domain.approval import ApprovalRequest, code_hash, tidy_code
 
-ASKED = Asked(
+ASKED = ApprovalRequest(
     kind="MARKET",
     subject="p_000000000001",
     env="demo",

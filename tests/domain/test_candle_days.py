@@ -1,4 +1,4 @@
-"""Missing candles, judged by the sessions that the candles themselves show."""
+"""Missing candles, found_gaps by the sessions that the candles themselves show."""
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, time, timedelta
@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from capcli.domain.candle_days import Judged, add, judge
+from capcli.domain.candle_days import GapsFound, add, find_gaps
 from capcli.domain.candle_gaps import Gap, Gaps
 from capcli.domain.market import DayHours, OpeningHours
 
@@ -65,16 +65,16 @@ def found(
     hours: OpeningHours | None,
     *,
     without: tuple[datetime, datetime] | None = None,
-) -> Judged:
+) -> GapsFound:
     days: dict[int, int] = {}
     for number in range((last - first).days + 1):
         times = market(first + number * DAY)
         add(days, (at for at in times if not without or not without[0] <= at < without[1]), FIVE)
-    return judge(days, FIVE, hours, NOW)
+    return find_gaps(days, FIVE, hours, NOW)
 
 
 AUTUMN = date(2026, 10, 26), date(2026, 11, 6)
-NONE = Judged(Gaps(), 0)
+NONE = GapsFound(Gaps(), 0)
 
 
 def test_no_candle_is_missing_where_new_york_changed_its_clocks() -> None:
@@ -86,9 +86,9 @@ def test_an_hour_that_is_missing_before_the_change_of_clocks_is_found(day: int) 
     hole = datetime(2026, 10, day, 13, 30, tzinfo=UTC), datetime(2026, 10, day, 14, 30, tzinfo=UTC)
     before = datetime(2026, 10, day - 1, 19, 55, tzinfo=UTC)
 
-    judged = found(share, *AUTUMN, SHARE, without=hole)
+    found_gaps = found(share, *AUTUMN, SHARE, without=hole)
 
-    assert judged == Judged(Gaps(1, 12, Gap(before, hole[1], 12)), 0)
+    assert found_gaps == GapsFound(Gaps(1, 12, Gap(before, hole[1], 12)), 0)
 
 
 def test_an_hour_that_is_missing_after_the_change_of_clocks_is_found() -> None:
@@ -122,12 +122,12 @@ def test_a_day_alone_is_judged_by_todays_hours_in_todays_season_only() -> None:
     hole = datetime(2026, 11, 25, 15, tzinfo=UTC), datetime(2026, 11, 25, 16, tzinfo=UTC)
 
     assert found(share, today, today, SHARE, without=hole).gaps.candles == 12
-    assert found(share, october, october, SHARE) == Judged(Gaps(), 1)
-    assert found(share, today, today, None) == Judged(Gaps(), 1)
+    assert found(share, october, october, SHARE) == GapsFound(Gaps(), 1)
+    assert found(share, today, today, None) == GapsFound(Gaps(), 1)
 
 
 def test_a_friday_that_ends_early_is_not_judged_by_the_other_days_of_its_week() -> None:
-    assert found(fx, date(2026, 7, 6), date(2026, 7, 10), FX) == Judged(Gaps(), 1)
+    assert found(fx, date(2026, 7, 6), date(2026, 7, 10), FX) == GapsFound(Gaps(), 1)
 
 
 def whole_days(first: date, last: date) -> tuple[datetime, datetime]:
@@ -142,9 +142,9 @@ def whole_days(first: date, last: date) -> tuple[datetime, datetime]:
     ],
 )
 def test_a_holiday_is_no_gap_and_is_said_not_to_be_judged(first: date, last: date, unjudged: int) -> None:
-    judged = found(share, date(2026, 11, 16), date(2026, 12, 11), SHARE, without=whole_days(first, last))
+    found_gaps = found(share, date(2026, 11, 16), date(2026, 12, 11), SHARE, without=whole_days(first, last))
 
-    assert judged == Judged(Gaps(), unjudged)
+    assert found_gaps == GapsFound(Gaps(), unjudged)
 
 
 def test_a_day_beside_a_holiday_may_end_early() -> None:
@@ -160,7 +160,7 @@ def test_a_day_beside_a_holiday_may_end_early() -> None:
         return (at for at in ends_early(day) if not lunch[0] <= at < lunch[1])
 
     span = date(2026, 11, 16), date(2026, 12, 11)
-    assert found(ends_early, *span, SHARE, without=afternoon) == Judged(Gaps(), 2)
+    assert found(ends_early, *span, SHARE, without=afternoon) == GapsFound(Gaps(), 2)
     # The same afternoon without a holiday, and a hole in the middle of such a day, are gaps.
     assert found(share, *span, SHARE, without=afternoon).gaps.candles == 36
     assert found(with_a_hole, *span, SHARE).gaps.candles == 12
@@ -169,7 +169,7 @@ def test_a_day_beside_a_holiday_may_end_early() -> None:
 def test_days_on_end_are_a_hole_whatever_the_calendar() -> None:
     hole = whole_days(date(2026, 11, 24), date(2026, 11, 26))
 
-    assert found(share, date(2026, 11, 16), date(2026, 12, 11), SHARE, without=hole) == Judged(
+    assert found(share, date(2026, 11, 16), date(2026, 12, 11), SHARE, without=hole) == GapsFound(
         Gaps(1, 3 * 78, ANY), 0
     )
 
@@ -177,13 +177,13 @@ def test_days_on_end_are_a_hole_whatever_the_calendar() -> None:
 def test_a_day_without_candles_is_a_hole_where_a_market_never_closes() -> None:
     hole = whole_days(date(2026, 11, 26), date(2026, 11, 26))
 
-    judged = found(around_the_clock, date(2026, 11, 16), date(2026, 12, 11), None, without=hole)
+    found_gaps = found(around_the_clock, date(2026, 11, 16), date(2026, 12, 11), None, without=hole)
 
-    assert (judged.gaps.candles, judged.days_unjudged) == (288, 0)
+    assert (found_gaps.gaps.candles, found_gaps.days_unjudged) == (288, 0)
 
 
 def test_nothing_is_missing_where_there_is_nothing() -> None:
-    assert judge({}, FIVE, SHARE, NOW) == NONE
+    assert find_gaps({}, FIVE, SHARE, NOW) == NONE
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ def test_wide_candles_begin_at_any_full_hour(span: timedelta, step: timedelta) -
     missing = times.pop(20)
     add(days, times, span)
 
-    assert judge(days, span, None, NOW).gaps == Gaps(1, 1, Gap(missing - step, missing + step, 1))
+    assert find_gaps(days, span, None, NOW).gaps == Gaps(1, 1, Gap(missing - step, missing + step, 1))
 
 
 def test_minutes_are_judged_one_by_one() -> None:
@@ -207,23 +207,23 @@ def test_minutes_are_judged_one_by_one() -> None:
         add(days, (begin + n * minute for n in range(60) if n not in gone), minute)
 
     gap = Gap(datetime(2026, 6, 10, 8, 29, tzinfo=UTC), datetime(2026, 6, 10, 8, 33, tzinfo=UTC), 3)
-    assert judge(days, minute, None, NOW) == Judged(Gaps(1, 3, gap), 0)
+    assert find_gaps(days, minute, None, NOW) == GapsFound(Gaps(1, 3, gap), 0)
 
 
-def weekly(*weeks: str) -> Judged:
+def weekly(*weeks: str) -> GapsFound:
     """Judge Wednesdays, one letter for each five minutes of theirs that holds a candle: a at 12:00, b, c."""
     days: dict[int, int] = {}
     for week, letters in enumerate(weeks):
         noon = datetime(2026, 6, 3, 12, tzinfo=UTC) + week * 7 * DAY
         add(days, (noon + "abc".index(letter) * FIVE for letter in letters), FIVE)
-    return judge(days, FIVE, None, NOW)
+    return find_gaps(days, FIVE, None, NOW)
 
 
 def test_a_candle_is_missing_where_half_of_the_days_of_four_weeks_hold_it() -> None:
     # Four weeks from the first one half of the days hold it, as do four weeks back from the last one.
     noon = datetime(2026, 6, 3, 12, tzinfo=UTC)
     first = Gap(noon, noon + 2 * FIVE, 1)
-    assert weekly("ac", "ac", "ac", "abc", "abc", "ac") == Judged(Gaps(2, 2, first), 0)
+    assert weekly("ac", "ac", "ac", "abc", "abc", "ac") == GapsFound(Gaps(2, 2, first), 0)
 
 
 def test_a_candle_that_one_day_of_several_holds_is_missing_nowhere() -> None:
@@ -233,8 +233,8 @@ def test_a_candle_that_one_day_of_several_holds_is_missing_nowhere() -> None:
 def test_two_other_days_of_the_week_are_enough() -> None:
     hole = datetime(2026, 10, 27, 13, 30, tzinfo=UTC), datetime(2026, 10, 27, 14, 30, tzinfo=UTC)
     before = datetime(2026, 10, 26, 19, 55, tzinfo=UTC)
-    judged = found(share, date(2026, 10, 26), date(2026, 10, 28), SHARE, without=hole)
-    assert judged == Judged(Gaps(1, 12, Gap(before, hole[1], 12)), 0)
+    found_gaps = found(share, date(2026, 10, 26), date(2026, 10, 28), SHARE, without=hole)
+    assert found_gaps == GapsFound(Gaps(1, 12, Gap(before, hole[1], 12)), 0)
 
 
 def test_the_clocks_of_sydney_move_its_sessions_too() -> None:

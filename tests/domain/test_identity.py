@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from capcli.domain.account import AffectedDeal, Confirm
-from capcli.domain.identity import Asked, misfit
+from capcli.domain.identity import SentRequest, misfit
 from capcli.domain.market import Side
 from capcli.domain.order import Kind
 from tests.domain.builders import NOW, an_order
@@ -16,7 +16,7 @@ from tests.domain.test_matching import ORDER, POSITION
 
 D = Decimal
 SECOND = timedelta(seconds=1)
-OPENING = Asked(
+OPENING = SentRequest(
     Kind.MARKET,
     NOW,
     an_order("1.5"),
@@ -153,11 +153,11 @@ LONG_AGO = {"at": NOW - timedelta(days=30)}
 def test_a_confirmation_of_a_change_fits_or_not(
     kind: Kind, confirm: Confirm, changes: dict[str, Any], *, fits: bool
 ) -> None:
-    asked = Asked(kind, NOW, deal_id="d")
+    asked = SentRequest(kind, NOW, deal_id="d")
     assert (misfit(asked, replace(confirm, **changes)) is None) is fits
 
 
 @pytest.mark.parametrize("kind", [Kind.CLOSE, Kind.AMEND, Kind.CANCEL])
 def test_a_row_is_about_a_change_by_its_deal_id(kind: Kind) -> None:
-    assert misfit(Asked(kind, NOW, deal_id="new"), POSITION) is None
-    assert misfit(Asked(kind, NOW, deal_id="d"), POSITION) is not None
+    assert misfit(SentRequest(kind, NOW, deal_id="new"), POSITION) is None
+    assert misfit(SentRequest(kind, NOW, deal_id="d"), POSITION) is not None

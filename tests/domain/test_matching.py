@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from capcli.domain.account import Activity, OrderType, Position, WorkingOrder
-from capcli.domain.candidates import CompetingOrder, Seen, UnconfirmedOrder, Verdict, Window
+from capcli.domain.candidates import CompetingOrder, LookupOutcome, Seen, UnconfirmedOrder, Window
 from capcli.domain.market import MarketStatus, Side
 from capcli.domain.matching import find
 from capcli.domain.order import Trigger
@@ -77,23 +77,23 @@ ORDER = WorkingOrder(
 )
 def test_a_position_fits_a_lost_order(changes: dict[str, Any], *, fits: bool) -> None:
     found = find(LOST, Seen((replace(POSITION, **changes),), (), ()))
-    assert found.verdict is (Verdict.LANDED if fits else Verdict.NOTHING_THERE)
+    assert found.outcome is (LookupOutcome.LANDED if fits else LookupOutcome.NOTHING_THERE)
 
 
 @pytest.mark.parametrize(
-    ("changes", "verdict"),
+    ("changes", "outcome"),
     [
-        ({}, Verdict.LANDED),
-        ({"level": D(28)}, Verdict.UNDECIDED),
-        ({"size": D(1)}, Verdict.UNDECIDED),
-        ({"deal_id": "old"}, Verdict.NOTHING_THERE),
-        ({"created_at": NOW - timedelta(seconds=3)}, Verdict.NOTHING_THERE),
-        ({"side": Side.SELL}, Verdict.NOTHING_THERE),
+        ({}, LookupOutcome.LANDED),
+        ({"level": D(28)}, LookupOutcome.UNDECIDED),
+        ({"size": D(1)}, LookupOutcome.UNDECIDED),
+        ({"deal_id": "old"}, LookupOutcome.NOTHING_THERE),
+        ({"created_at": NOW - timedelta(seconds=3)}, LookupOutcome.NOTHING_THERE),
+        ({"side": Side.SELL}, LookupOutcome.NOTHING_THERE),
     ],
 )
-def test_a_waiting_order_fits_a_lost_one(changes: dict[str, Any], verdict: Verdict) -> None:
+def test_a_waiting_order_fits_a_lost_one(changes: dict[str, Any], outcome: LookupOutcome) -> None:
     found = find(LOST_ORDER, Seen((), (replace(ORDER, **changes),), ()))
-    assert found.verdict is verdict
+    assert found.outcome is outcome
 
 
 NOTHING = Seen((), (), ())
@@ -133,11 +133,11 @@ REFUSED = order_row(status="REJECTED", level=None)
 FILL = row("new", working_order_id="o1", at=NOW + timedelta(seconds=5))
 MADE = order_row(level=D(27))
 EXECUTED = order_row(level=D("26.99"), status="EXECUTED", at=NOW + timedelta(seconds=5))
-V = Verdict
+V = LookupOutcome
 
 
 @pytest.mark.parametrize(
-    ("look", "verdict", "deals"),
+    ("look", "outcome", "deals"),
     [
         (NOTHING, V.NOTHING_THERE, ()),
         (seen(positions=[POSITION]), V.LANDED, ("new",)),
@@ -170,17 +170,17 @@ V = Verdict
     ],
 )
 def test_what_a_look_proves_about_a_market_order(
-    look: Seen, verdict: Verdict, deals: tuple[str, ...]
+    look: Seen, outcome: LookupOutcome, deals: tuple[str, ...]
 ) -> None:
     found = find(LOST, look)
-    assert (found.verdict, found.deals) == (verdict, deals)
+    assert (found.outcome, found.deals) == (outcome, deals)
 
 
 FILLED = replace(POSITION, working_order_id="o1")
 
 
 @pytest.mark.parametrize(
-    ("look", "verdict", "deals"),
+    ("look", "outcome", "deals"),
     [
         (NOTHING, V.NOTHING_THERE, ()),
         (seen(orders=[ORDER]), V.LANDED, ("new",)),
@@ -206,10 +206,10 @@ FILLED = replace(POSITION, working_order_id="o1")
     ],
 )
 def test_what_a_look_proves_about_a_working_order(
-    look: Seen, verdict: Verdict, deals: tuple[str, ...]
+    look: Seen, outcome: LookupOutcome, deals: tuple[str, ...]
 ) -> None:
     found = find(LOST_ORDER, look)
-    assert (found.verdict, found.deals) == (verdict, deals)
+    assert (found.outcome, found.deals) == (outcome, deals)
 
 
 def netting(size: str, **sizes: str) -> UnconfirmedOrder:
@@ -234,7 +234,7 @@ REST = replace(POSITION, deal_id="rest", size=D("0.5"), working_order_id="hidden
 
 
 @pytest.mark.parametrize(
-    ("lost", "look", "verdict", "deals"),
+    ("lost", "look", "outcome", "deals"),
     [
         (netting("1", old="3"), seen(positions=[replace(OPPOSITE, size=D(2))]), V.LANDED, ("old",)),
         (netting("1", old="3"), seen(positions=[replace(OPPOSITE, size=D("2.5"))]), V.NOTHING_THERE, ()),
@@ -261,17 +261,17 @@ REST = replace(POSITION, deal_id="rest", size=D("0.5"), working_order_id="hidden
     ],
 )
 def test_what_netting_took_and_opened_together_is_the_order(
-    lost: UnconfirmedOrder, look: Seen, verdict: Verdict, deals: tuple[str, ...]
+    lost: UnconfirmedOrder, look: Seen, outcome: LookupOutcome, deals: tuple[str, ...]
 ) -> None:
     found = find(lost, look)
-    assert (found.verdict, found.deals) == (verdict, deals)
+    assert (found.outcome, found.deals) == (outcome, deals)
 
 
 SMALLER = replace(POSITION, size=D("0.5"), working_order_id="o1")
 
 
 @pytest.mark.parametrize(
-    ("look", "verdict", "deals"),
+    ("look", "outcome", "deals"),
     [
         (seen(positions=[SMALLER]), V.UNDECIDED, ("new",)),
         (seen(OPENED, positions=[SMALLER]), V.LANDED, ("new",)),
@@ -294,24 +294,24 @@ SMALLER = replace(POSITION, size=D("0.5"), working_order_id="o1")
     ],
 )
 def test_a_position_that_a_person_reduced_counts_with_the_size_that_it_was_opened_with(
-    look: Seen, verdict: Verdict, deals: tuple[str, ...]
+    look: Seen, outcome: LookupOutcome, deals: tuple[str, ...]
 ) -> None:
     found = find(LOST, look)
-    assert (found.verdict, set(found.deals)) == (verdict, set(deals))
+    assert (found.outcome, set(found.deals)) == (outcome, set(deals))
 
 
 def test_an_order_that_only_its_own_row_shows_is_not_explained_by_another_position() -> None:
     other = replace(POSITION, size=D("0.5"), working_order_id="o2")
     look = seen(order_row("o1"), order_row("o2", size=D("0.5")), row("new", size=D("0.5")), positions=[other])
     found = find(LOST, look)
-    assert (found.verdict, [trace.ids for trace in found.traces]) == (V.UNDECIDED, [("o1",)])
+    assert (found.outcome, [trace.ids for trace in found.traces]) == (V.UNDECIDED, [("o1",)])
 
 
 MOVED = replace(ORDER, level=D("27.2"))
 
 
 @pytest.mark.parametrize(
-    ("rows", "verdict"),
+    ("rows", "outcome"),
     [
         ((), V.UNDECIDED),
         ((order_row("new", level=D(27)),), V.LANDED),
@@ -324,10 +324,10 @@ MOVED = replace(ORDER, level=D("27.2"))
     ],
 )
 def test_an_order_that_a_person_moved_counts_with_the_level_that_it_was_made_with(
-    rows: tuple[Activity, ...], verdict: Verdict
+    rows: tuple[Activity, ...], outcome: LookupOutcome
 ) -> None:
     found = find(LOST_ORDER, seen(*rows, orders=[MOVED]))
-    assert found.verdict is verdict
+    assert found.outcome is outcome
     assert found.naming("new") is not None, "a person may know better than the rows"
 
 
@@ -351,23 +351,23 @@ def opened_after(seconds: int) -> Position:
     return replace(POSITION, opened_at=NOW + timedelta(seconds=seconds))
 
 
-@pytest.mark.parametrize(("seconds", "verdict"), [(-1, V.LANDED), (7, V.LANDED), (8, V.UNDECIDED)])
-def test_what_was_opened_after_the_window_is_no_verdict(seconds: int, verdict: Verdict) -> None:
+@pytest.mark.parametrize(("seconds", "outcome"), [(-1, V.LANDED), (7, V.LANDED), (8, V.UNDECIDED)])
+def test_what_was_opened_after_the_window_is_no_verdict(seconds: int, outcome: LookupOutcome) -> None:
     found = find(BOUNDED, seen(positions=[opened_after(seconds)]))
-    assert (found.verdict, found.deals) == (verdict, ("new",))
-    assert bool(found.late) is (verdict is V.UNDECIDED)
+    assert (found.outcome, found.deals) == (outcome, ("new",))
+    assert bool(found.late) is (outcome is V.UNDECIDED)
 
 
 def test_a_refusal_after_the_window_is_another_orders() -> None:
     late = replace(REFUSED, at=NOW + timedelta(seconds=8))
-    assert find(BOUNDED, seen(late)).verdict is V.NOTHING_THERE
+    assert find(BOUNDED, seen(late)).outcome is V.NOTHING_THERE
 
 
 def test_a_reduction_whose_time_is_not_told_is_as_late_as_the_look() -> None:
     reduced = seen(positions=[replace(OPPOSITE, size=D(2))])
     lost = replace(netting("1", old="3"), window=BOUNDED.window)
     looks = [replace(reduced, at=NOW + timedelta(seconds=seconds)) for seconds in (6, 60)]
-    assert [find(lost, look).verdict for look in looks] == [V.LANDED, V.UNDECIDED]
+    assert [find(lost, look).outcome for look in looks] == [V.LANDED, V.UNDECIDED]
 
 
 def rival(sent_after: int, *known: str) -> CompetingOrder:
@@ -377,7 +377,7 @@ def rival(sent_after: int, *known: str) -> CompetingOrder:
 
 
 @pytest.mark.parametrize(
-    ("other", "opened", "verdict"),
+    ("other", "opened", "outcome"),
     [
         (rival(0), 1, V.UNDECIDED),
         (rival(4), 4, V.UNDECIDED),
@@ -389,20 +389,20 @@ def rival(sent_after: int, *known: str) -> CompetingOrder:
     ],
 )
 def test_a_deal_that_another_lost_order_may_be_as_well_is_no_verdict(
-    other: CompetingOrder, opened: int, verdict: Verdict
+    other: CompetingOrder, opened: int, outcome: LookupOutcome
 ) -> None:
     found = find(replace(BOUNDED, rivals=(other,)), seen(positions=[opened_after(opened)]))
-    assert found.verdict is verdict
+    assert found.outcome is outcome
 
 
-@pytest.mark.parametrize(("other", "verdict"), [(rival(0, "old"), V.UNDECIDED), (rival(20, "old"), V.LANDED)])
+@pytest.mark.parametrize(("other", "outcome"), [(rival(0, "old"), V.UNDECIDED), (rival(20, "old"), V.LANDED)])
 def test_what_an_opposite_deal_lost_may_be_of_any_order_that_met_it(
-    other: CompetingOrder, verdict: Verdict
+    other: CompetingOrder, outcome: LookupOutcome
 ) -> None:
     """That it was there before their send excludes only that they opened it."""
     lost = replace(netting("1", old="3"), window=BOUNDED.window, rivals=(other,))
     look = replace(seen(positions=[replace(OPPOSITE, size=D(2))]), at=NOW + timedelta(seconds=2))
-    assert find(lost, look).verdict is verdict
+    assert find(lost, look).outcome is outcome
 
 
 SHRUNK = replace(OPPOSITE, size=D(2))
@@ -410,7 +410,7 @@ TOOK = row("old", size=D("1.5"))
 
 
 @pytest.mark.parametrize(
-    ("size", "look", "verdict", "deals"),
+    ("size", "look", "outcome", "deals"),
     [
         ("3.5", seen(positions=[POSITION, SHRUNK]), V.UNDECIDED, ("new", "old")),
         ("3.4", seen(positions=[POSITION, SHRUNK]), V.LANDED, ("new",)),
@@ -447,21 +447,21 @@ TOOK = row("old", size=D("1.5"))
     ],
 )
 def test_a_deal_of_the_size_is_no_verdict_where_opposite_deals_lost_enough_for_the_order(
-    size: str, look: Seen, verdict: Verdict, deals: tuple[str, ...]
+    size: str, look: Seen, outcome: LookupOutcome, deals: tuple[str, ...]
 ) -> None:
     lost = netting("1.5", old=size)
     found = find(lost, look)
-    assert (found.verdict, set(found.deals)) == (verdict, set(deals))
-    if verdict is V.UNDECIDED:
+    assert (found.outcome, set(found.deals)) == (outcome, set(deals))
+    if outcome is V.UNDECIDED:
         hedging = find(replace(lost, hedges=True), look)
-        assert hedging.verdict is V.LANDED
+        assert hedging.outcome is V.LANDED
 
 
 LATER = {"at": NOW + timedelta(seconds=8)}
 
 
 @pytest.mark.parametrize(
-    ("size", "rows", "verdict"),
+    ("size", "rows", "outcome"),
     [
         ("1.5", (OPENED, CLOSED, TOOK), V.UNDECIDED),
         ("1.5", (OPENED, CLOSED, replace(TOOK, **LATER)), V.LANDED),
@@ -472,25 +472,25 @@ LATER = {"at": NOW + timedelta(seconds=8)}
     ],
 )
 def test_only_what_happened_in_its_time_speaks_against_a_deal_of_the_size(
-    size: str, rows: tuple[Activity, ...], verdict: Verdict
+    size: str, rows: tuple[Activity, ...], outcome: LookupOutcome
 ) -> None:
     lost = replace(netting("1.5", old=size), window=BOUNDED.window)
-    assert find(lost, replace(seen(*rows), at=BOUNDED.window.until + timedelta(hours=1))).verdict is verdict
+    assert find(lost, replace(seen(*rows), at=BOUNDED.window.until + timedelta(hours=1))).outcome is outcome
 
 
 def test_a_position_of_another_market_that_is_gone_is_no_doubt() -> None:
     lost = replace(netting("1.5", gone="2"), opposite=frozenset())
-    assert find(lost, seen(positions=[POSITION])).verdict is V.LANDED
+    assert find(lost, seen(positions=[POSITION])).outcome is V.LANDED
 
 
 def test_an_order_like_it_that_left_no_deal_is_named_however_late_it_came() -> None:
     found = find(BOUNDED, seen(order_row(**LATER)))
-    assert (found.verdict, len(found.late)) == (V.UNDECIDED, 1)
+    assert (found.outcome, len(found.late)) == (V.UNDECIDED, 1)
 
 
 def test_a_hedging_account_reduces_nothing() -> None:
     lost = replace(netting("1", old="3"), hedges=True)
-    assert find(lost, seen(positions=[SHRUNK])).verdict is V.NOTHING_THERE
+    assert find(lost, seen(positions=[SHRUNK])).outcome is V.NOTHING_THERE
 
 
 def test_who_names_an_opposite_deal_means_no_other() -> None:
@@ -504,7 +504,7 @@ def test_who_names_an_opposite_deal_means_no_other() -> None:
 
 
 @pytest.mark.parametrize(
-    ("look", "verdict"),
+    ("look", "outcome"),
     [
         (seen(order_row("o1"), order_row("o2"), OPENED, CLOSED), V.UNDECIDED),
         (seen(order_row("o1"), OPENED, CLOSED), V.LANDED),
@@ -522,13 +522,13 @@ def test_who_names_an_opposite_deal_means_no_other() -> None:
         ),
     ],
 )
-def test_an_order_like_it_that_no_deal_explains_leaves_no_verdict(look: Seen, verdict: Verdict) -> None:
+def test_an_order_like_it_that_no_deal_explains_leaves_no_verdict(look: Seen, outcome: LookupOutcome) -> None:
     lost = replace(LOST, known=LOST.known | {"known"})
-    assert find(lost, look).verdict is verdict
+    assert find(lost, look).outcome is outcome
 
 
 def test_a_refusal_that_another_lost_order_may_have_got_is_no_verdict() -> None:
-    assert find(replace(BOUNDED, rivals=(rival(0),)), seen(REFUSED)).verdict is V.UNDECIDED
+    assert find(replace(BOUNDED, rivals=(rival(0),)), seen(REFUSED)).outcome is V.UNDECIDED
 
 
 def test_what_is_not_of_the_orders_kind_or_is_named_already_is_no_other_deal() -> None:
@@ -561,7 +561,7 @@ def test_a_look_names_every_deal_and_order_in_it() -> None:
 def test_a_deal_that_fits_the_stop_comes_first() -> None:
     bare = replace(POSITION, deal_id="bare", stop_level=None)
     assert find(LOST, seen(positions=[bare, POSITION])).deals == ("new", "bare")
-    assert find(LOST, seen(positions=[bare])).verdict is V.LANDED
+    assert find(LOST, seen(positions=[bare])).outcome is V.LANDED
 
 
 IDS = st.sampled_from(["a", "b", "c", "old", "order-of-old"])
@@ -617,8 +617,8 @@ LOSSES = st.sampled_from([LOST, LOST_ORDER, netting("1.5", old="2")])
 def test_one_sure_trace_and_nothing_else_is_a_landing(lost: UnconfirmedOrder, look: Seen) -> None:
     found = find(lost, look)
     sure = [trace for trace in found.traces if trace.sure]
-    assert (found.verdict is V.LANDED) == (len(sure) == len(found.traces) == 1 and not found.rejected)
-    assert (found.verdict is V.NOTHING_THERE) == (not found.traces and not found.rejected)
+    assert (found.outcome is V.LANDED) == (len(sure) == len(found.traces) == 1 and not found.rejected)
+    assert (found.outcome is V.NOTHING_THERE) == (not found.traces and not found.rejected)
 
 
 ORDER_OF_OLD = Seen(
@@ -662,14 +662,14 @@ def test_what_happened_before_the_send_can_only_account_for_a_deal(
 @given(LOSSES, LOOKS)
 def test_the_order_of_the_lists_changes_no_verdict(lost: UnconfirmedOrder, look: Seen) -> None:
     turned = replace(look, positions=look.positions[::-1], orders=look.orders[::-1])
-    assert find(lost, look).verdict is find(lost, turned).verdict
+    assert find(lost, look).outcome is find(lost, turned).outcome
 
 
 @given(LOOKS, open_deals())
 def test_an_equal_deal_more_never_leaves_nothing_there(look: Seen, deal: Position) -> None:
     twin = replace(deal, deal_id="twin", side=Side.BUY, size=D("1.5"), working_order_id=None, opened_at=NOW)
     found = find(LOST, replace(look, positions=(*look.positions, twin)))
-    assert found.verdict in {V.LANDED, V.UNDECIDED}
+    assert found.outcome in {V.LANDED, V.UNDECIDED}
     assert "twin" in found.deals
 
 
@@ -677,7 +677,7 @@ EARLY = {"at": NOW - timedelta(seconds=1)}
 
 
 @pytest.mark.parametrize(
-    ("look", "verdict", "deals"),
+    ("look", "outcome", "deals"),
     [
         (seen(OPENED, replace(CLOSED, side=None)), V.UNDECIDED, ("new",)),
         (seen(OPENED, replace(CLOSED, side=Side.BUY)), V.UNDECIDED, ("new",)),
@@ -687,16 +687,18 @@ EARLY = {"at": NOW - timedelta(seconds=1)}
         (seen(replace(REFUSED, at=NOW - timedelta(seconds=2))), V.NOTHING_THERE, ()),
     ],
 )
-def test_rows_at_the_edge_of_a_market_order(look: Seen, verdict: Verdict, deals: tuple[str, ...]) -> None:
+def test_rows_at_the_edge_of_a_market_order(
+    look: Seen, outcome: LookupOutcome, deals: tuple[str, ...]
+) -> None:
     found = find(LOST, look)
-    assert (found.verdict, found.deals) == (verdict, deals)
+    assert (found.outcome, found.deals) == (outcome, deals)
 
 
 GONE = replace(MADE, status="CANCELLED")
 
 
 @pytest.mark.parametrize(
-    ("look", "verdict", "deals"),
+    ("look", "outcome", "deals"),
     [
         (seen(replace(MADE, size=D(2)), replace(GONE, size=D(2))), V.NOTHING_THERE, ()),
         (seen(positions=[replace(POSITION, working_order_id=None)]), V.NOTHING_THERE, ()),
@@ -708,13 +710,15 @@ GONE = replace(MADE, status="CANCELLED")
         (seen(MADE, EXECUTED, FILL, replace(CLOSED, type="WORKING_ORDER")), V.UNDECIDED, ("new",)),
     ],
 )
-def test_rows_at_the_edge_of_a_working_order(look: Seen, verdict: Verdict, deals: tuple[str, ...]) -> None:
+def test_rows_at_the_edge_of_a_working_order(
+    look: Seen, outcome: LookupOutcome, deals: tuple[str, ...]
+) -> None:
     found = find(LOST_ORDER, look)
-    assert (found.verdict, found.deals) == (verdict, deals)
+    assert (found.outcome, found.deals) == (outcome, deals)
 
 
 @pytest.mark.parametrize(
-    ("lost", "look", "verdict"),
+    ("lost", "look", "outcome"),
     [
         (netting("1", old="1"), settled(seen(replace(CUT, type="WORKING_ORDER"))), V.NOTHING_THERE),
         (netting("1", old="1"), settled(seen(replace(CUT, at=NOW - timedelta(seconds=2)))), V.NOTHING_THERE),
@@ -727,9 +731,9 @@ def test_rows_at_the_edge_of_a_working_order(look: Seen, verdict: Verdict, deals
     ],
 )
 def test_what_only_looks_like_netting_is_no_order(
-    lost: UnconfirmedOrder, look: Seen, verdict: Verdict
+    lost: UnconfirmedOrder, look: Seen, outcome: LookupOutcome
 ) -> None:
-    assert find(lost, look).verdict is verdict
+    assert find(lost, look).outcome is outcome
 
 
 def test_a_waiting_order_is_no_deal_that_a_market_order_may_be() -> None:

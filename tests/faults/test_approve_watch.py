@@ -17,7 +17,7 @@ import keyring
 import pytest
 
 from capcli.app import App
-from capcli.domain.approval import ApprovalState, Asked
+from capcli.domain.approval import ApprovalRequest, ApprovalState
 from capcli.errors import ApprovalRequired
 from capcli.runtime import Options
 from tests.credentials.stores import Shared
@@ -228,9 +228,9 @@ def live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     return settings
 
 
-def waits_on_live(settings: dict[str, str]) -> Asked:
+def waits_on_live(settings: dict[str, str]) -> ApprovalRequest:
     """Have a close on live asked for, as a script's call does before anything is sent."""
-    asked = Asked(
+    asked = ApprovalRequest(
         kind="CLOSE",
         subject="a deal",
         env="live",

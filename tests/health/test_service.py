@@ -1,7 +1,7 @@
 import httpx
 
 from capcli.errors import Unreachable
-from capcli.health.service import Finding, Health, HealthStatus, Probe
+from capcli.health.service import Health, HealthStatus, Probe, ProbeResult
 from tests.support.fixtures import Seats
 from tests.support.seat import Seat, stop_at
 
@@ -46,10 +46,10 @@ def test_an_unresolved_attempt_is_a_warning_with_its_id(seat: Seat) -> None:
 
 
 def test_the_first_failure_gives_the_exit_code() -> None:
-    def fails() -> Finding:
+    def fails() -> ProbeResult:
         raise Unreachable("down", next="capcli health")
 
-    probes = (Probe("a", lambda: Finding("fine")), Probe("b", fails), Probe("c", fails, needs=("b",)))
+    probes = (Probe("a", lambda: ProbeResult("fine")), Probe("b", fails), Probe("c", fails, needs=("b",)))
     reply = Health(probes, lambda: None, lambda: 0.0).run()
     assert [check.status.value for check in reply.data.checks] == ["ok", "failed", "skipped"]
     assert (reply.exit_code, reply.problem and reply.problem.code) == (7, "NETWORK")

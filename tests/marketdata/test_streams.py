@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from capcli.broker.stream import Streams
-from capcli.domain.stream import Lost, Quiet, Tick
+from capcli.domain.stream import Disconnected, Quiet, Tick
 from capcli.errors import EpicUnknown, UsageError
 from capcli.marketdata.streams import Throttle, Watching
 from tests.support.seat import refusal
@@ -100,7 +100,7 @@ def test_a_throttle_lets_the_latest_through_and_holds_the_last_of_a_burst():
 
 def test_a_throttle_counts_for_each_market_and_holds_nothing_else():
     throttle = Throttle(1000)
-    lost = Lost(0, "gone")
+    lost = Disconnected(0, "gone")
 
     assert throttle.pass_on([*ticks(1), lost, *ticks(2, epic="SILVER")], 0) == [
         lost,

@@ -13,7 +13,7 @@ from fastmcp.client.elicitation import ElicitResult
 from fastmcp.tools import ToolResult
 
 from capcli.app import App
-from capcli.domain.approval import Asked
+from capcli.domain.approval import ApprovalRequest
 from capcli.mcp.in_flight_calls import InFlightCalls
 from capcli.mcp.server import build_server
 from capcli.mcp.tool_runner import ToolRunner
@@ -264,7 +264,7 @@ async def test_halting_and_reading_need_nobody(human: Seat) -> None:
 async def test_on_live_no_form_is_shown(tmp_path: Path, era: str, env: str, forms_shown: int) -> None:
     keys = dict.fromkeys(("CAP_API_KEY", "CAP_IDENTIFIER", "CAP_API_PASSWORD"), "paper")
     seat = Seat(tmp_path / "home", Time(), options=Options(env=env), CAP_APPROVAL="human", **keys)
-    asked = Asked(
+    asked = ApprovalRequest(
         kind="CLOSE",
         subject="a deal",
         env=env,

@@ -194,10 +194,10 @@ def test_answers_to_an_order(client, name, value, http, body, opened):
 def test_mishaps_are_marks_on_the_response(client):
     upset(client, "delay", value="2.5", on="reads")
     upset(client, "half-body", on="reads")
-    mishap = handle(client, "GET", "/ping").mishap
-    assert (mishap.wait_s, mishap.cut) == (2.5, Cut.IN_BODY)
+    connection_fault = handle(client, "GET", "/ping").connection_fault
+    assert (connection_fault.wait_s, connection_fault.cut) == (2.5, Cut.IN_BODY)
     clear_faults(client.path, at=client.now)
-    assert handle(client, "GET", "/ping").mishap is None
+    assert handle(client, "GET", "/ping").connection_fault is None
 
 
 def test_a_redirect_names_its_own_address(client):

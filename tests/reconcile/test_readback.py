@@ -18,8 +18,8 @@ from tests.support.seat import FIRST_ACCOUNT, SECOND_ACCOUNT, Seat, stop_at
 from tests.support.tap import says
 
 D = Decimal
-NO_LEGS = Bracket(None, None)
-BARE = Target(NO_LEGS)
+NO_EXITS = Bracket(None, None)
+BARE = Target(NO_EXITS)
 BROKEN = [httpx.ReadTimeout("no answer"), says(500, text=""), says(200, text='{"posi')]
 
 
@@ -38,7 +38,7 @@ def test_what_cannot_be_read_is_no_sight(seat: Seat, broken: httpx.Response) -> 
     seat.tap.breaks("GET", "/workingorders", before=broken, times=9)
     assert amended_read_back(broker, deal, FIRST_ACCOUNT, BARE) is ReadBack.UNREADABLE
     assert order_read_back(broker, order, FIRST_ACCOUNT) is ReadBack.UNREADABLE
-    assert amended_read_back(broker, order, FIRST_ACCOUNT, Target(NO_LEGS, D(24))) is ReadBack.UNREADABLE
+    assert amended_read_back(broker, order, FIRST_ACCOUNT, Target(NO_EXITS, D(24))) is ReadBack.UNREADABLE
     assert filled_as(broker, order) is None
 
 
@@ -53,7 +53,7 @@ def test_a_deal_is_seen_as_it_is(seat: Seat) -> None:
     assert amended_read_back(broker, "D0", FIRST_ACCOUNT, BARE) is ReadBack.GONE
     assert order_read_back(broker, order, FIRST_ACCOUNT) is ReadBack.NOT_YET
     assert order_read_back(broker, "D0", FIRST_ACCOUNT) is ReadBack.GONE
-    now = Target(NO_LEGS, row.level, row.good_till)
+    now = Target(NO_EXITS, row.level, row.good_till)
     assert amended_read_back(broker, order, FIRST_ACCOUNT, now) is ReadBack.DONE
     assert amended_read_back(broker, order, FIRST_ACCOUNT, Target(asked, row.level)) is ReadBack.NOT_YET
     assert amended_read_back(broker, "D0", FIRST_ACCOUNT, now) is ReadBack.GONE
@@ -65,7 +65,7 @@ def test_what_is_not_on_another_account_is_not_gone(seat: Seat) -> None:
     assert not on_account(broker, SECOND_ACCOUNT)
     assert amended_read_back(broker, "D0", SECOND_ACCOUNT, BARE) is ReadBack.UNREADABLE
     assert order_read_back(broker, "D0", SECOND_ACCOUNT) is ReadBack.UNREADABLE
-    assert amended_read_back(broker, "D0", SECOND_ACCOUNT, Target(NO_LEGS, D(24))) is ReadBack.UNREADABLE
+    assert amended_read_back(broker, "D0", SECOND_ACCOUNT, Target(NO_EXITS, D(24))) is ReadBack.UNREADABLE
 
 
 def test_an_order_that_may_be_the_unreadable_one_is_not_gone(seat: Seat) -> None:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from capcli.broker.stream import Streams
 from capcli.domain.account import UnreadableRow
 from capcli.domain.market import Side
-from capcli.domain.stream import Gap, Lost, Quiet, Tick
+from capcli.domain.stream import Disconnected, Gap, Quiet, Tick
 from capcli.errors import UsageError
 from capcli.marketdata.live_book import LiveBook, LivePosition, LiveTotals
 from capcli.marketdata.streams import Watching
@@ -90,7 +90,7 @@ def test_a_low_screen_says_how_many_do_not_fit(board):
 
 
 def test_a_silent_market_a_closed_one_and_a_break_look_different(board):
-    board.take([Quiet("SILVER", "TRADEABLE", 5_000), Lost(0, "gone")])
+    board.take([Quiet("SILVER", "TRADEABLE", 5_000), Disconnected(0, "gone")])
 
     shown = painted(board, 80)
 
@@ -175,7 +175,7 @@ def test_other_events_are_documents_and_sentences():
     lines = JsonLines("watch", "paper", None)
     events = [
         Gap(0, 1500, "gone"),
-        Lost(0, "gone"),
+        Disconnected(0, "gone"),
         Quiet("GOLD", "CLOSED", 0),
         Quiet("GOLD", "TRADEABLE", 0),
     ]

@@ -419,7 +419,7 @@ def test_an_untouched_journal_is_not_looked_through(
     def looked(*_: object) -> None:
         raise AssertionError("the whole journal was read")
 
-    monkeypatch.setattr(Chain, "_look", looked)
+    monkeypatch.setattr(Chain, "_require_unchanged", looked)
     for number in range(3):
         with (
             closing(SqliteJournal(used, key=lambda: key)) as journal,
@@ -435,7 +435,7 @@ def test_a_journal_that_was_looked_through_is_not_looked_through_again(
 ) -> None:
     used.touch()
     later.require_intact()
-    monkeypatch.setattr(Chain, "_look", lambda *_: pytest.fail("it was read twice"))
+    monkeypatch.setattr(Chain, "_require_unchanged", lambda *_: pytest.fail("it was read twice"))
     later.require_intact()
     assert risk(later) is None
 

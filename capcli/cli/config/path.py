@@ -8,11 +8,11 @@ from capcli.reply import Reply
 
 @command(example="capcli config path")
 def path(call: Call) -> None:
-    from capcli.render.results import Places
+    from capcli.render.results import Locations
     from capcli.system import folders
 
     call.check_form()
     # Not through the app: this must work when the settings are what is broken.
     found = folders(call.streams.environ)
-    places = Places(found.config_file, found.journal, found.paper, found.locks, found.cache)
+    places = Locations(found.config_file, found.journal, found.paper, found.locks, found.cache)
     finish(call, Reply(places), None)

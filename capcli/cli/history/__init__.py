@@ -56,13 +56,13 @@ class RowOptions(SpanOptions, frozen=True):
 Deal = Annotated[str | None, option("Only rows of this deal.", "DEAL")]
 
 
-def telling(call: Call, app: "App") -> "History":
-    """Return the history that says how far it is."""
-    return app.history.telling(progress(call, app, READ))
+def with_progress(call: Call, app: "App") -> "History":
+    """Return the history, reporting its progress on stderr."""
+    return app.history.with_progress(progress(call, app, READ))
 
 
 def progress(call: Call, app: "App", text: str) -> Callable[[int, int], None]:
-    """Return what says how far something is, once a second after the first one."""
+    """Return a callback that reports progress on stderr, at most once a second."""
     last = app.clock()
 
     def tell(done: int, of: int) -> None:

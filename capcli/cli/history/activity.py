@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from capcli.cli.call import Call
-from capcli.cli.history import Deal, RowOptions, telling
+from capcli.cli.history import Deal, RowOptions, with_progress
 from capcli.cli.inputs import listed
 from capcli.cli.options import option
 from capcli.cli.run import run
@@ -25,4 +25,4 @@ def activity(call: Call, *, given: RowOptions, sources: _Sources = None, deal: D
 
     wanted = Wanted(listed(given.epics), listed(given.types), listed(given.statuses), listed(sources), deal)
     when = given.read(call)
-    run(call, lambda app: telling(call, app).activity(when, wanted))
+    run(call, lambda app: with_progress(call, app).activity(when, wanted))

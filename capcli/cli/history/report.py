@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from capcli.cli.call import Call
-from capcli.cli.history import SpanOptions, telling
+from capcli.cli.history import SpanOptions, with_progress
 from capcli.cli.options import option
 from capcli.cli.run import run
 from capcli.cli.tree import command
@@ -22,4 +22,4 @@ def report(
     they are closed. The closing balance is the cash now, without what was booked after the span.
     """
     when = given.read(call)
-    run(call, lambda app: telling(call, app).report(when, by=by))
+    run(call, lambda app: with_progress(call, app).report(when, by=by))

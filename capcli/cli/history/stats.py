@@ -40,7 +40,7 @@ def stats(
         call.check_chart_width()
 
     def use(app: "App") -> "Reply[Any]":
-        reply = app.statistics.telling(progress(call, app, READ)).of(when, by=by)
+        reply = app.statistics.with_progress(progress(call, app, READ)).of(when, by=by)
         if html is not None:
             _write(call, html, reply, app.env)
         return reply

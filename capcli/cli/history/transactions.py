@@ -1,7 +1,7 @@
 """`capcli history transactions`: what was booked on the account."""
 
 from capcli.cli.call import Call
-from capcli.cli.history import Deal, RowOptions, telling
+from capcli.cli.history import Deal, RowOptions, with_progress
 from capcli.cli.inputs import listed
 from capcli.cli.run import run
 from capcli.cli.tree import command
@@ -19,4 +19,4 @@ def transactions(call: Call, *, given: RowOptions, deal: Deal = None) -> None:
 
     wanted = Wanted(listed(given.epics), listed(given.types), listed(given.statuses), deal_id=deal)
     when = given.read(call)
-    run(call, lambda app: telling(call, app).transactions(when, wanted))
+    run(call, lambda app: with_progress(call, app).transactions(when, wanted))
