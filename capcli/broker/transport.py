@@ -16,9 +16,8 @@ from capcli.broker.answers import error_code
 from capcli.broker.proxies import Proxy, proxy_for
 from capcli.broker.requests import Ask
 from capcli.errors import ConfigError
-from capcli.ports import Clock
+from capcli.ports import PREFIX, Clock
 
-PREFIX = "/api/v1"
 CST = "CST"
 SECURITY_TOKEN = "X-SECURITY-TOKEN"  # noqa: S105
 API_KEY = "X-CAP-API-KEY"

@@ -51,6 +51,10 @@ class Lane(IntEnum):
     """Long downloads: what the others leave, in even steps so that nobody waits long behind them."""
 
 
+PREFIX = "/api/v1"
+"""What every path of the broker begins with (API page 1)."""
+
+
 class Request(NamedTuple):
     """A change as it is sent: what a preview stores, a person approves and a dry run shows."""
 

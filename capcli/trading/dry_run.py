@@ -3,10 +3,8 @@
 from msgspec import Struct
 
 from capcli.errors import WouldSend
+from capcli.ports import PREFIX
 from capcli.reply import Reply
-
-# API page 1: the prefix of every path.
-_PREFIX = "/api/v1"
 
 
 class DryRequest(Struct, frozen=True):
@@ -30,7 +28,7 @@ class DryRun(Struct, frozen=True):
 def dry_reply(stop: WouldSend) -> Reply[DryRun]:
     """Turn the point where a dry run stopped into what both faces show."""
     requests = tuple(
-        DryRequest(method, f"{_PREFIX}{path}", body.decode() if body else None)
+        DryRequest(method, f"{PREFIX}{path}", body.decode() if body else None)
         for method, path, body in stop.requests
     )
     count = "this request" if len(requests) == 1 else f"these {len(requests)} requests"

@@ -11,8 +11,9 @@ import pytest
 
 import capcli
 from capcli.broker.requests import Ask, path_of
-from capcli.broker.transport import PREFIX, Headers, Wire, date_of
+from capcli.broker.transport import Headers, Wire, date_of
 from capcli.errors import ConfigError, UsageError
+from capcli.ports import PREFIX
 
 from .host import START, Time
 
