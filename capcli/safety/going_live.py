@@ -14,7 +14,7 @@ from capcli.domain.numbers import counted
 from capcli.errors import CapcliError, JournalAltered, LiveLocked, NotConfirmed
 from capcli.marketdata.markets import Markets
 from capcli.reply import Reply
-from capcli.safety.preview_fields import is_walkable, sentences
+from capcli.safety.preview_fields import sentences
 
 if TYPE_CHECKING:
     from capcli.safety.audit import Verification
@@ -213,8 +213,8 @@ class GoingLive:
     def fields(self) -> tuple[tuple[str, str], ...]:
         """Return the fields of the latest demo preview with their meaning; empty without such a preview."""
         for record in self._context.journal.previews("demo", limit=_MANY):
-            if is_walkable(record) and host_kind(record.host) is self._kind:
-                return sentences(record)
+            if host_kind(record.host) is self._kind and (found := sentences(record)):
+                return found
         return ()
 
     def complete(self, *, pin: str, phrase: str, approval: Approval) -> None:

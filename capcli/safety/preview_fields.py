@@ -2,13 +2,15 @@
 
 from decimal import Decimal
 
+from msgspec import DecodeError
+from msgspec.json import decode
+
 from capcli.domain.attempt import PreviewRecord
-from capcli.domain.market import Side
+from capcli.domain.market import Quote, Side
 from capcli.domain.money import plain, short
 from capcli.domain.order import ExitOrder
 from capcli.domain.stored_order import StoredOrder, read_order
 
-_QUOTE_PARTS = 3
 _SIDES = {
     Side.BUY: "BUY gains when the price rises. It opens at the offer and closes at the bid.",
     Side.SELL: "SELL gains when the price falls. It opens at the bid and closes at the offer.",
@@ -16,16 +18,14 @@ _SIDES = {
 _MORE = "You can lose more than its margin."
 
 
-def is_walkable(record: PreviewRecord) -> bool:
-    """Say whether a preview shows an order with a quote: one that only reduces does not."""
-    return len(record.quote.split()) == _QUOTE_PARTS
-
-
 def sentences(record: PreviewRecord) -> tuple[tuple[str, str], ...]:
-    """Return the name of each field and what it means in this preview."""
+    """Return the name of each field and what it means in this preview; empty for one without a quote."""
+    try:
+        quote = decode(record.quote, type=Quote)
+    except DecodeError:
+        return ()
     order = read_order(record.document)
-    bid, offer, at = record.quote.decode().split()
-    request, spread = order.request, Decimal(offer) - Decimal(bid)
+    request, bid, offer, at = order.request, quote.bid, quote.offer, quote.at.isoformat()
     size = short(request.size)
     level = plain(order.entry)
     entry = f"about {level}: a market order fills at the price of its moment, which may differ."
@@ -47,7 +47,7 @@ def sentences(record: PreviewRecord) -> tuple[tuple[str, str], ...]:
         ("Bid, offer", f"{bid} / {offer} at {at}: you sell at the bid and buy at the offer."),
         (
             "Spread",
-            f"{plain(spread)} = {offer} - {bid}: what it costs to open and close at once, times size.",
+            f"{plain(quote.spread)} = {offer} - {bid}: what it costs to open and close at once, times size.",
         ),
         ("Entry", entry),
         ("Notional", f"{notional}: what the deal is worth, in the market's currency. {_MORE}"),

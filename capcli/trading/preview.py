@@ -6,6 +6,7 @@ from decimal import Decimal
 from hashlib import sha256
 from typing import Protocol
 
+from msgspec.json import encode
 from msgspec.structs import asdict, replace
 
 from capcli import ids
@@ -240,7 +241,7 @@ class Previews:
                 body=body,
                 body_sha256=sha256(body).hexdigest(),
                 document=write_order(order),
-                quote=f"{preview.bid} {preview.offer} {preview.price_at.isoformat()}".encode(),
+                quote=encode(checked.market.quote),
                 state=PreviewState.READY if preview.executable else PreviewState.DRAFT,
                 broker_time=self._context.broker.broker_time(),
             )

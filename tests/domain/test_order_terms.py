@@ -3,7 +3,7 @@
 from typing import Any, get_type_hints
 
 import pytest
-from msgspec.json import decode
+from msgspec.json import decode, encode
 
 from capcli.domain.attempt import PreviewRecord, PreviewState
 from capcli.domain.fields import with_fields_of
@@ -48,10 +48,11 @@ def changed(terms: OrderTerms) -> str:
     return next(name for name in terms.__struct_fields__ if getattr(terms, name))
 
 
-def explained(request: OrderRequest) -> tuple[tuple[str, str], ...]:
+def explained(request: OrderRequest, quote: bytes | None = None) -> tuple[tuple[str, str], ...]:
+    quote = encode(a_case(request).market.quote) if quote is None else quote
     document = write_order(StoredOrder(request, None, D("30.02"), D("28.02"), None))
     record = PreviewRecord(
-        "p_1", Kind.MARKET, "demo", "", "1", "POST", "", b"", "", document, b"30.00 30.02 12:00",
+        "p_1", Kind.MARKET, "demo", "", "1", "POST", "", b"", "", document, quote,
         next(iter(PreviewState)), NOW, NOW,
     )  # fmt: skip
     return preview_fields.sentences(record)
@@ -66,6 +67,12 @@ def test_each_term_is_shown_to_the_person_who_approves(terms: OrderTerms) -> Non
 @pytest.mark.parametrize("terms", [OrderTerms(trailing=True), OrderTerms(guaranteed=True)], ids=changed)
 def test_the_kind_of_a_stop_is_explained_before_going_live(terms: OrderTerms) -> None:
     assert explained(on(terms)) != explained(PLAIN)
+
+
+@pytest.mark.parametrize("quote", [b"", b"30.00 30.02 2026-05-04T14:04:11+00:00", b"{}"])
+def test_a_preview_without_a_quote_explains_nothing_before_going_live(quote: bytes) -> None:
+    assert dict(explained(PLAIN))["Spread"].startswith("0.02 = ")
+    assert explained(PLAIN, quote) == ()
 
 
 @pytest.mark.parametrize("terms", TERMS, ids=changed)
