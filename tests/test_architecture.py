@@ -99,7 +99,8 @@ MAY_IMPORT = {
     },
 }
 PROBES = {
-    f"health.{name}" for name in ("assistants", "machine", "probes", "recording_check", "report", "venue")
+    f"health.{name}"
+    for name in ("assistants", "machine", "probes", "recording", "recording_check", "report", "venue")
 }
 # The composition root and its two sides: what they wire is everything.
 ROOTS = {"app", *PROBES}

@@ -107,7 +107,7 @@ class CapitalBroker(MarketReads):
             account_lock=session_lock,
             sealed_login=sealed_login,
         )
-        self._reader = Reader(self._wire, calls, self._sessions, clock, Lane.READS)
+        super().__init__(Reader(self._wire, calls, self._sessions, clock, Lane.READS))
         self._changes = Changes(self._wire, pace, self._openings, self._sessions)
 
     @property
@@ -276,10 +276,10 @@ class CapitalBroker(MarketReads):
     ) -> Listed[Transaction]:
         return history.transactions(self._reader, start, end, kind)
 
-    def raw(self, path: str, params: Mapping[str, str]) -> tuple[int, bytes]:
+    def raw(self, ask: Ask) -> tuple[int, bytes]:
         """Return status and body of a GET as they are, for a recording. Raises as every read."""
-        key = path == requests.ENCRYPTION_KEY.path
-        reply = self._sessions.encryption_key() if key else self._reader.read(requests.raw(path, params))
+        key = ask == requests.ENCRYPTION_KEY
+        reply = self._sessions.encryption_key() if key else self._reader.read(ask)
         return reply.status, reply.body
 
     def watchlists(self) -> Rows[Watchlist]:

@@ -31,7 +31,8 @@ _NOT_FOUND = 404
 class MarketReads:
     """The part of the broker that is about markets; a new read of them needs no line elsewhere."""
 
-    _reader: Reader
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
 
     def search(self, term: str | None) -> Rows[MarketRow]:
         if term is not None and not term.strip():

@@ -92,11 +92,6 @@ def switch_account(account_id: str) -> Ask:
 # Reads.
 
 
-def raw(path: str, params: Mapping[str, str]) -> Ask:
-    """Read any path, for a recording."""
-    return Ask("GET", quote(path), params)
-
-
 ACCOUNTS = get("accounts")
 PREFERENCES = get("accounts", "preferences")
 POSITIONS = get("positions")
@@ -126,10 +121,10 @@ def market(epic: str) -> Ask:
     return get("markets", epic)
 
 
-def navigation(node_id: str | None, limit: int) -> Ask:
+def navigation(node_id: str | None, limit: int | None = None) -> Ask:
     if node_id is None:
         return get("marketnavigation")
-    return get("marketnavigation", node_id, limit=str(limit))
+    return get("marketnavigation", node_id, **({"limit": str(limit)} if limit else {}))
 
 
 def sentiments(market_ids: Iterable[str]) -> Ask:

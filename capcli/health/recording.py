@@ -3,62 +3,73 @@
 import re
 from collections.abc import Mapping
 from contextlib import suppress
+from enum import Enum
+from functools import reduce
+from operator import getitem
 from typing import Any, Protocol
+from urllib.parse import quote, unquote
 
-from msgspec import Struct, field
-from msgspec.structs import asdict
+from msgspec import Struct
+from msgspec.structs import asdict, replace
 
+from capcli.broker import requests
+from capcli.broker.requests import Ask
+from capcli.domain.market import Resolution
 from capcli.domain.masking import Mask, parse, written
 from capcli.errors import UsageError
 
 FORMAT = "capcli/recording/1"
 SHOWN_EPICS = ("SILVER", "GOLD", "EURUSD")
 _FIRST, *_ = SHOWN_EPICS
-_PARAMETER = re.compile(r"\{(\w+)\}")
+_ID = re.compile(r"\{\w+\}")
+_POSITION = (requests.POSITIONS.path, "positions", 0, "position")
+_LAST_DAY = requests.last(86400)
+_SOME_BARS = 3
 
 
-class Read(Struct, frozen=True):
-    """One GET. `path` is a template; `given` says in which earlier answer, and where, each parameter is."""
+class Read(Enum):
+    """Each GET, in an order in which it finds the id that it asks for.
 
-    path: str
-    query: Mapping[str, str] = field(default_factory=dict)
-    given: Mapping[str, tuple[str | int, ...]] = field(default_factory=dict)
+    Such a one has the id's name in braces, and `place`: which answer has one, and the steps to it.
+    """
 
+    TIME = (requests.TIME,)
+    ENCRYPTION_KEY = (requests.ENCRYPTION_KEY,)
+    PING = (requests.PING,)
+    SESSION = (requests.SESSION,)
+    ACCOUNTS = (requests.ACCOUNTS,)
+    PREFERENCES = (requests.PREFERENCES,)
+    POSITIONS = (requests.POSITIONS,)
+    POSITION = (requests.position("{dealId}"), *_POSITION, "dealId")
+    CONFIRM = (requests.confirm("{dealReference}"), *_POSITION, "dealReference")
+    ORDERS = (requests.ORDERS,)
+    ACTIVITY = (requests.activity(_LAST_DAY, None, {}),)
+    TRANSACTIONS = (requests.transactions(_LAST_DAY, None),)
+    NODES = (requests.navigation(None),)
+    NODE = (requests.navigation("{nodeId}"), requests.navigation(None).path, "nodes", 0, "id")
+    SEARCH = (requests.search(_FIRST.lower()),)
+    MARKETS = (requests.markets(SHOWN_EPICS),)
+    MARKET = (requests.market(_FIRST),)
+    PRICES = (requests.prices(_FIRST, Resolution.HOUR, _SOME_BARS, None, None),)
+    SENTIMENTS = (requests.sentiments(SHOWN_EPICS),)
+    SENTIMENT = (requests.sentiment(_FIRST),)
+    WATCHLISTS = (requests.WATCHLISTS,)
+    WATCHLIST = (requests.watchlist("{watchlistId}"), requests.WATCHLISTS.path, "watchlists", 0, "id")
 
-# In an order in which each finds its parameters.
-READS = (
-    Read("/time"),
-    Read("/session/encryptionKey"),
-    Read("/ping"),
-    Read("/session"),
-    Read("/accounts"),
-    Read("/accounts/preferences"),
-    Read("/positions"),
-    Read("/positions/{dealId}", given={"dealId": ("/positions", "positions", 0, "position", "dealId")}),
-    Read(
-        "/confirms/{dealReference}",
-        given={"dealReference": ("/positions", "positions", 0, "position", "dealReference")},
-    ),
-    Read("/workingorders"),
-    Read("/history/activity", {"lastPeriod": "86400", "detailed": "true"}),
-    Read("/history/transactions", {"lastPeriod": "86400"}),
-    Read("/marketnavigation"),
-    Read("/marketnavigation/{nodeId}", given={"nodeId": ("/marketnavigation", "nodes", 0, "id")}),
-    Read("/markets", {"searchTerm": _FIRST.lower()}),
-    Read("/markets", {"epics": ",".join(SHOWN_EPICS)}),
-    Read(f"/markets/{_FIRST}"),
-    Read(f"/prices/{_FIRST}", {"resolution": "HOUR", "max": "3"}),
-    Read("/clientsentiment", {"marketIds": ",".join(SHOWN_EPICS)}),
-    Read(f"/clientsentiment/{_FIRST}"),
-    Read("/watchlists"),
-    Read("/watchlists/{watchlistId}", given={"watchlistId": ("/watchlists", "watchlists", 0, "id")}),
-)
+    def __init__(self, ask: Ask, *place: str | int) -> None:
+        self.ask = ask
+        self.path = unquote(ask.path)
+        self.place = place
+
+    def called(self, item: str) -> str:
+        """Return the path with the id of an item."""
+        return _ID.sub(lambda _: item, self.path)
 
 
 class RawReads(Protocol):
     """The broker's reads as they are answered: status and body."""
 
-    def raw(self, path: str, params: Mapping[str, str]) -> tuple[int, bytes]: ...
+    def raw(self, ask: Ask) -> tuple[int, bytes]: ...
 
 
 class Exchange(Struct, frozen=True):
@@ -74,10 +85,16 @@ class Exchange(Struct, frozen=True):
     body: Any
 
     @property
+    def read(self) -> Read | None:
+        """Return which read it is; None for one that only another version knows."""
+        keys = (self.path, *self.query)
+        return next((one for one in Read if keys == (one.path, *one.ask.params)), None)
+
+    @property
     def name(self) -> str:
         """Name the read: `GET /markets?epics`."""
-        parameter = next(iter(self.query), "") if self.path == "/markets" else ""
-        return f"GET {self.path}{'?' if parameter else ''}{parameter}"
+        parameter = f"?{next(iter(self.query))}" if self.read in {Read.SEARCH, Read.MARKETS} else ""
+        return f"GET {self.path}{parameter}"
 
 
 class Recorded(Struct, frozen=True):
@@ -113,25 +130,20 @@ class RecordingChecked(Struct, frozen=True):
 
 
 def record(broker: RawReads, mask: Mask | None) -> tuple[Exchange, ...]:
-    """Read everything once, unmasked without a mask; a read whose parameter no answer gives is left out.
+    """Read everything once, unmasked without a mask; a read whose id no answer gives is left out.
 
     Raises what keeps a read from being answered.
     """
-    answers: dict[str, Any] = {}
+    answers: Any = {}
     found = []
-    for read in READS:
-        given: dict[str, Any] = {}
-        for name, place in read.given.items():
-            value: Any = answers
+    for read in Read:
+        item: Any = ""
+        if read.place:
             with suppress(KeyError, IndexError, TypeError):
-                for step in place:
-                    value = value[step]
-                given[name] = value
-        if len(given) < len(read.given) or not all(
-            isinstance(value, str) and value for value in given.values()
-        ):
-            continue
-        status, body = broker.raw(_filled(read.path, given), read.query)
+                item = reduce(getitem, read.place, answers)
+            if not (isinstance(item, str) and item):
+                continue
+        status, body = broker.raw(replace(read.ask, path=quote(read.called(item))))
         text = body.decode("utf-8", "replace")
         try:
             answer = parse(text)
@@ -139,9 +151,8 @@ def record(broker: RawReads, mask: Mask | None) -> tuple[Exchange, ...]:
             answer = text
         answers.setdefault(read.path, answer)
         if mask is not None:
-            given = {name: mask.text(each) for name, each in given.items()}
-            answer = mask.value(answer)
-        found.append(Exchange(read.path, _filled(read.path, given), read.query, status, answer))
+            item, answer = mask.text(item), mask.value(answer)
+        found.append(Exchange(read.path, read.called(item), read.ask.params, status, answer))
     return tuple(found)
 
 
@@ -169,7 +180,3 @@ def read_document(text: str, name: str) -> tuple[Exchange, ...]:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         pass
     raise UsageError(f"{name} is not a recording of the format {FORMAT}.", next="capcli record --help")
-
-
-def _filled(path: str, given: Mapping[str, str]) -> str:
-    return _PARAMETER.sub(lambda found: given[found[1]], path)

@@ -1,6 +1,5 @@
 """A recording of the broker's answers held against our own client and the paper broker."""
 
-import json
 import random
 import tempfile
 from collections import Counter, defaultdict
@@ -19,11 +18,21 @@ from msgspec.structs import replace
 from capcli.broker import wire
 from capcli.broker.client import CapitalBroker
 from capcli.domain import account, market
-from capcli.domain.market import Resolution
+from capcli.domain.account import OrderType
+from capcli.domain.market import Resolution, Side
 from capcli.domain.masking import Mask, forms, written
 from capcli.domain.numbers import counted
+from capcli.domain.order import ExitForm, ExitOrder, OrderRequest, Trigger
 from capcli.errors import CapcliError
-from capcli.health.recording import SHOWN_EPICS, Difference, Exchange, RecordingChecked, read_document, record
+from capcli.health.recording import (
+    SHOWN_EPICS,
+    Difference,
+    Exchange,
+    Read,
+    RecordingChecked,
+    read_document,
+    record,
+)
 from capcli.paper.state import reset, switches
 from capcli.paper.transport import PaperTransport
 from capcli.ports.login import Credentials
@@ -36,8 +45,6 @@ _START = datetime(2026, 3, 4, 15, 0, tzinfo=UTC)
 _SUNDAY = datetime(2026, 3, 8, 12, 0, tzinfo=UTC)
 _OK = 200
 _KEY = "paper"
-_SOME = 3
-_ONE_POSITION = "/positions/{dealId}"
 _RECORDED = "recorded"  # the id of whatever is asked for: its answer is there
 _FIRST, *_ = SHOWN_EPICS
 
@@ -92,8 +99,8 @@ def check(text: str, name: str) -> RecordingChecked:
     expected = defaultdict[str, list[Exchange]](list)
     for exchange in _reference(mask_for(random.Random(0))):  # noqa: S311  nothing secret
         expected[exchange.name].append(exchange)
-        if exchange.name == "GET /positions":  # any of them may be the one that is read alone
-            one = replace(exchange, path=_ONE_POSITION)
+        if exchange.read is Read.POSITIONS:  # any of them may be the one that is read alone
+            one = replace(exchange, path=Read.POSITION.path)
             expected[one.name] += [replace(one, body=row) for row in exchange.body["positions"]]
     found = [*_unread(exchanges), *(row for one in exchanges for row in _compared(one, expected[one.name]))]
     lead = f"{counted(len(found), 'difference')} in" if found else "No difference in"
@@ -153,27 +160,22 @@ def _paper(replay: "_Replay | None" = None, *, at: datetime = _START) -> Iterato
 
 def _trade(broker: CapitalBroker) -> None:
     """Leave deals of every kind: with stops, limits or neither, trailing, waiting and closed."""
-    quote = broker.market("SILVER").quote
-    below = (quote.bid * Decimal("0.8")).quantize(Decimal("0.01"))
-    until = f"{_START + timedelta(days=30):%Y-%m-%dT%H:%M:%S}"
-    exits = {"stopDistance": 3, "profitDistance": 3}
-    silver = {"epic": "SILVER", "direction": "BUY", "size": 2}
-    for body in (
-        silver | exits,
+    away = ExitOrder(ExitForm.DISTANCE, Decimal(3))
+    silver = OrderRequest(epic=_FIRST, side=Side.BUY, size=Decimal(2))
+    both = replace(silver, stop=away, limit=away)
+    level = (broker.market(_FIRST).quote.bid * Decimal("0.8")).quantize(Decimal("0.01"))
+    for order in (
+        both,
         silver,
-        silver | {"trailingStop": True, "stopDistance": 3},
-        {"epic": "GOLD", "direction": "BUY", "size": 1},
+        replace(silver, stop=away, trailing=True),
+        OrderRequest(epic="GOLD", side=Side.BUY, size=Decimal(1)),
+        replace(both, trigger=Trigger(level, good_till=_START + timedelta(days=30))),
+        replace(silver, trigger=Trigger(level)),
     ):
-        broker.send("POST", "/positions", _body(body))
-    for body in (silver | {"type": "LIMIT"} | exits | {"goodTillDate": until}, silver | {"type": "LIMIT"}):
-        broker.send("POST", "/workingorders", _body(body | {"level": below}))
+        broker.send(*broker.requests.open_order(order, OrderType.LIMIT))
     *_, last = broker.positions()
-    broker.send("DELETE", f"/positions/{last.deal_id}", None)
-    broker.send("POST", "/watchlists", _body({"name": "Metals", "epics": ["SILVER"]}))
-
-
-def _body(fields: Mapping[str, Any]) -> bytes:
-    return json.dumps(fields, default=float).encode()
+    broker.send(*broker.requests.close_position(last.deal_id))
+    broker.send(*broker.requests.create_watchlist("Metals", (_FIRST,)))
 
 
 @dataclass
@@ -202,29 +204,28 @@ class _Replay:
         """Close nothing: the paper broker below has an owner."""
 
 
-_Reader = Callable[[CapitalBroker, Exchange], Any]
-_READERS: Mapping[str, _Reader] = {
-    "GET /time": lambda broker, _: broker.server_time(),
-    "GET /ping": lambda broker, _: broker.ping(),
-    "GET /session": lambda broker, _: broker.session(),
-    "GET /accounts": lambda broker, _: broker.accounts(),
-    "GET /accounts/preferences": lambda broker, _: broker.preferences(),
-    "GET /positions": lambda broker, _: broker.list_positions(),
-    "GET /positions/{dealId}": lambda broker, _: broker.position(_RECORDED),
-    "GET /confirms/{dealReference}": lambda broker, _: broker.confirm(_RECORDED),
-    "GET /workingorders": lambda broker, _: broker.list_orders(),
-    "GET /history/activity": lambda broker, _: broker.activity(_START - timedelta(hours=1), None),
-    "GET /history/transactions": lambda broker, _: broker.transactions(_START - timedelta(hours=1), None),
-    "GET /marketnavigation": lambda broker, _: broker.navigation(None),
-    "GET /marketnavigation/{nodeId}": lambda broker, _: broker.navigation(_RECORDED),
-    "GET /markets?searchTerm": lambda broker, one: broker.search(one.query["searchTerm"]),
-    "GET /markets?epics": lambda broker, one: broker.markets(tuple(one.query["epics"].split(","))),
-    "GET /markets/SILVER": lambda broker, _: broker.market(_FIRST),
-    "GET /prices/SILVER": lambda broker, _: broker.candles(_FIRST, Resolution.HOUR, last=_SOME),
-    "GET /clientsentiment": lambda broker, one: broker.sentiments(tuple(one.query["marketIds"].split(","))),
-    "GET /clientsentiment/SILVER": lambda broker, _: broker.sentiment(_FIRST),
-    "GET /watchlists": lambda broker, _: broker.watchlists(),
-    "GET /watchlists/{watchlistId}": lambda broker, _: broker.watchlist_markets(_RECORDED),
+_READERS: Mapping[Read | None, Callable[[CapitalBroker], Any]] = {
+    Read.TIME: CapitalBroker.server_time,
+    Read.PING: CapitalBroker.ping,
+    Read.SESSION: CapitalBroker.session,
+    Read.ACCOUNTS: CapitalBroker.accounts,
+    Read.PREFERENCES: CapitalBroker.preferences,
+    Read.POSITIONS: CapitalBroker.list_positions,
+    Read.POSITION: lambda broker: broker.position(_RECORDED),
+    Read.CONFIRM: lambda broker: broker.confirm(_RECORDED),
+    Read.ORDERS: CapitalBroker.list_orders,
+    Read.ACTIVITY: lambda broker: broker.activity(_START - timedelta(hours=1), None),
+    Read.TRANSACTIONS: lambda broker: broker.transactions(_START - timedelta(hours=1), None),
+    Read.NODES: lambda broker: broker.navigation(None),
+    Read.NODE: lambda broker: broker.navigation(_RECORDED),
+    Read.SEARCH: lambda broker: broker.search(_FIRST),
+    Read.MARKETS: lambda broker: broker.markets(SHOWN_EPICS),
+    Read.MARKET: lambda broker: broker.market(_FIRST),
+    Read.PRICES: lambda broker: broker.candles(_FIRST, Resolution.HOUR),
+    Read.SENTIMENTS: lambda broker: broker.sentiments(SHOWN_EPICS),
+    Read.SENTIMENT: lambda broker: broker.sentiment(_FIRST),
+    Read.WATCHLISTS: CapitalBroker.watchlists,
+    Read.WATCHLIST: lambda broker: broker.watchlist_markets(_RECORDED),
 }
 
 
@@ -234,10 +235,10 @@ def _unread(exchanges: Iterable[Exchange]) -> Iterator[Difference]:
     with _paper(replay) as broker:
         for one in exchanges:
             replay.exchange = one
-            if one.status != _OK or one.name not in _READERS:
+            if one.status != _OK or one.read not in _READERS:
                 continue
             try:
-                found = _READERS[one.name](broker, one)
+                found = _READERS[one.read](broker)
             except CapcliError as error:
                 yield Difference(one.name, "", error.message, "an answer that capcli reads")
                 continue

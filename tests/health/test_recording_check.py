@@ -9,7 +9,7 @@ import pytest
 
 from capcli.domain.masking import parse, written
 from capcli.errors import UsageError
-from capcli.health.recording import READS, document, record
+from capcli.health.recording import Read, document, record
 from capcli.health.recording_check import _paper, _trade, check, mask_for, vocabulary
 
 
@@ -30,7 +30,7 @@ def changed(recording: str, path: str, change: Any) -> list[tuple[str, str, str,
 
 
 def test_every_read_is_recorded(recording: str) -> None:
-    assert [row["path"] for row in json.loads(recording)["reads"]] == [read.path for read in READS]
+    assert [row["path"] for row in json.loads(recording)["reads"]] == [read.path for read in Read]
 
 
 def test_the_key_of_the_login_is_recorded_by_its_length_alone(recording: str) -> None:
