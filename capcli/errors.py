@@ -640,12 +640,16 @@ class PartUnderWay(UnderWay):
 
 
 class RateLimited(CapcliError):
-    """Too many requests; `retry_after_s` in the details says how long to wait."""
+    """Too many requests; `retry_after_s` in the details says how long to wait.
+
+    `after_login_s` is how long after a refused login: the broker does not say.
+    """
 
     code = "RATE_LIMITED"
     cure = "Wait as long as the message says (retry_after_s), then run the same command again."
     exit_code = Exit.RATE_LIMITED
     retry_safe = True
+    after_login_s: ClassVar[int] = 60
 
 
 class Interrupted(CapcliError):

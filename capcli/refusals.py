@@ -1,4 +1,4 @@
-"""What the broker refused: one table of its words, and one exit and one wait for what it refused unread."""
+"""What was not done: the one error of each reason, and one table of the broker's words for a refusal."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -10,36 +10,58 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from capcli.domain.account import OrderType
-from capcli.domain.attempt import Answer
+from capcli.domain.attempt import Answer, AttemptState
 from capcli.domain.commands import preview_command
 from capcli.domain.money import NotANumber, parse_decimal, short
 from capcli.domain.order import ExitForm, ExitOrder, OrderRequest
-from capcli.errors import CapcliError, Exit, RateLimited, SessionLost, Unreachable, kind_of
+from capcli.errors import BrokerRefused, CapcliError, Exit, RateLimited, SessionLost, Unreachable, kind_of
 
-RETRY_AFTER_S = 30
+_RETRY_AFTER_S = 30
 _TOO_MANY, _UNAUTHORISED = 429, 401
+_FIXES = {Exit.LOGIN: "capcli login", Exit.CONFIG: "capcli health"}
 
 
-def unread(status: int | None, reason: str, *, name: str, unchanged: str, command: str) -> CapcliError | None:
-    """Return the error of a change that was refused before anybody looked at it; None for any other answer.
+def refusal(
+    state: AttemptState,
+    answer: Answer,
+    name: str,
+    unchanged: str,
+    command: str,
+    *,
+    instead: str | None = None,
+) -> CapcliError:
+    """Return the error of a change that was certainly not made: `state` is one of NOTHING_DONE.
 
-    `name` says what was refused, `unchanged` what stays as it is.
+    `name` says what the change was, `unchanged` what stays as it is. `command` does it again; `instead` helps
+    where that would be refused again.
     """
+    reason = reason_of(answer)
+    if state is AttemptState.NOT_SENT:
+        # By its cause: the network where none is known.
+        kind = kind_of(answer.error_code) or Unreachable
+        limited = kind.exit_code is Exit.RATE_LIMITED
+        wait = {"retry_after_s": answer.retry_after_s or RateLimited.after_login_s} if limited else {}
+        message = f"Nothing was sent: {answer.detail.rstrip('.')}. {unchanged}".rstrip()
+        return kind(message, next=_FIXES.get(kind.exit_code, command), **wait)
     name = f"{name[:1].lower()}{name[1:]}"
-    if status == _TOO_MANY:
+    if state is AttemptState.REFUSED and answer.status == _TOO_MANY:
         return RateLimited(
             f"Rate limit exceeded: {name} was refused without being processed. {unchanged} Wait"
-            f" {RETRY_AFTER_S} s.",
+            f" {_RETRY_AFTER_S} s.",
             next=command,
-            retry_after_s=RETRY_AFTER_S,
+            retry_after_s=_RETRY_AFTER_S,
         )
-    if status == _UNAUTHORISED:
+    if state is AttemptState.REFUSED and answer.status == _UNAUTHORISED:
         return SessionLost(
             f"Session expired: {name} was refused without being processed ({reason}). {unchanged} Ask"
             f" again: it logs in.",
             next=command,
         )
-    return None
+    return BrokerRefused(
+        f"The broker rejected it: {in_words(reason)}. {unchanged}",
+        next=command if instead is None or is_passing(reason) else instead,
+        broker_code=answer.error_code,
+    )
 
 
 def reason_of(answer: Answer) -> str:
@@ -262,20 +284,6 @@ def is_passing(reason: str) -> bool:
     """Say whether the same request may well work in a moment."""
     meaning, _ = meaning_of(reason)
     return meaning is not None and meaning.cure is Cure.AGAIN
-
-
-_FIXES = {Exit.LOGIN: "capcli login", Exit.CONFIG: "capcli health"}
-# Before a send a login can meet the limit: where nobody says for how long, wait as long as after one that was
-# refused for it.
-_AFTER_LOGINS_S = 60
-
-
-def not_sent(code: str | None, message: str, again: str, retry_after_s: int | None = None) -> CapcliError:
-    """Return the error of something that was not sent, by its cause: the network where none is known."""
-    kind = kind_of(code) or Unreachable
-    limited = kind.exit_code is Exit.RATE_LIMITED
-    wait = {"retry_after_s": retry_after_s or _AFTER_LOGINS_S} if limited else {}
-    return kind(message, next=_FIXES.get(kind.exit_code, again), **wait)
 
 
 def name_env(error: CapcliError, command: str, last: str | None) -> CapcliError:

@@ -7,9 +7,11 @@ import pytest
 from msgspec.structs import replace
 
 from capcli.domain.account import OrderType
+from capcli.domain.attempt import Answer, AttemptState, Delivery
 from capcli.domain.market import Side
 from capcli.domain.order import ExitForm, ExitOrder, OrderRequest, Trigger
-from capcli.refusals import TABLE, command_after, in_words, page
+from capcli.errors import CapcliError, Exit
+from capcli.refusals import TABLE, command_after, in_words, page, refusal
 
 D = Decimal
 ENGINE = """
@@ -105,3 +107,30 @@ def test_every_reason_that_was_seen_or_is_in_the_engine_has_a_sentence() -> None
     assert set(ENGINE.split()) <= TABLE.keys()
     assert all(code in page() for code in TABLE)
     assert max(map(len, page().splitlines())) <= 80
+
+
+def test_what_was_not_sent_says_how_long_to_wait_and_what_to_do() -> None:
+    def not_sent(code: str | None, wait_s: int | None = None) -> CapcliError:
+        answer = Answer(Delivery.NOT_CONNECTED, error_code=code, detail="a reason.", retry_after_s=wait_s)
+        found = refusal(AttemptState.NOT_SENT, answer, "The close", "It is as before.", "capcli close d")
+        assert found.message == "Nothing was sent: a reason. It is as before."
+        return found
+
+    for told, wait in ((None, 60), (5, 5)):
+        limited = not_sent("RATE_LIMITED", told)
+        assert (limited.next, limited.details["retry_after_s"]) == ("capcli close d", wait)
+    down = not_sent(None, 5)
+    assert (down.exit_code, down.next, "retry_after_s" in down.details) == (
+        Exit.UNREACHABLE,
+        "capcli close d",
+        False,
+    )
+    assert not_sent("LOGIN_REFUSED").next == "capcli login"
+
+
+@pytest.mark.parametrize(("state", "exit_code"), [(AttemptState.REFUSED, 11), (AttemptState.REJECTED, 6)])
+def test_only_what_was_refused_unread_is_the_rate_limits(state: AttemptState, exit_code: int) -> None:
+    """A bare 429 proves nothing: what became of it then is the broker's own verdict."""
+    answer = Answer(Delivery.ANSWERED, 429, error_code="error.too-many.requests")
+    found = refusal(state, answer, "The close", "It is as before.", "capcli close d")
+    assert (int(found.exit_code), found.next) == (exit_code, "capcli close d")

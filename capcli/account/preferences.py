@@ -11,7 +11,7 @@ from msgspec import Struct, field
 from capcli.context import Context
 from capcli.domain.account import Account, Preferences
 from capcli.domain.approval import ApprovalRequest
-from capcli.domain.attempt import Answer, AttemptState, Delivery, classify
+from capcli.domain.attempt import NOTHING_DONE, Answer, Delivery, classify
 from capcli.domain.fields import with_fields_of
 from capcli.domain.money import EXACT, plain, short
 from capcli.domain.numbers import counted
@@ -28,17 +28,16 @@ from capcli.errors import (
 )
 from capcli.ports import Request
 from capcli.reconcile.deal_account import active_account
-from capcli.refusals import in_words, not_sent, reason_of
+from capcli.refusals import refusal
 from capcli.reply import Reply, about
 from capcli.safety.approval import LIFE
 from capcli.safety.approval_text import request_text
 from capcli.safety.halt import refuse_while_halted
 from capcli.safety.trading_gate import require_trading
-from capcli.trading.mutation import refusal
+from capcli.trading.mutation import READ_BACK_DELAYS_S
 
 MOST = Decimal(400000)
 _READ = "capcli accounts preferences"
-_LOOKS_S = (0.0, 0.3, 0.7, 1.5)
 _LIMITS = (
     "Documented limits: from -400,000 to 400,000 at a time (below 0 withdraws), at most 100,000 on the "
     "account afterwards, 100 a day."
@@ -278,21 +277,17 @@ class AccountChanges:
 
     def _require_taken(self, answer: Answer, words: _Words, why: Callable[[], str]) -> None:
         """Raise what means that nothing changed: never sent, or refused by the broker."""
-        if answer.delivery is Delivery.NOT_CONNECTED:
-            message = f"Nothing was sent: {answer.detail.rstrip('.')}. {words.unchanged}"
-            raise not_sent(answer.error_code, message, words.command)
-        if classify(answer) is AttemptState.REFUSED:
-            error = refusal(answer, words.name, words.unchanged, words.command)
-            if isinstance(error, BrokerRefused):
-                code = answer.error_code
-                message = f"The broker rejected it: {in_words(reason_of(answer))}. {why()}{words.unchanged}"
-                raise BrokerRefused(message, next=words.command, broker_code=code)
-            raise error
+        if (state := classify(answer)) not in NOTHING_DONE:
+            return
+        error = refusal(state, answer, words.name, words.unchanged, words.command)
+        if isinstance(error, BrokerRefused):
+            error = refusal(state, answer, words.name, f"{why()}{words.unchanged}", words.command)
+        raise error
 
     def _seen(self, words: _Words, answer: Answer, read: Callable[[], T], done: Callable[[T], bool]) -> T:
         """Read back a few times until it is as asked. Raises ChangeUnseen when it could not be read."""
         found = None
-        for pause in _LOOKS_S:
+        for pause in READ_BACK_DELAYS_S:
             self._context.sleep(pause)
             with suppress(CapcliError):
                 found = read()

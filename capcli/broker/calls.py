@@ -7,9 +7,7 @@ from capcli.broker.limits import Pace, RequestKind
 from capcli.broker.requests import Ask
 from capcli.broker.retry import BACKOFF_S, DROPPED, GLITCH_S, is_busy, is_glitch
 from capcli.broker.transport import Headers, Reply, Wire
-from capcli.errors import CapcliError
-
-LOGIN_RETRY_AFTER_S = 60
+from capcli.errors import CapcliError, RateLimited
 
 
 class Calls:
@@ -32,7 +30,7 @@ class Calls:
             self._pace.back_off(wait_s, login=login)
         reply = self._answer(ask, headers, login=login)
         if is_busy(reply.status):
-            raise rate_limited(ask.endpoint, LOGIN_RETRY_AFTER_S if login else int(BACKOFF_S[-1] * 2))
+            raise rate_limited(ask.endpoint, RateLimited.after_login_s if login else int(BACKOFF_S[-1] * 2))
         return reply
 
     def once(self, ask: Ask, headers: Headers) -> Reply | None:

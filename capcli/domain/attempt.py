@@ -40,6 +40,8 @@ class AttemptState(StrEnum):
 _UNRESOLVED = frozenset(
     {AttemptState.CLAIMED, AttemptState.SENDING, AttemptState.ACKED, AttemptState.UNKNOWN}
 )
+NOTHING_DONE = frozenset({AttemptState.NOT_SENT, AttemptState.REFUSED, AttemptState.REJECTED})
+"""Where it is certain that an attempt did nothing."""
 _FINAL: frozenset[AttemptState] = frozenset()
 TRANSITIONS: dict[AttemptState, frozenset[AttemptState]] = dict.fromkeys(AttemptState, _FINAL) | {
     AttemptState.CLAIMED: frozenset({AttemptState.NOT_SENT, AttemptState.SENDING}),

@@ -13,14 +13,13 @@ from hashlib import sha256
 from msgspec import Struct
 
 from capcli.domain.account import Activity, Position, Transaction, WorkingOrder
-from capcli.domain.attempt import AttemptRecord, AttemptState
+from capcli.domain.attempt import NOTHING_DONE, AttemptRecord
 from capcli.domain.bookings import Column, column_of
 from capcli.domain.market import Side
 from capcli.domain.money import CENT, EXACT, ceil_to, cents
 from capcli.domain.numbers import counted
 from capcli.domain.order import Kind
 
-_NEVER_THERE = frozenset({AttemptState.NOT_SENT, AttemptState.REFUSED, AttemptState.REJECTED})
 # A working order that is gone without a deal was cancelled or expired where the activity says one of these.
 _ENDED = frozenset({"DELETED", "CANCELLED", "EXPIRED", "REJECTED"})
 
@@ -211,7 +210,7 @@ def usage_of(mandate: Mandate, sent: Iterable[Sent], book: MandateBook) -> Usage
 
 def _charge(one: Sent, book: MandateBook) -> tuple[Decimal, str | None]:
     """Return what one order has lost and may still lose, and its deal without the stop that it had."""
-    if one.attempt.state in _NEVER_THERE:
+    if one.attempt.state in NOTHING_DONE:
         return Decimal(0), None
     waiting = next((row for row in book.orders if row.deal_id in one.names), None)
     if waiting is not None:

@@ -7,7 +7,7 @@ from msgspec import Struct
 from capcli import ids
 from capcli.context import Context
 from capcli.domain.account import UnreadableRow, Watchlist
-from capcli.domain.attempt import Answer, AttemptState, Delivery, classify
+from capcli.domain.attempt import NOTHING_DONE, Answer, AttemptState, classify
 from capcli.domain.market import MarketRow
 from capcli.errors import (
     BrokerRefused,
@@ -23,13 +23,12 @@ from capcli.errors import (
     WatchlistUnknown,
 )
 from capcli.ports import Request
-from capcli.refusals import reason_of, unread
+from capcli.refusals import refusal
 from capcli.reply import Reply
 
 _LONGEST_NAME = 20
 _MOST_EPICS = 50
 _NEXT = "capcli watchlists"
-_OK = 200
 
 
 class WatchlistsFound(Struct, frozen=True):
@@ -200,12 +199,8 @@ class Watchlists:
     def _send(self, what: str, request: Request) -> Answer:
         """Send a change, once. Raises what proves that nothing was changed."""
         answer = self._broker.send(*request)
-        if answer.delivery is Delivery.NOT_CONNECTED:
-            raise Unreachable(
-                f"Server not responding: {what} was not sent ({answer.detail}).", next="capcli health"
-            )
-        if answer.delivery is Delivery.ANSWERED and answer.status != _OK:
-            _refuse(what, answer)
+        if (state := classify(answer)) in NOTHING_DONE:
+            raise _refusal(what, state, answer)
         return answer
 
     def _seen(self, what: str, answer: Answer) -> tuple[Watchlist, ...]:
@@ -236,20 +231,19 @@ def _fixed(found: Watchlist, verb: str) -> BrokerRefused:
     )
 
 
-def _refuse(what: str, answer: Answer) -> None:
-    """Raise what an answer other than 200 says, unless it leaves open whether the change was made."""
+def _refusal(what: str, state: AttemptState, answer: Answer) -> CapcliError:
+    error = refusal(state, answer, what, "Nothing changed.", _NEXT)
+    if not isinstance(error, BrokerRefused):
+        return error
     facts = {"http_status": answer.status, "broker_code": answer.error_code}
-    refused = unread(answer.status, reason_of(answer), name=what, unchanged="Nothing changed.", command=_NEXT)
-    if refused is not None:
-        raise refused
-    if classify(answer) is not AttemptState.REFUSED:
-        return
     code = (answer.error_code or "").partition(":")[0]
     if code == "error.not-found.epic":
-        raise EpicUnknown(f"{what} was refused: the broker has no such market there.", next=_NEXT, **facts)
+        return EpicUnknown(f"{what} was refused: the broker has no such market there.", next=_NEXT, **facts)
     if code in {"error.not-found.watchlist", "error.invalid.watchlist"}:
-        raise WatchlistUnknown(f"{what} was refused: the list is gone.", next=_NEXT, **facts)
-    raise BrokerRefused(f"The broker rejected it: {what} was refused ({answer.detail}).", next=_NEXT, **facts)
+        return WatchlistUnknown(f"{what} was refused: the list is gone.", next=_NEXT, **facts)
+    return BrokerRefused(
+        f"The broker rejected it: {what} was refused ({answer.detail}).", next=_NEXT, **facts
+    )
 
 
 def _unproved(what: str, answer: Answer) -> Unreachable:

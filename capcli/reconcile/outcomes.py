@@ -7,7 +7,16 @@ from enum import StrEnum
 from msgspec import Struct
 from msgspec.structs import replace
 
-from capcli.domain.attempt import AttemptRecord, AttemptState, Ending, Evidence, Protection
+from capcli.domain.attempt import (
+    NOTHING_DONE,
+    Answer,
+    AttemptRecord,
+    AttemptState,
+    Delivery,
+    Ending,
+    Evidence,
+    Protection,
+)
 from capcli.domain.bracket import Change
 from capcli.domain.commands import change_words, preview_command
 from capcli.domain.effect import Effect
@@ -17,8 +26,8 @@ from capcli.domain.money import plain, short
 from capcli.domain.numbers import result
 from capcli.domain.order import ExitForm, ExitOrder, Kind
 from capcli.domain.stored_order import StoredOrder, read_effect
-from capcli.errors import Exit, Problem
-from capcli.refusals import command_after, in_words, not_sent, unread
+from capcli.errors import BrokerRefused, Exit, Problem
+from capcli.refusals import command_after, reason_of, refusal
 from capcli.reply import Reply
 
 
@@ -159,28 +168,8 @@ def _waits(attempt: AttemptRecord) -> bool:
 def _problem(attempt: AttemptRecord, order: StoredOrder) -> Problem | None:
     if attempt.state is AttemptState.LANDED:
         return _unprotected(attempt, order)
-    again = preview_command(order.request, order.order_type)
-    by_hand = None
-    if attempt.evidence is Evidence.HUMAN:
-        # Settled without the broker's word: its note tells by whom.
-        by_hand = f"{attempt.note[:1].upper()}{attempt.note[1:].rstrip('.')}."
-    if attempt.state is AttemptState.NOT_SENT:
-        # With the exit code of its cause: a login, an interrupt, else the network.
-        message = by_hand or f"Nothing was sent: {attempt.note.rstrip('.')}."
-        code = None if by_hand else attempt.error_code
-        cause = not_sent(code, message, again, attempt.retry_after_s).problem()
-        details = dict(cause.details) | ({"cause": cause.code} if code else {})
-        return replace(cause, code="NOT_SENT", retry_safe=True, details=details)
-    if attempt.state in {AttemptState.REJECTED, AttemptState.REFUSED}:
-        reason = attempt.error_code or _NO_REASON.get(attempt.evidence, "no reason given")
-        if attempt.state is AttemptState.REFUSED:
-            by_hand, reason = None, attempt.error_code or attempt.note or "no reason given"
-            words = {"name": "the order", "unchanged": "Nothing was opened.", "command": again}
-            if refused := unread(attempt.http_status, reason, **words):
-                return refused.problem()
-        message = by_hand or f"The broker rejected it: {in_words(reason)}. Nothing was opened."
-        command = command_after(reason, order.request, order.order_type)
-        return Problem(attempt.state.value, message, int(Exit.BROKER_REFUSED), next=command)
+    if attempt.state in NOTHING_DONE:
+        return _not_placed(attempt, order)
     if attempt.state in {AttemptState.CLAIMED, AttemptState.SENDING}:
         return Problem(
             "IN_PROGRESS",
@@ -200,6 +189,33 @@ def _problem(attempt: AttemptRecord, order: StoredOrder) -> Problem | None:
             then = "a person has to say"
         message = f"{known}. Presumed not placed; {then}. To settle: {command}"
     return _undecided(attempt, message, command)
+
+
+def _not_placed(attempt: AttemptRecord, order: StoredOrder) -> Problem:
+    state, sent = attempt.state, attempt.state is not AttemptState.NOT_SENT
+    by_hand = attempt.evidence is Evidence.HUMAN and state is not AttemptState.REFUSED
+    answer = Answer(
+        Delivery.ANSWERED if sent else Delivery.NOT_CONNECTED,
+        attempt.http_status,
+        error_code=None if by_hand and not sent else attempt.error_code,
+        detail=_NO_REASON.get(attempt.evidence, "") if state is AttemptState.REJECTED else attempt.note,
+        retry_after_s=attempt.retry_after_s,
+    )
+    again = preview_command(order.request, order.order_type)
+    instead = command_after(reason_of(answer), order.request, order.order_type)
+    unchanged = "Nothing was opened." if sent else ""
+    error = refusal(state, answer, "the order", unchanged, again, instead=instead)
+    if by_hand:
+        # Settled without the broker's word: its note tells by whom.
+        error.message = f"{attempt.note[:1].upper()}{attempt.note[1:].rstrip('.')}."
+    problem = error.problem()
+    if not sent:
+        # With the exit code of its cause: a login, an interrupt, else the network.
+        details = dict(problem.details) | ({"cause": problem.code} if answer.error_code else {})
+        return replace(problem, code="NOT_SENT", retry_safe=True, details=details)
+    if isinstance(error, BrokerRefused):
+        return replace(problem, code=state.value, details={})
+    return problem
 
 
 def may_be_live(what: str = "The order") -> str:

@@ -1,6 +1,6 @@
 """What became of an order, a close, an amendment, a cancellation, and of a close of everything."""
 
-from capcli.domain.attempt import AttemptState, Protection
+from capcli.domain.attempt import NOTHING_DONE, AttemptState, Protection
 from capcli.domain.money import plain, short
 from capcli.reconcile.outcomes import Execution
 from capcli.render.blocks import Block, Cell, Column, Content, Tone, deal, line, moment, pairs, passed, table
@@ -17,7 +17,6 @@ from capcli.trading.flatten import Flattened, Flattening
 from capcli.trading.partial_close import Reduction
 
 _Mutation = Amendment | OrderAmendment | Cancellation | Reduction
-_NEVER_OPEN = (AttemptState.REJECTED, AttemptState.REFUSED, AttemptState.NOT_SENT)
 _STOP = {
     Protection.YES: Cell("seen on the position", Tone.GOOD),
     Protection.NO: Cell("MISSING", Tone.BAD),
@@ -34,7 +33,7 @@ def _state(state: AttemptState, protected: Protection = Protection.NOT_ASKED) ->
 def _(data: Execution) -> View:
     facts = pairs(
         ("State", _state(data.state, data.protected)),
-        ("Stop", None if data.state in _NEVER_OPEN else _STOP.get(data.protected)),
+        ("Stop", None if data.state in NOTHING_DONE else _STOP.get(data.protected)),
         ("Deal", deal(", ".join(data.deal_ids) or None)),
         ("Reference", data.deal_reference or None),
         ("Attempt", data.attempt_id or None),

@@ -33,7 +33,7 @@ from capcli.trading.exit_text import cancel_lines
 from capcli.trading.mutation import AGREES_AFTER_S, Mutation, Mutations, unconfirmed
 
 # A filled order is for a moment in neither list, and its activity may lag (API page 9.6).
-_FILL_LOOKS_S = (0.0, 0.5, 1.0, 2.0)
+_FILL_DELAYS_S = (0.0, 0.5, 1.0, 2.0)
 _CANCELLED, _FILLED = frozenset({"CANCELLED", "DELETED"}), frozenset({"EXECUTED"})
 
 
@@ -138,7 +138,7 @@ class Cancellations:
         if read_back is not ReadBack.GONE:
             self._changer.record(attempt, AttemptState.UNKNOWN, answer)
             return self._unknown(target, attempt, answer.detail or "it is not confirmed that it is gone")
-        for pause in _FILL_LOOKS_S:
+        for pause in _FILL_DELAYS_S:
             self._context.sleep(pause)
             asked, reference = sent_request(attempt), answer.deal_reference
             confirm = confirmed(self._context.broker, reference, asked) if reference else None

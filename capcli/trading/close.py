@@ -29,13 +29,14 @@ from capcli.errors import (
 from capcli.marketdata.conversion import known_rates
 from capcli.reconcile.deal_account import name_account, placing
 from capcli.reconcile.readback import Ended, ReadBack, close_read_back, confirmed, sent_request
+from capcli.refusals import refusal
 from capcli.reply import Reply
 from capcli.safety.approval_text import opened_words
 from capcli.safety.trading_gate import require_exit
 from capcli.trading.exit_text import close_lines
-from capcli.trading.mutation import AGREES_AFTER_S, Mutation, Mutations, refusal, unconfirmed
+from capcli.trading.mutation import AGREES_AFTER_S, Mutation, Mutations, unconfirmed
 
-_CONFIRM_LOOKS_S = (0.0, 0.2, 0.3, 0.5)
+_CONFIRM_DELAYS_S = (0.0, 0.2, 0.3, 0.5)
 _DONE, _GONE = 200, 404
 
 
@@ -236,7 +237,7 @@ class Closings:
             refused = replace(answer, error_code=rejected.reason or "no reason given")
             self._changer.record(attempt, AttemptState.REJECTED, refused)
             change = self._change(target)
-            raise refusal(refused, change.name, change.unchanged, change.command)
+            raise refusal(AttemptState.REJECTED, refused, change.name, change.unchanged, change.command)
         self._changer.record(attempt, AttemptState.UNKNOWN, answer)
         return self._unknown(target, attempt, answer.detail or "no clear answer")
 
@@ -245,7 +246,7 @@ class Closings:
     ) -> Confirm | None:
         """Return the confirmation of this close, never the opening one that shares its reference."""
         asked = sent_request(attempt)
-        for pause in _CONFIRM_LOOKS_S:
+        for pause in _CONFIRM_DELAYS_S:
             self._context.sleep(pause)
             confirm = confirmed(self._context.broker, answer.deal_reference or f"p_{target.deal_id}", asked)
             if confirm is not None and confirm.accepted is accepted:

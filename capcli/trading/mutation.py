@@ -10,10 +10,17 @@ from msgspec.structs import replace
 
 from capcli.context import Context
 from capcli.domain.approval import ApprovalRequest
-from capcli.domain.attempt import Answer, AttemptRecord, AttemptState, Delivery, PreviewRecord, classify
+from capcli.domain.attempt import (
+    NOTHING_DONE,
+    Answer,
+    AttemptRecord,
+    AttemptState,
+    Delivery,
+    PreviewRecord,
+    classify,
+)
 from capcli.domain.order import Kind
 from capcli.errors import (
-    BrokerRefused,
     Busy,
     CapcliError,
     Exit,
@@ -24,7 +31,7 @@ from capcli.errors import (
 )
 from capcli.ports import Request
 from capcli.reconcile.readback import ReadBack
-from capcli.refusals import bounded_exit, in_words, is_passing, not_sent, reason_of, unread
+from capcli.refusals import bounded_exit, reason_of, refusal
 from capcli.reply import about
 from capcli.safety.approval import LIFE
 from capcli.safety.approval_text import request_text
@@ -36,7 +43,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_LOOKS_S = (0.0, 0.3, 0.7, 1.5)
+READ_BACK_DELAYS_S = (0.0, 0.3, 0.7, 1.5)
 _GONE = 404
 # Lists can be stale: that a deal is gone takes a second read that agrees.
 AGREES_AFTER_S = 0.3
@@ -214,24 +221,20 @@ class Mutations:
             # again is safe. Of the two answers only the book tells, so the second one is not believed either.
             again = self.context.broker.send(*change.request, account_id=attempt.account_id)
             answer = Answer(Delivery.LOST, detail=again.detail or answer.detail)
-        if answer.delivery is Delivery.NOT_CONNECTED:
-            self.record(attempt, AttemptState.NOT_SENT, answer)
-            why = answer.detail.rstrip(".")
-            message = f"Nothing was sent: {why}. {change.unchanged}"
-            raise not_sent(answer.error_code, message, change.command, answer.retry_after_s)
-        if classify(answer) is AttemptState.REFUSED and answer.status != _GONE:
-            self.record(attempt, AttemptState.REFUSED, answer)
+        state = classify(answer)
+        if state in NOTHING_DONE and answer.status != _GONE:
+            self.record(attempt, state, answer)
             # The amendment that the broker would take, where it says which; else the list of the deals.
             bounded = bounded_exit(reason_of(answer)) if change.kind in _AMENDS else None
-            amended = f"{change.overview} amend {change.deal_id} {bounded}"
+            instead = f"{change.overview} amend {change.deal_id} {bounded}" if bounded else change.overview
             words = (change.name, change.unchanged, change.command)
-            raise refusal(answer, *words, overview=amended if bounded else change.overview)
+            raise refusal(state, answer, *words, instead=instead)
         return change.conclude(attempt, answer, self._read_back(change, wait=True))
 
     def _read_back(self, change: Mutation[T], *, wait: bool) -> ReadBack:
         """Read the deal back, a few times: until it is as asked if `wait`, else until it can be read."""
         seen = ReadBack.UNREADABLE
-        for pause in _LOOKS_S:
+        for pause in READ_BACK_DELAYS_S:
             self.context.sleep(pause)
             now = change.read_back()
             if now is ReadBack.GONE:
@@ -258,19 +261,3 @@ def unconfirmed(code: str, message: str, command: str, attempt: AttemptRecord) -
 
 
 _AMENDS = frozenset({Kind.AMEND, Kind.WORKING_UPDATE})
-
-
-def refusal(
-    answer: Answer, name: str, unchanged: str, command: str, *, overview: str | None = None
-) -> CapcliError:
-    """Return the error for a change that the broker refused: `unchanged` says what stays.
-
-    `command` does it again; `overview` shows the deals, for where that would be refused again.
-    """
-    reason = reason_of(answer)
-    refused = unread(answer.status, reason, name=name, unchanged=unchanged, command=command)
-    return refused or BrokerRefused(
-        f"The broker rejected it: {in_words(reason)}. {unchanged}",
-        next=command if overview is None or is_passing(reason) else overview,
-        broker_code=answer.error_code,
-    )

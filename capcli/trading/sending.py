@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from capcli import ids
 from capcli.context import Context
 from capcli.domain.attempt import (
+    NOTHING_DONE,
     Answer,
     AttemptRecord,
     AttemptState,
@@ -44,7 +45,6 @@ from capcli.reply import Reply
 from capcli.safety.halt import refuse_while_halted
 
 _TWIN_WINDOW, _SLOWEST = timedelta(seconds=60), timedelta(days=1)
-_NOTHING_OPENED = frozenset({AttemptState.NOT_SENT, AttemptState.REFUSED, AttemptState.REJECTED})
 
 
 class CalledOff(Exception):
@@ -141,7 +141,7 @@ class SendOnce:
         mine, earliest = read_order(preview.document), since - _SLOWEST if from_end else since
         for other in () if again else journal.recent(preview.env, preview.host, preview.account_id, earliest):
             ended = journal.moved_at(other.attempt_id) if from_end else None
-            if max(filter(None, (other.sent_at, ended))) < since or other.state in _NOTHING_OPENED:
+            if max(filter(None, (other.sent_at, ended))) < since or other.state in NOTHING_DONE:
                 continue
             order = self.reconciler.lookup.order_of(other)
             if order is not None and (order.request, order.order_type) == (mine.request, mine.order_type):

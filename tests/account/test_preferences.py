@@ -154,6 +154,22 @@ def test_what_means_that_nothing_changed_is_an_error(
     assert len(seat.tap.seen("PUT")) == 1
 
 
+def test_a_change_before_which_the_rate_limit_was_met_says_how_long_to_wait(seats: Seats) -> None:
+    secrets = dict.fromkeys(("CAP_API_KEY", "CAP_IDENTIFIER", "CAP_API_PASSWORD"), "paper")
+    seat = seats(options=Options(env="demo"), CAP_ALLOW_TRADING="true", **secrets)
+    limited = says(429, {"errorCode": "error.too-many.requests"})
+
+    def the_session_ends(_: httpx.Request) -> None:
+        seat.time.tick(3600)
+        seat.tap.breaks("GET", "/session/encryptionKey", before=limited, times=9)
+
+    seat.app.broker.session()
+    seat.tap.breaks("GET", PREFERENCES, after=the_session_ends)
+    error = refusal(lambda: prefer(seat, leverages={"SHARES": D(2)}))
+    assert (error.code, error.details["retry_after_s"]) == ("RATE_LIMITED", 8)
+    assert seat.tap.seen("PUT") == []
+
+
 def test_a_gateway_failure_is_settled_by_reading(seat: Seat) -> None:
     seat.tap.breaks("PUT", PREFERENCES, after=says(502, text="<html>"))
     assert prefer(seat, leverages={"SHARES": D(2)}).exit_code == 0

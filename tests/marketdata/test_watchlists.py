@@ -207,3 +207,21 @@ def test_an_answer_that_proves_that_nothing_changed_is_told(
     assert type(error) is kind
     assert len(seat.tap.seen("PUT")) == 1
     assert seat.app.watchlists.show("Metals").data.markets == ()
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "exit_code", "command"),
+    [
+        (says(429, {"errorCode": "error.too-many.requests"}), "RATE_LIMITED", 11, "capcli watchlists"),
+        (says(401, {"errorCode": "error.invalid.details"}), "LOGIN_REFUSED", 4, "capcli login"),
+    ],
+)
+def test_a_login_that_fails_before_a_change_is_told_as_a_login_and_not_as_the_network(
+    seat: Seat, answer: Any, code: str, exit_code: int, command: str
+) -> None:
+    create(seat)
+    seat.tap.breaks("GET", "/watchlists", after=lambda _: seat.time.tick(3600))
+    seat.tap.breaks("POST", "/session", before=answer, times=9)
+    error = refusal(lambda: seat.app.watchlists.delete("Metals", confirmed=True))
+    assert (error.code, int(error.exit_code), error.next) == (code, exit_code, command)
+    assert seat.tap.seen("DELETE") == []

@@ -8,8 +8,7 @@ from msgspec.structs import replace
 from capcli.context import Context, active_account_id
 from capcli.domain.account import Rows
 from capcli.domain.attempt import AttemptState
-from capcli.errors import Exit, UnreadableAnswer
-from capcli.refusals import not_sent
+from capcli.errors import UnreadableAnswer
 from capcli.trading.sending import clock_fault
 from capcli.trading.snapshot import (
     active_account,
@@ -101,19 +100,6 @@ def test_what_is_being_sent_right_now_is_no_open_question(seat: Seat, state: Att
         blocked = check_input(context, snapshot, seat.request(), None).blocked
         assert blocked is not None
         assert blocked.unresolved == held
-
-
-def test_what_was_not_sent_says_how_long_to_wait_and_what_to_do() -> None:
-    for told, wait in ((None, 60), (5, 5)):
-        limited = not_sent("RATE_LIMITED", "Nothing was sent.", "capcli close d", told)
-        assert (limited.next, limited.details["retry_after_s"]) == ("capcli close d", wait)
-    down = not_sent(None, "Nothing was sent.", "capcli close d", 5)
-    assert (down.exit_code, down.next, "retry_after_s" in down.details) == (
-        Exit.UNREACHABLE,
-        "capcli close d",
-        False,
-    )
-    assert not_sent("LOGIN_REFUSED", "Nothing was sent.", "capcli close d").next == "capcli login"
 
 
 @pytest.mark.parametrize(("env", "told"), [("paper", None), ("demo", "has expired by the broker's clock.")])
