@@ -87,8 +87,10 @@ def test_an_order_that_reduced_a_deal_is_its_close():
     assert told(order(side=Side.SELL), row(side=Side.SELL), known=known) == [("closed", "BUY")]
 
 
-def test_a_booking_tells_the_close_of_a_deal_that_nobody_knew_and_what_it_brought():
-    (found,), told_to = read_activity([row(side=Side.SELL)], KnownDeals({}, {"d1": [booking()]}), NOW)
+@pytest.mark.parametrize("apart", [timedelta(0), timedelta(seconds=1), timedelta(seconds=-1)])
+def test_a_booking_tells_the_close_of_a_deal_that_nobody_knew_and_what_it_brought(apart):
+    known = KnownDeals({}, {"d1": [booking(at=AT + apart)]})
+    (found,), told_to = read_activity([row(side=Side.SELL)], known, NOW)
     fact = found[1]
     assert (fact.kind, fact.side, fact.amount, fact.currency) == (
         EventKind.CLOSED,
@@ -97,6 +99,16 @@ def test_a_booking_tells_the_close_of_a_deal_that_nobody_knew_and_what_it_brough
         "USD",
     )
     assert told_to == NOW
+
+
+def test_a_booking_of_another_time_tells_nothing_of_a_row():
+    known = KnownDeals({}, {"d1": [booking(at=AT + timedelta(seconds=1.1))]})
+    assert told(row(side=Side.SELL), known=known) == []
+
+
+def test_a_deal_and_its_order_are_told_apart_by_their_ids():
+    found, _ = read_activity([row(working_order_id="o1"), order("EXPIRED", deal="o2")], NOBODY, NOW)
+    assert {(fact.deal_id, fact.order_id) for _, fact in found} == {("d1", "o1"), (None, "o2")}
 
 
 def test_two_bookings_of_one_instant_name_no_amount():
@@ -140,9 +152,9 @@ def test_rows_that_are_alike_have_names_of_their_own_and_keep_them():
 
 
 def test_a_price_that_is_missing_is_noticed():
-    assert not Happened(EventKind.FILLED, AT).is_complete
-    assert Happened(EventKind.FILLED, AT, level=Decimal(1)).is_complete
-    assert Happened(EventKind.HALTED, AT).is_complete
+    priced = {kind for kind in EventKind if not Happened(kind, AT).is_complete}
+    assert priced == {EventKind.FILLED, EventKind.STOP_HIT, EventKind.LIMIT_HIT, EventKind.CLOSED}
+    assert all(Happened(kind, AT, level=Decimal(1)).is_complete for kind in EventKind)
 
 
 def account(equity, available):

@@ -147,16 +147,17 @@ def test_a_holiday_is_no_gap_and_is_said_not_to_be_judged(first: date, last: dat
     assert found_gaps == GapsFound(Gaps(), unjudged)
 
 
-def test_a_day_beside_a_holiday_may_end_early() -> None:
-    # Thanksgiving, and the Friday that ends at one in New York.
+# Thanksgiving, and the Friday that ends at one in New York; the day before a holiday does so too.
+@pytest.mark.parametrize("early", [25, 27])
+def test_a_day_beside_a_holiday_may_end_early(early: int) -> None:
     thanksgiving = datetime(2026, 11, 26, tzinfo=UTC), datetime(2026, 11, 27, tzinfo=UTC)
-    afternoon = new_york(date(2026, 11, 27), "13:00"), new_york(date(2026, 11, 27), "16:00")
+    afternoon = new_york(date(2026, 11, early), "13:00"), new_york(date(2026, 11, early), "16:00")
 
     def ends_early(day: date) -> Iterable[datetime]:
         return (at for at in share(day) if not thanksgiving[0] <= at < thanksgiving[1])
 
     def with_a_hole(day: date) -> Iterable[datetime]:
-        lunch = new_york(date(2026, 11, 27), "11:00"), new_york(date(2026, 11, 27), "12:00")
+        lunch = new_york(date(2026, 11, early), "11:00"), new_york(date(2026, 11, early), "12:00")
         return (at for at in ends_early(day) if not lunch[0] <= at < lunch[1])
 
     span = date(2026, 11, 16), date(2026, 12, 11)

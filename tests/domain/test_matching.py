@@ -267,6 +267,12 @@ def test_what_netting_took_and_opened_together_is_the_order(
     assert (found.outcome, found.deals) == (outcome, deals)
 
 
+def test_an_order_that_netting_filled_in_part_has_the_level_of_what_it_opened() -> None:
+    opened = replace(REST, level=D("24.7"))
+    found = find(netting("1.5", old="1"), seen(hidden("1.5"), CUT, positions=[opened]))
+    assert [trace.level for trace in found.traces] == [D("24.7")]
+
+
 SMALLER = replace(POSITION, size=D("0.5"), working_order_id="o1")
 
 

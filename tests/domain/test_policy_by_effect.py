@@ -166,6 +166,12 @@ def test_the_loss_at_all_stops_has_a_bound_or_none(
     assert check.passed is told.startswith("loss")
 
 
+def test_an_amendment_that_leaves_a_deal_without_a_stop_names_the_deal() -> None:
+    case = replace(case_of(OPENS, max_total_risk_pct=D(10)), amends=Amends("D9", None, ("removes the stop",)))
+    (check,) = (check for check in evaluate(case) if check.rule is Rule.TOTAL_RISK)
+    assert check.reason.startswith("D9 has no stop whose loss is known")
+
+
 @pytest.mark.parametrize(("rates", "leverage"), [({}, "10"), ({"USD": D(1)}, None)])
 def test_without_a_rate_or_a_leverage_the_broker_s_own_figure_moves(
     rates: dict[str, Decimal], leverage: str | None

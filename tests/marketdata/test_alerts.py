@@ -56,6 +56,10 @@ def test_no_level_is_a_usage_error():
         Alarms([])
 
 
+def test_a_move_that_has_not_begun_is_not_met():
+    assert not Level("GOLD", Way.ABOVE, Decimal(2), Measure.MOVE).is_met(Decimal(1000))
+
+
 def test_a_move_counts_up_and_down_from_the_first_price():
     alarms = Alarms([Level("GOLD", Way.ABOVE, Decimal(2), Measure.MOVE)])
     assert fired(alarms, 1000, 1010, 981) == []
@@ -93,4 +97,5 @@ def test_levels_of_the_account_fire_once_each():
 
 def test_an_account_without_equity_is_all_margin():
     assert account(0, equity=-5, available=-10).margin == 100
+    assert account(0, equity=0, available=-10).margin == 100
     assert account(0, equity=0, available=0).margin == 0

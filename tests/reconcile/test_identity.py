@@ -161,6 +161,22 @@ def test_a_deal_of_another_size_whose_row_is_late_is_no_second_deal(seat: Seat, 
     assert (row.state, row.exit_code, row.candidates) == (S.LANDED, 0, ())
 
 
+def test_an_order_that_landed_is_not_offered_as_never_placed(seat: Seat, elsewhere: Seat) -> None:
+    attempt_id, first, second = second_deal(seat, elsewhere)
+    reconcile(seat)
+
+    def without_the_first(request: httpx.Request) -> httpx.Response:
+        body = seat.tap._inner.handle_request(request).json()
+        rows = [row for row in body["positions"] if row["position"]["dealId"] != first]
+        return httpx.Response(200, json=body | {"positions": rows})
+
+    seat.tap.breaks("GET", "/positions", before=without_the_first, times=9)
+    activity(seat, lambda rows: [row for row in rows if row["dealId"] == second])
+    asked = seat.app.resolutions.resolve(attempt_id).data
+    assert asked.candidates == (second,)
+    assert asked.sentence.endswith(f"Say which: capcli resolve {attempt_id} --landed DEAL")
+
+
 @pytest.mark.parametrize("which", [0, 1])
 def test_a_person_says_which_of_two_equal_deals_is_the_orders(
     seat: Seat, elsewhere: Seat, which: int

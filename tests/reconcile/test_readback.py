@@ -10,6 +10,7 @@ from capcli.reconcile.readback import (
     ReadBack,
     amended_read_back,
     filled_as,
+    is_open,
     on_account,
     order_read_back,
 )
@@ -57,6 +58,19 @@ def test_a_deal_is_seen_as_it_is(seat: Seat) -> None:
     assert amended_read_back(broker, order, FIRST_ACCOUNT, now) is ReadBack.DONE
     assert amended_read_back(broker, order, FIRST_ACCOUNT, Target(asked, row.level)) is ReadBack.NOT_YET
     assert amended_read_back(broker, "D0", FIRST_ACCOUNT, now) is ReadBack.GONE
+
+
+def test_a_position_whose_row_makes_no_sense_is_open(seat: Seat) -> None:
+    deal, broker = seat.open().deal_id or "", seat.app.orders.broker
+    assert is_open(broker, deal, FIRST_ACCOUNT)
+    assert is_open(broker, "D0", FIRST_ACCOUNT) is False
+    assert is_open(broker, "D0", SECOND_ACCOUNT) is None
+    seat.tap.breaks(
+        "GET", f"/positions/{deal}", before=says(200, {"position": {"dealId": deal}, "market": {}})
+    )
+    assert is_open(broker, deal, FIRST_ACCOUNT) is True
+    seat.tap.breaks("GET", f"/positions/{deal}", before=says(500, text=""), times=9)
+    assert is_open(broker, deal, FIRST_ACCOUNT) is None
 
 
 def test_what_is_not_on_another_account_is_not_gone(seat: Seat) -> None:

@@ -324,6 +324,9 @@ def test_an_order_that_only_its_own_row_shows_is_told_as_that(seat: Seat) -> Non
     row = only(reconcile(seat))
     assert (row.state, row.candidates) == (S.UNKNOWN, ())
     assert "The activity shows an order like it (" in row.sentence
+    assert row.next == f"capcli reconcile {row.attempt_id} --wait"
+    seat.time.tick(QUIET_S)
+    assert only(reconcile(seat)).next == f"capcli resolve {row.attempt_id}"
 
 
 def moved_by_hand(seat: Seat, level: str) -> str:
@@ -804,6 +807,7 @@ def test_an_amendment_that_hangs_is_settled_by_the_position(seat: Seat, made: bo
     row = only(reconcile(seat))
     assert (row.state, row.exit_code, row.deal_ids) == (S.LANDED if made else S.ABSENT, 0, (deal,))
     assert row.evidence == (Evidence.INFERRED if made else Evidence.NONE)
+    assert held(seat, row.attempt_id).deal_ids == ((deal,) if made else ())
     assert row.sentence.startswith(f"The amendment of {deal} ")
 
 

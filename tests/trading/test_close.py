@@ -88,7 +88,10 @@ def test_a_close_needs_a_confirmation_and_a_position(seat: Seat) -> None:
     deal = seat.open().deal_id or ""
     error = refusal(lambda: seat.app.closings.close(deal, confirmed=False))
     assert (error.code, error.next) == ("NOT_CONFIRMED", f"capcli close {deal} --confirm")
+    seat.time.tick(60)
+    asked = seat.time.now()
     assert isinstance(refusal(lambda: close(seat, "no-such-deal")), DealUnknown)
+    assert (seat.time.now() - asked).total_seconds() >= 0.3, "it was not there at two looks"
     assert seat.tap.seen("DELETE") == []
 
 
@@ -383,12 +386,16 @@ def test_a_close_in_doubt_says_what_an_amendment_in_doubt_says(seat: Seat) -> No
     assert reply.data.next == f"capcli positions {opened.deal_id}"
 
 
-def test_a_bug_after_the_close_was_sent_is_doubt_and_no_crash(
-    seat: Seat, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("error", [ZeroDivisionError("of a bug"), RateLimited("no")])
+def test_an_error_after_the_close_was_sent_is_doubt_and_no_refusal(
+    seat: Seat, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
+    def fails(*_: object) -> None:
+        raise error
+
     deal = seat.open().deal_id
-    monkeypatch.setattr("capcli.trading.close.close_read_back", lambda *_: 1 / 0)
-    assert "ZeroDivisionError after the send" in doubt(seat, deal).message
+    monkeypatch.setattr("capcli.trading.close.close_read_back", fails)
+    assert f"{type(error).__name__} after the send" in doubt(seat, deal).message
     assert seat.book() == []
 
 

@@ -311,6 +311,19 @@ def test_a_deal_without_an_id_is_no_flat_account_and_is_counted(seat: Seat) -> N
     assert "Without a deal id, so it cannot be closed from here: 2." in reply.data.sentence
 
 
+def test_the_sum_of_a_flattening_is_unknown_where_a_position_was_gone_before(seat: Seat) -> None:
+    gone, other = seat.open().deal_id, seat.open().deal_id
+
+    def close_elsewhere(request: httpx.Request) -> None:
+        seat.tap._inner.handle_request(httpx.Request("DELETE", request.url, headers=request.headers))
+
+    seat.tap.breaks("GET", f"/positions/{gone}", before=close_elsewhere)
+    data = flatten(seat).data
+    assert ([row.done for row in data.deals], data.pl_account) == ([True, True], None)
+    assert "P&L" not in data.sentence
+    assert seat.tap.seen("DELETE") == [f"DELETE /positions/{other}"]
+
+
 def test_a_deal_that_cannot_be_read_is_closed_by_its_id(seat: Seat) -> None:
     deal, order = seat.open().deal_id, waiting(seat)
     answers = {

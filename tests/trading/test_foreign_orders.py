@@ -9,6 +9,9 @@ from msgspec.structs import replace
 
 from capcli.domain.account import Activity
 from capcli.domain.attempt import AttemptRecord
+from capcli.domain.bracket import Change
+from capcli.domain.order import Kind, Trigger
+from capcli.trading.amend_preview import Dropped
 from capcli.trading.open_risk import foreign_orders
 from tests.support.seat import Seat
 
@@ -45,6 +48,14 @@ def test_a_lost_order_is_ours_up_to_two_seconds_before_its_send(
 def test_an_unequal_row_is_somebody_elses(seat: Seat, lost: AttemptRecord, change: dict[str, object]) -> None:
     row = replace(its_row(seat, lost), **change)  # type: ignore[arg-type]
     assert list(foreign_orders([row], [lost], seat.app.journal)) == [row.deal_id]
+
+
+def test_a_lost_change_of_an_order_takes_no_row(seat: Seat, lost: AttemptRecord) -> None:
+    row = its_row(seat, lost)
+    waiting = seat.open(trigger=Trigger(Decimal("20.5"))).deal_id or ""
+    shown = seat.app.order_updates.preview(waiting, Change(level=Decimal("20.25")), Dropped()).data
+    amendment = replace(lost, kind=Kind.WORKING_UPDATE, preview_id=shown.preview_id)
+    assert list(foreign_orders([row], [amendment], seat.app.journal)) == [row.deal_id]
 
 
 def test_one_lost_order_takes_one_row_of_two(seat: Seat, lost: AttemptRecord) -> None:

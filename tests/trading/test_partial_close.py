@@ -83,6 +83,14 @@ def test_a_size_that_does_not_fit_is_refused(seat: Seat, size: str, words: str) 
     assert len(seat.tap.orders()) == 1
 
 
+def test_a_share_below_the_smallest_size_is_refused_with_that_size(seat: Seat) -> None:
+    deal = seat.open(size="0.5").deal_id or ""
+    assert seat.app.reductions.share(deal, D(20)) == (D("0.1"), "")
+    error = refusal(lambda: seat.app.reductions.share(deal, D(19)))
+    assert (error.code, error.next) == ("USAGE", f"capcli close {deal} --size 0.1")
+    assert error.message.startswith("19 % of 0.5 is 0.095, and the smallest size of SILVER is 0.1.")
+
+
 def test_only_the_oldest_can_be_reduced(seat: Seat, time: Time) -> None:
     old = seat.open(size="5").deal_id or ""
     time.tick(5)

@@ -109,7 +109,8 @@ def test_a_part_that_is_closed_has_its_result(seat: Seat, time: Time) -> None:
     assert (done.currency, done.account_currency, done.pl_estimated) == ("USD", "USD", False), (
         "the broker's own figure"
     )
-    assert done.pl_pct is not None
+    level = next(row.level for row in seat.app.broker.positions())
+    assert done.pl_pct == (D(100) * (done.pl or D(0)) / (level * 4)).quantize(D("0.0001"))
     told = f"{result(done.pl_account, 'USD')}, {change(done.pl_pct)}"
     assert done.sentence.endswith(f": {told}; 6 stays open.")
 

@@ -83,6 +83,15 @@ def test_what_the_day_brought_is_read_where_a_limit_asks(seats: Seats) -> None:
         assert [row.type for row in with_day(context, snapshot).bookings].count("TRADE") == count
 
 
+def test_the_day_is_the_brokers_once_it_said_what_time_it_is(seats: Seats) -> None:
+    bound = seats(CAP_MAX_DAILY_LOSS="100")
+    bound.app.closings.close(bound.open().deal_id or "", confirmed=True)
+    tomorrow = bound.time.now() + timedelta(days=1)
+    context = replace(bound.app.orders, clock=lambda: tomorrow)
+    snapshot = take_snapshot(context, bound.request(), with_orders=False, opening=False)
+    assert [row.type for row in with_day(context, snapshot).bookings].count("TRADE") == 1
+
+
 @pytest.mark.parametrize("state", [AttemptState.CLAIMED, AttemptState.SENDING])
 def test_what_is_being_sent_right_now_is_no_open_question(seat: Seat, state: AttemptState) -> None:
     context = seat.app.orders
