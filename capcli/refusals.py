@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from capcli.domain.account import OrderType
 from capcli.domain.attempt import Answer, AttemptState
+from capcli.domain.command_line import placed
 from capcli.domain.commands import preview_command
 from capcli.domain.money import NotANumber, parse_decimal, short
 from capcli.domain.order import ExitForm, ExitOrder, OrderRequest
@@ -292,5 +293,5 @@ def name_env(error: CapcliError, command: str, last: str | None) -> CapcliError:
     names = " or ".join(f"--env {env}" for env in ((last, "paper") if last else ("paper", "demo", "live")))
     error.message = f"{error.message} Name it{used}: {names}. Nothing was sent."
     # Which one is for a person to say: a command to copy could act on the wrong account.
-    error.next = f"capcli --env ENV{command.removeprefix('capcli')}"
+    error.next = placed(command, "--env", "ENV")
     return error

@@ -12,6 +12,7 @@ from capcli.context import Context
 from capcli.domain.account import Account, Preferences
 from capcli.domain.approval import ApprovalRequest
 from capcli.domain.attempt import NOTHING_DONE, Answer, Delivery, classify
+from capcli.domain.command_line import placed
 from capcli.domain.fields import with_fields_of
 from capcli.domain.money import EXACT, plain, short
 from capcli.domain.numbers import counted
@@ -193,7 +194,7 @@ class AccountChanges:
         if self._context.policy.env == "live":
             raise DemoOnly(
                 f"Money is topped up here on demo and paper only. Nothing was sent. {_LIMITS}",
-                next=top_up_command(amount).replace("capcli", "capcli --env demo", 1),
+                next=placed(top_up_command(amount), "--env", "demo"),
             )
         if amount == 0 or abs(amount) > MOST:
             raise UsageError(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from shlex import join, quote
+from shlex import join
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -226,30 +226,32 @@ class Call:
 
         What was typed as a dry run goes on as one, and an order that needs its stop keeps that need.
         """
-        command = problem.next
-        if command is None or "--help" in command:
-            return problem
-        if problem.code == "CLIENT_MISSING":
-            # The same line, once the client is there.
-            command = join(["capcli", *self.line])
-        same = f" {self.command} " in f"{command} "
-        keeps = {"--dry-run": same, "--again": same, "--ensure-stop": same or " execute " in command}
-        typed = [word for word, kept in keeps.items() if kept and word in self.line]
-        words = [command, *(word for word in typed if word not in command.split())]
-        return replace(problem, next=self.addressed(" ".join(words)))
+        from capcli.domain.command_line import read_command
+
+        # For a client that is missing it is the same line, once it is there.
+        command = join(["capcli", *self.line]) if problem.code == "CLIENT_MISSING" else problem.next
+        line = read_command(command)
+        if line is None or "--help" in line.words:
+            return replace(problem, next=command)
+        same = self.path != [] and line.words[: len(self.path)] == self.path
+        keeps = {"--dry-run": same, "--again": same, "--ensure-stop": same or line.words[:1] == ["execute"]}
+        kept = (word for word in keeps if keeps[word] and word in self.line and word not in line.words)
+        return replace(problem, next=self.addressed(" ".join([str(command), *kept])))
 
     def addressed(self, command: str | None, *, account: bool = True) -> str | None:
         """Return a next command for the env, profile and (with `account`) account of this line."""
-        words = (command or "").split()
-        named = self.env or self.options.env in _ENVS
-        if words == ["capcli", "login"] and any(map(self.streams.environ.get, _HEADLESS)):
+        from capcli.domain.command_line import placed, read_command
+
+        line = read_command(command)
+        if command is None or line is None or {"help", "--help"} & set(line.words):
+            return command
+        if command == "capcli login" and any(map(self.streams.environ.get, _HEADLESS)):
             # The environment goes before the keychain: a login would change nothing.
             return "capcli help environment"
-        if command is None or not named or words[:1] != ["capcli"] or {"help", "--help"} & set(words):
+        if not self.env and self.options.env not in _ENVS:
             return command
         given = {name: text for name, text in self.options.place.items() if account or name != "--account"}
-        same = [f" {name} {quote(text)}" for name, text in given.items() if name not in words]
-        return "".join(["capcli", *same, command.removeprefix("capcli")])
+        return placed(command, *(part for one in given.items() if one[0] not in line.place for part in one))
 
     def write(self, reply: "Reply[Any]", env: str | None, *, explain: bool = False) -> None:
         """Write a reply as it was asked for; its problem goes to stderr, or into the document."""

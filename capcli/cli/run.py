@@ -152,7 +152,7 @@ def _helped(call: Call, problem: Problem, argv: Sequence[str]) -> Problem:
 def _stopped(call: Call, problem: Problem) -> int:
     call.is_stopping = True
     if problem.next is None and problem.exit_code == Exit.USAGE:
-        problem = replace(problem, next=f"capcli {call.command} --help".replace("  ", " "))
+        problem = replace(problem, next=" ".join(["capcli", *call.path, "--help"]))
     problem = call.again(problem)
     call.warn(problem.data)
     if call.json:

@@ -2,6 +2,8 @@
 
 Each has one JSON type. Values are read leniently, since clients write them differently: a number as text, a
 list as JSON text or as one text, null for an argument that may be left out (dropped in `toolset`).
+
+Text behind an `Argument` is what stands for it on a command line: its options, or a word in capitals.
 """
 
 import json
@@ -254,16 +256,16 @@ def _epic_list(about: str, most: int) -> Argument:
 
 
 # Markets
-Epic = Annotated[str, _argument(read_epic, "string", "Market, case-sensitive, e.g. GOLD")]
-MaybeEpic = Annotated[str | None, _argument(read_epic, "string", "Only this market, e.g. GOLD")]
-Epics = Annotated[list[str], _epic_list('Markets, e.g. ["GOLD","EURUSD"]', _MOST_EPICS)]
+Epic = Annotated[str, _argument(read_epic, "string", "Market, case-sensitive, e.g. GOLD"), "EPIC"]
+MaybeEpic = Annotated[str | None, _argument(read_epic, "string", "Only this market, e.g. GOLD"), "--epic"]
+Epics = Annotated[list[str], _epic_list('Markets, e.g. ["GOLD","EURUSD"]', _MOST_EPICS), "EPIC"]
 MaybeEpics = Annotated[list[str] | None, _epic_list("These markets, instead of a search", _MOST_EPICS)]
 StreamEpics = Annotated[list[str], _epic_list('Markets, e.g. ["GOLD","EURUSD"]', 40)]
 FewEpics = Annotated[list[str], _epic_list('Markets, e.g. ["GOLD"]', 10)]
-Term = Annotated[str | None, _words("Name or part of it, e.g. bitcoin")]
+Term = Annotated[str | None, _words("Name or part of it, e.g. bitcoin"), "TERM"]
 Found = Annotated[int, _count("Most markets to return")]
-Candles = Annotated[int, _count("Most candles to return")]
-Width = Annotated[Resolution, _choice(Resolution, "Length of a candle")]
+Candles = Annotated[int, _count("Most candles to return"), "--last"]
+Width = Annotated[Resolution, _choice(Resolution, "Length of a candle"), "--resolution"]
 NodeId = Annotated[
     str,
     _pattern(
@@ -271,6 +273,7 @@ NodeId = Annotated[
         r"[0-9A-Za-z][0-9A-Za-z_.\- ]{0,119}",
         "a node_id of the tree",
     ),
+    "NODE",
 ]
 # Spans, ids, lists
 _TIME = "Time, UTC unless it has an offset, e.g. 2026-01-31T14:00:00Z"
@@ -281,42 +284,48 @@ Grouping = Annotated[str, _one_of(("market", "day", "month"), "One line for each
 StatsBy = Annotated[
     str,
     _one_of(("market", "tag", "side", "hour", "client"), "One line for each; hour: of opening, UTC"),
+    "--by",
 ]
-DealId = Annotated[str, _pattern("deal_id, whole, as a list returned it")]
-MaybeDealId = Annotated[str | None, _pattern("deal_id, whole, as a list returned it")]
-AccountId = Annotated[str, _pattern("account_id, as cap_account_list returned it")]
+DealId = Annotated[str, _pattern("deal_id, whole, as a list returned it"), "DEAL"]
+MaybeDealId = Annotated[str | None, _pattern("deal_id, whole, as a list returned it"), "DEAL"]
+AccountId = Annotated[str, _pattern("account_id, as cap_account_list returned it"), "ACCOUNT"]
 MaybeAccountId = Annotated[str | None, _pattern("Account to use, from cap_account_list")]
 Reference = Annotated[str, _pattern("deal_reference of what was sent")]
-AttemptId = Annotated[str | None, _words("a_... of one attempt; all unless given")]
-PreviewId = Annotated[str, _argument(read_preview_id, "string", "p_..., as the preview returned it")]
+AttemptId = Annotated[str | None, _words("a_... of one attempt; all unless given"), "ATTEMPT"]
+PreviewId = Annotated[
+    str, _argument(read_preview_id, "string", "p_..., as the preview returned it"), "PREVIEW"
+]
 ListId = Annotated[
-    str, _pattern("Id or name of the list", r"[^/\\%?#]{1,60}", "the id or name of a watchlist")
+    str, _pattern("Id or name of the list", r"[^/\\%?#]{1,60}", "the id or name of a watchlist"), "LIST"
 ]
 ListName = Annotated[str, _words("1 to 20 characters")]
-Last = Annotated[int, _count("How many, newest first")]
+Last = Annotated[int, _count("How many, newest first"), "--last"]
 # Orders
-Direction = Annotated[Side, _choice(Side, "BUY to go long, SELL to go short")]
-MaybeDirection = Annotated[Side | None, _choice(Side, "Side; both are shown unless given")]
-TriggerType = Annotated[OrderType, _choice(OrderType, "LIMIT: at a better price. STOP: at a worse one")]
-Size = Annotated[Decimal, number("Units of the market, e.g. 1.5")]
-MaybeSize = Annotated[Decimal | None, number("Units to close; all unless given")]
-Level = Annotated[Decimal, number("Price at which it fills")]
-MaybeLevel = Annotated[Decimal | None, number("New price at which it fills")]
-StopLevel = Annotated[Decimal | None, number("Stop at this price")]
-StopDistance = Annotated[Decimal | None, number("Stop distance, in price units")]
-StopAmount = Annotated[Decimal | None, number("Loss at the stop, account currency")]
-ProfitLevel = Annotated[Decimal | None, number("Take profit at this price")]
-ProfitDistance = Annotated[Decimal | None, number("Limit distance, in price units")]
-ProfitAmount = Annotated[Decimal | None, number("Gain at the limit, account currency")]
-Guaranteed = Annotated[bool, _switch("Stop fills at its level, for a fee")]
-Trailing = Annotated[bool, _switch("Stop follows the price; needs stop_distance")]
-MaybeGuaranteed = Annotated[bool | None, _switch("Make the stop guaranteed, or not")]
-MaybeTrailing = Annotated[bool | None, _switch("Make the stop trail, or not")]
-RemoveStop = Annotated[bool, _yes_or_no("Remove the stop")]
-RemoveProfit = Annotated[bool, _yes_or_no("Remove the limit")]
+Direction = Annotated[Side, _choice(Side, "BUY to go long, SELL to go short"), "--buy", "--sell"]
+MaybeDirection = Annotated[Side | None, _choice(Side, "Side; both are shown unless given"), "--buy", "--sell"]
+TriggerType = Annotated[
+    OrderType, _choice(OrderType, "LIMIT: at a better price. STOP: at a worse one"), "--type"
+]
+Size = Annotated[Decimal, number("Units of the market, e.g. 1.5"), "--size"]
+MaybeSize = Annotated[Decimal | None, number("Units to close; all unless given"), "--size"]
+Level = Annotated[Decimal, number("Price at which it fills"), "--at"]
+MaybeLevel = Annotated[Decimal | None, number("New price at which it fills"), "--at"]
+StopLevel = Annotated[Decimal | None, number("Stop at this price"), "--stop"]
+StopDistance = Annotated[Decimal | None, number("Stop distance, in price units"), "--stop-distance"]
+StopAmount = Annotated[Decimal | None, number("Loss at the stop, account currency"), "--stop-amount"]
+ProfitLevel = Annotated[Decimal | None, number("Take profit at this price"), "--limit"]
+ProfitDistance = Annotated[Decimal | None, number("Limit distance, in price units"), "--limit-distance"]
+ProfitAmount = Annotated[Decimal | None, number("Gain at the limit, account currency"), "--limit-amount"]
+Guaranteed = Annotated[bool, _switch("Stop fills at its level, for a fee"), "--guaranteed"]
+Trailing = Annotated[bool, _switch("Stop follows the price; needs stop_distance"), "--trailing"]
+MaybeGuaranteed = Annotated[bool | None, _switch("Make the stop guaranteed, or not"), "--guaranteed"]
+MaybeTrailing = Annotated[bool | None, _switch("Make the stop trail, or not"), "--trailing"]
+RemoveStop = Annotated[bool, _yes_or_no("Remove the stop"), "--no-stop"]
+RemoveProfit = Annotated[bool, _yes_or_no("Remove the limit"), "--no-limit"]
 GoodTill = Annotated[
     datetime | None,
     _argument(_instant, "string", "When it expires, UTC unless it has an offset; never unless given"),
+    "--good-till",
 ]
 InForce = Annotated[
     str | None, _one_of((_ENDLESS, "GOOD_TILL_DATE"), "GOOD_TILL_CANCELLED removes the expiry")
@@ -330,19 +339,21 @@ RiskPercent = Annotated[
         minimum=0,
         maximum=100,
     ),
+    "--risk",
 ]
 OrderNote = Annotated[
-    str | None, _own_words("Why, in a line of 200; kept here, never sent", read_note, "text")
+    str | None, _own_words("Why, in a line of 200; kept here, never sent", read_note, "text"), "--note"
 ]
 OrderTag = Annotated[
     str | None,
     _own_words("A word to count trades by, e.g. breakout", read_tag, "one word such as breakout"),
+    "--tag",
 ]
 # Sending
 Confirm = Annotated[bool, _yes_or_no("true only after the user's yes to this")]
-Again = Annotated[bool, _yes_or_no("Send the same once more within a minute")]
-EnsureStop = Annotated[bool, _yes_or_no("If the stop is missing after the fill, set it")]
-All = Annotated[bool, _yes_or_no("Cancel every working order")]
+Again = Annotated[bool, _yes_or_no("Send the same once more within a minute"), "--again"]
+EnsureStop = Annotated[bool, _yes_or_no("If the stop is missing after the fill, set it"), "--ensure-stop"]
+All = Annotated[bool, _yes_or_no("Cancel every working order"), "--all"]
 Force = Annotated[bool, _yes_or_no("Log in even if a session is open")]
 WaitForConfirm = Annotated[bool, _switch("Wait for the broker's confirmation")]
 Timeout = Annotated[float, _argument(_seconds, "number", "Seconds to wait; 40 at most")]
@@ -377,7 +388,9 @@ EndAtFirst = Annotated[bool, _switch("End at the first alert")]
 # Answers
 _CURSOR = partial(read_text, most=_LONGEST_CURSOR)
 Cursor = Annotated[str | None, _argument(_CURSOR, "string", "cursor of the last answer, to go on")]
-EventCursor = Annotated[str | None, _argument(_CURSOR, "string", "cursor of an event: what came after it")]
+EventCursor = Annotated[
+    str | None, _argument(_CURSOR, "string", "cursor of an event: what came after it"), "--since"
+]
 Fields = Annotated[
     tuple[str, ...],
     _argument(_names, "array", "Fields of each row; dotted, * for all", items={"type": "string"}),

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from capcli import __version__
 from capcli.app import App
 from capcli.log import Redaction, listen, louder
-from capcli.mcp.next_step import MAY_BE_LIVE
+from capcli.mcp.next_step import MAY_BE_LIVE, NextSteps
 from capcli.runtime import Caller, Options
 from capcli.settings import filled_in
 
@@ -123,7 +123,7 @@ def build_server(runner: "ToolRunner", offer: "ToolFilter | None" = None) -> "Fa
     everything = tools(runner)
     offered = (offer or EVERYTHING).of(everything)
     names = frozenset(tool.name for tool in offered)
-    runner.offered, runner.tools_in_all = names, len(everything)
+    runner.next_steps, runner.tools_in_all = NextSteps(everything, names), len(everything)
     withheld = frozenset(tool.name for tool in everything) - names
     server: FastMCP[Any] = FastMCP(
         "capcli",

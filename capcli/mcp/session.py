@@ -24,7 +24,16 @@ def cap_session_status(runner: ToolRunner) -> ToolResult:
     return runner.report(lambda app: app.accounts.known(), lambda error: Reply(none, None, error.problem()))
 
 
-@toolset.tool("Log in", "Log in with the stored credentials.", SessionShown, SETS, "login", notes_paper=True)
+# Where a message says to log in, a person types a key.
+@toolset.tool(
+    "Log in",
+    "Log in with the stored credentials.",
+    SessionShown,
+    SETS,
+    "login",
+    notes_paper=True,
+    proposed="",
+)
 def cap_session_login(
     runner: ToolRunner, force: args.Force = False, account_id: args.MaybeAccountId = None
 ) -> ToolResult:

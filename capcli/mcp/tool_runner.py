@@ -33,7 +33,7 @@ from capcli.errors import (
 from capcli.mcp.compact import Listing, without_absent
 from capcli.mcp.elicitation import READING_S, Answer, Elicitation, client_name
 from capcli.mcp.in_flight_calls import PATIENCE_S, InFlightCalls
-from capcli.mcp.next_step import ask_user, next_step, translated
+from capcli.mcp.next_step import NextSteps, ask_user
 from capcli.mcp.schema import numbers
 from capcli.render.envelope import encode, error_document, plain
 from capcli.reply import Reply
@@ -64,7 +64,7 @@ class ToolRunner:
         self._lock = Lock()
         self.in_flight = in_flight or InFlightCalls()
         self._put: dict[str, float] = {}
-        self.offered: frozenset[str] | None = None
+        self.next_steps = NextSteps()
         self.tools_in_all = 0
         self._client: str | None = None
 
@@ -294,7 +294,7 @@ class ToolRunner:
         document |= {"env": env or self.env, "account_id": reply.account_id}
         if rows is not None:
             document = rows.cut(document)
-        return _result(problem, translated(document, self.offered))
+        return _result(problem, self.next_steps.translated(document))
 
     def failed(self, problem: Problem) -> ToolResult:
         """Return the result of a call that was stopped."""
@@ -313,7 +313,7 @@ class ToolRunner:
         return replace(
             problem,
             next=_ASK_FIRST.get(problem.code)
-            or next_step(problem.next, self.offered, problem.details.get("kind")),
+            or self.next_steps.step(problem.next, problem.details.get("kind")),
         )
 
 

@@ -11,6 +11,7 @@ from fastmcp.tools import FunctionTool, ToolResult
 from mcp_types import ToolAnnotations
 from msgspec import Struct
 
+from capcli.domain.order import Kind
 from capcli.mcp.compact import Listing
 from capcli.mcp.schema import output_schema
 from capcli.mcp.tool_runner import ToolRunner
@@ -46,12 +47,14 @@ TRADES = DELETES = _effect(destroys=True, changes=True)
 class Tool(FunctionTool):
     """A tool without the library's own metadata on the wire; null is an argument that is left out.
 
-    `command` is the command line that does the same, if there is one.
+    `command` is the command line that does the same, if there is one. See `Toolset.tool`.
     """
 
     toolset: str = ""
     changes: bool = True
     command: str | None = None
+    executes: Kind | None = None
+    proposed: str = ""
     about: str = ""
 
     def get_meta(self) -> dict[str, Any] | None:  # type: ignore[override]
@@ -89,12 +92,15 @@ class Toolset:
         also: type | None = None,
         rows: Listing | None = None,
         notes_paper: bool = False,
+        executes: Kind | None = None,
+        proposed: str | None = None,
     ) -> Callable[[F], F]:
         """Declare a tool; its name is the function's.
 
         `same_as`: the command that does the same. `warns`: an `error` can stand beside the data. `also`: the
         result that some arguments give instead. `rows`: how its list is given. `notes_paper`: on paper a
-        `notice` says so.
+        `notice` says so. `executes`: the kind of its preview. `proposed`: the command of messages that this
+        tool does for an assistant, `same_as` unless given.
         """
 
         def declare(function: F) -> F:
@@ -116,6 +122,8 @@ class Toolset:
                     "toolset": self._name,
                     "changes": effect.changes,
                     "command": command,
+                    "executes": executes,
+                    "proposed": same_as if proposed is None else proposed,
                     "about": f"{about}{asks}",
                 }
                 return cast("Tool", found.model_copy(update=ours))

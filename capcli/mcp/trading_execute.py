@@ -19,7 +19,13 @@ toolset = Toolset("trading-execute")
 
 
 @toolset.tool(
-    "Execute market order", "Send a previewed market order, once.", Execution, TRADES, "execute", warns=True
+    "Execute market order",
+    "Send a previewed market order, once.",
+    Execution,
+    TRADES,
+    "execute",
+    warns=True,
+    executes=Kind.MARKET,
 )
 def cap_trade_execute_position(
     runner: ToolRunner,
@@ -43,7 +49,13 @@ def cap_trade_execute_position(
 
 
 @toolset.tool(
-    "Execute working order", "Send a previewed working order, once.", Execution, TRADES, "execute", warns=True
+    "Execute working order",
+    "Send a previewed working order, once.",
+    Execution,
+    TRADES,
+    "execute",
+    warns=True,
+    executes=Kind.WORKING,
 )
 def cap_trade_execute_working_order(
     runner: ToolRunner,
@@ -74,6 +86,7 @@ def cap_trade_execute_working_order(
     TRADES,
     "orders amend",
     warns=True,
+    proposed="",
 )
 def cap_trade_execute_working_order_update(
     runner: ToolRunner,

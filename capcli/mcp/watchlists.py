@@ -10,7 +10,7 @@ from capcli.mcp.toolset import DELETES, READS, SETS, Toolset
 toolset = Toolset("watchlists")
 
 
-@toolset.tool("Watchlists", "Watchlists.", WatchlistsFound, READS, "watchlists list")
+@toolset.tool("Watchlists", "Watchlists.", WatchlistsFound, READS, "watchlists list", proposed="watchlists")
 def cap_watchlists_list(runner: ToolRunner) -> ToolResult:
     return runner.answer(lambda app: app.watchlists.list())
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from capcli.context import Context
 from capcli.domain.approval import ApprovalRequest
 from capcli.domain.check_input import Policy
+from capcli.domain.command_line import placed
 from capcli.errors import ApprovalUnrecorded, ConfigError, LiveLocked, OrderNotConfirmed, Refused, TradingOff
 
 if TYPE_CHECKING:
@@ -74,14 +75,10 @@ def _unrecorded(env: str, command: str) -> Iterator[None]:
 def _persons(error: Refused, env: str, command: str) -> Refused:
     """Point at the terminal, where a person may do it all the same."""
     error.message = f"{error.message} A person can do it in a terminal."
-    error.next = terminal_command(env, command)
+    # As a person types it anywhere.
+    error.next = placed(command, "--env", env)
     error.by_person = True
     return error
-
-
-def terminal_command(env: str, command: str) -> str:
-    """Return a command as a person types it anywhere: it names the environment."""
-    return f"capcli --env {env}{command.removeprefix('capcli')}"
 
 
 def require_exit(context: Context, action: str, command: str, *, confirmed: bool, person: bool) -> None:

@@ -22,8 +22,8 @@ from capcli.domain.market import Resolution, Side
 from capcli.domain.order import ExitForm, ExitOrder, Kind, OrderRequest, Trigger
 from capcli.domain.risk import Risk
 from capcli.errors import CapcliError
-from capcli.mcp.next_step import next_step
-from capcli.mcp.server import build_server
+from capcli.mcp.next_step import NextSteps
+from capcli.mcp.server import build_server, tools
 from capcli.mcp.tool_runner import ToolRunner
 from capcli.paper.state import reset, switches
 from capcli.render import envelope
@@ -531,24 +531,25 @@ def kind_of(value: dict[str, Any]) -> Any:
     return value.get("kind") or value.get("details", {}).get("kind")
 
 
-def with_tools(value: Any) -> Any:
+def with_tools(value: Any, steps: NextSteps) -> Any:
     """Write what the terminal says to do next as a tool says it."""
     if isinstance(value, dict):
         return {
-            key: next_step(item, None, kind_of(value))
+            key: steps.step(item, kind_of(value))
             if key == "next" and isinstance(item, str)
-            else with_tools(item)
+            else with_tools(item, steps)
             for key, item in value.items()
         }
-    return [with_tools(item) for item in value] if isinstance(value, list) else value
+    return [with_tools(item, steps) for item in value] if isinstance(value, list) else value
 
 
 async def test_both_faces_say_the_same(terminal: Seat, client: Client[Any]) -> None:
     told: dict[str, Any] = {}
+    steps = NextSteps(tools(ToolRunner(lambda: terminal.app)))
     for step in STEPS:
         expected = on_the_terminal(terminal.app, step, told)
         shown = at_home(await on_the_assistant(client, step, told))
-        wanted = with_tools(present(expected))
+        wanted = with_tools(present(expected), steps)
         if shown.get("error", {}).get("code") == "NOT_CONFIRMED":
             # A command line asks for an option, an assistant for its user's word.
             assert "confirm=true" in shown["error"].pop("next")
