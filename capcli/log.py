@@ -35,8 +35,8 @@ _SHAPES = (
 
 def louder(level: str, verbose: int) -> str:
     """Return the level of CAP_LOG_LEVEL or of `-v` (INFO) and `-vv` (DEBUG), whichever tells more."""
-    asked = ("CRITICAL", "INFO", "DEBUG")[min(verbose, 2)]
-    return min(level, asked, key=logging.getLevelNamesMapping().__getitem__)
+    chosen = ("CRITICAL", "INFO", "DEBUG")[min(verbose, 2)]
+    return min(level, chosen, key=logging.getLevelNamesMapping().__getitem__)
 
 
 class Redaction:

@@ -90,9 +90,9 @@ class PaperControl:
             if one.host == "paper"
             and (one.state.unresolved or (one.state is AttemptState.ABSENT and one.kind.is_order))
         ]
-        with ExitStack() as held:
+        with ExitStack() as locks:
             for account_id in sorted({attempt.account_id for attempt in waiting}):
-                held.enter_context(self._lock("paper", "paper", account_id))
+                locks.enter_context(self._lock("paper", "paper", account_id))
             with _readable("capcli paper reset --help"):
                 reset(
                     self._path,

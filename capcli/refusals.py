@@ -208,8 +208,8 @@ def in_words(reason: str) -> str:
     meaning, bound = meaning_of(reason)
     if meaning is None:
         return reason
-    told = f": {meaning.bound.format(short(bound))}" if bound is not None and meaning.bound else ""
-    return f"{meaning.says}{told} ({reason})"
+    bound_text = f": {meaning.bound.format(short(bound))}" if bound is not None and meaning.bound else ""
+    return f"{meaning.says}{bound_text} ({reason})"
 
 
 def page() -> str:

@@ -63,7 +63,7 @@ def approvals(app: "App") -> "Approvals":
     from capcli.safety.approval import Approvals
 
     def mandate_permit(
-        asked: "ApprovalRequest", opening: "Opening | None", tightening: "Tightening | None"
+        request: "ApprovalRequest", opening: "Opening | None", tightening: "Tightening | None"
     ) -> "Spend | Outside | None":
         """Check a request against this client's mandate; None without one. Never on live."""
         if app.settings.mandate_file is None or app.env == "live":
@@ -71,7 +71,7 @@ def approvals(app: "App") -> "Approvals":
         from capcli.safety.mandate_permits import MandatePermits
 
         permits = MandatePermits(app.orders, lambda: mandate_secret(app))
-        return permits.permit(asked, opening, tightening)
+        return permits.permit(request, opening, tightening)
 
     at_terminal = app.caller.interactive
     return Approvals(

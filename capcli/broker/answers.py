@@ -8,8 +8,8 @@ _NOT_FOUND = 404
 
 def clean(text: str, limit: int = TEXT_LIMIT) -> str:
     """Return broker text fit for a terminal: printable characters only, at most `limit` of them."""
-    shown = "".join(char if char.isprintable() else " " for char in text[: limit * 4])
-    words = " ".join(shown.split())
+    chars = "".join(char if char.isprintable() else " " for char in text[: limit * 4])
+    words = " ".join(chars.split())
     return words if len(words) <= limit else words[: limit - 3] + "..."
 
 

@@ -36,10 +36,10 @@ class Changes:
         the answer is NOT_CONNECTED with the reason, as when the session is not on `account_id` or the hour
         has no order left.
         """
-        with ExitStack() as held:
+        with ExitStack() as locks:
             try:
                 # What is closed or cancelled by its id goes ahead without.
-                held.enter_context(self._sessions.hold(required=ask.method != "DELETE"))
+                locks.enter_context(self._sessions.hold(required=ask.method != "DELETE"))
                 live = self._sessions.live()
                 self._wire.open()
             except CapcliError as error:

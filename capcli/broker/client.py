@@ -120,8 +120,8 @@ class CapitalBroker(MarketReads):
 
     @property
     def account_currency(self) -> str | None:
-        held = self._sessions.held
-        return held.currency if held else None
+        session = self._sessions.current
+        return session.currency if session else None
 
     @property
     def requests(self) -> Requests:
@@ -138,7 +138,7 @@ class CapitalBroker(MarketReads):
     @property
     def held_session(self) -> StoredSession | None:
         """Return the session in use with its tokens, for whoever keeps it; no request."""
-        return self._sessions.held
+        return self._sessions.current
 
     def stream_tokens(self) -> Tokens:
         """Return the tokens that a message on the stream carries, after a login where there are none."""

@@ -183,7 +183,7 @@ def _require_epic(epic: str) -> None:
 
 
 def _unknown(epic: str) -> BrokerRefused:
-    shown = clean(epic, 64)
+    name = clean(epic, 64)
     return EpicUnknown(
-        f"No market has the epic {shown}.", next=f"capcli markets search {shlex.quote(shown)}", epic=shown
+        f"No market has the epic {name}.", next=f"capcli markets search {shlex.quote(name)}", epic=name
     )

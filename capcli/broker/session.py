@@ -81,11 +81,11 @@ class Sessions:
     @property
     def account_id(self) -> str | None:
         """Return the account last seen, from the cache if need be; no request."""
-        held = self.held
-        return held.account_id if held else self._last_account
+        session = self.current
+        return session.account_id if session else self._last_account
 
     @property
-    def held(self) -> StoredSession | None:
+    def current(self) -> StoredSession | None:
         """Return the session in use, without a request."""
         with self._lock:
             live = self._loaded()
@@ -113,9 +113,9 @@ class Sessions:
         if self._held.get():
             yield
             return
-        with ExitStack() as held:
+        with ExitStack() as locks:
             try:
-                held.enter_context(self._account_lock())
+                locks.enter_context(self._account_lock())
             except CapcliError:
                 if required:
                     raise
@@ -199,11 +199,11 @@ class Sessions:
         """
         with self._lock:
             stored = self._cache.take_all() if self._cache is not None else ()
-            held = [] if self._live is None else [self._live.tokens]
-            held += [Tokens(each.cst, each.security_token) for each in stored]
+            open_tokens = [] if self._live is None else [self._live.tokens]
+            open_tokens += [Tokens(each.cst, each.security_token) for each in stored]
             self._live, self._last_account, self._cache_read = None, None, True
             ended, failed = False, None
-            for tokens in dict.fromkeys(held):
+            for tokens in dict.fromkeys(open_tokens):
                 try:
                     ended |= self._calls.patient(requests.LOGOUT, tokens.headers).status == _OK
                 except CapcliError as error:
@@ -277,8 +277,8 @@ class Sessions:
                 self._cache.drop()
 
     def _is_cached(self, stored: StoredSession) -> bool:
-        held = self._cache.load() if self._cache is not None and not self._apart else None
-        return held is not None and held.created_at == stored.created_at
+        cached = self._cache.load() if self._cache is not None and not self._apart else None
+        return cached is not None and cached.created_at == stored.created_at
 
     def _is_old(self, stored: StoredSession) -> bool:
         return not is_fresh(stored.created_at, self._clock(), freshness.SESSION)

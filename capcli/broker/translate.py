@@ -282,7 +282,7 @@ def exit_level(order_level: Decimal, distance: Decimal | None, *, above: bool) -
     return order_level + abs(distance) if above else order_level - abs(distance)
 
 
-def confirm(row: wire.Confirm, asked: str, endpoint: str) -> Confirm:
+def confirm(row: wire.Confirm, reference: str, endpoint: str) -> Confirm:
     """Return the verdict. Raises UnreadableAnswer for a dealStatus that is neither of the two."""
     if row.deal_status not in {_ACCEPTED, _REJECTED}:
         raise UnreadableAnswer(
@@ -297,7 +297,7 @@ def confirm(row: wire.Confirm, asked: str, endpoint: str) -> Confirm:
     return _same(
         Confirm,
         row,
-        deal_reference=row.deal_reference or asked,
+        deal_reference=row.deal_reference or reference,
         accepted=row.deal_status == _ACCEPTED,
         reason=None if reason in {None, "SUCCESS"} else clean(reason or ""),
         deals=tuple(AffectedDeal(deal.deal_id, deal.status) for deal in row.affected_deals or ()),

@@ -284,7 +284,7 @@ class Call:
 
     def show(self, reply: "Reply[Any]", env: str | None, *, explain: bool = False) -> None:
         """Write what a person looks at before a question; the command's own result is still to come."""
-        self.streams.result(self._text(reply, env, explain=explain, asked=True) + "\n")
+        self.streams.result(self._text(reply, env, explain=explain, ask=True) + "\n")
         self.warn(reply.data)
 
     def explain(self, reply: "Reply[Any]", env: str | None) -> None:
@@ -308,7 +308,7 @@ class Call:
         for line in warnings_of(data):
             self.streams.talk(f"warning: {line}\n")
 
-    def _text(self, reply: "Reply[Any]", env: str | None, *, explain: bool, asked: bool = False) -> str:
+    def _text(self, reply: "Reply[Any]", env: str | None, *, explain: bool, ask: bool = False) -> str:
         from capcli.render import text
         from capcli.render.envelope import plain
         from capcli.render.fields import field_names, pick, rows_key
@@ -328,7 +328,7 @@ class Call:
         if only:
             data = pick(type(reply.data), plain(reply.data), only)
             return text.rows_text(data.get(key, [data]) if key else [data], only, subject, terminal)
-        return text.text(reply.data, subject, terminal, explain=explain, asked=asked)
+        return text.text(reply.data, subject, terminal, explain=explain, ask=ask)
 
     def complain(self, problem: Problem) -> None:
         """Write on stderr what stopped the command, and the next command."""

@@ -134,10 +134,10 @@ class FirstUsableCache:
         self.trouble, self._since = trouble, monotonic()
 
     def load(self) -> StoredSession | None:
-        return self._asked(lambda keychain: keychain.load(), None) or self.file.load()
+        return self._use_keychain(lambda keychain: keychain.load(), None) or self.file.load()
 
     def save(self, session: StoredSession) -> None:
-        if self._asked(lambda keychain: keychain.save(session), False):
+        if self._use_keychain(lambda keychain: keychain.save(session), False):
             # From a time when the keychain was locked.
             self.file.drop()
         else:
@@ -152,31 +152,31 @@ class FirstUsableCache:
             default.save(session)
 
     def drop(self) -> None:
-        self._asked(lambda keychain: keychain.drop(), None)
+        self._use_keychain(lambda keychain: keychain.drop(), None)
         self.file.drop()
 
     def forget(self) -> None:
-        self._asked(lambda keychain: keychain.forget(), None)
+        self._use_keychain(lambda keychain: keychain.forget(), None)
         self.file.forget()
 
     def take_all(self) -> tuple[StoredSession, ...]:
         """Take the sessions of all accounts out. A keychain in trouble raises it, and nothing is taken."""
         none: tuple[StoredSession, ...] = ()
-        kept = self._asked(lambda keychain: keychain.take_all(), none, after_s=_MOMENT_S)
+        kept = self._use_keychain(lambda keychain: keychain.take_all(), none, after_s=_MOMENT_S)
         if self.keychain is not None and self.trouble is not None:
             raise self.trouble
         return kept + self.file.take_all()
 
     def describe(self) -> str:
         """Say where sessions are kept, and why not in the keychain; asks it where nobody has yet."""
-        self._asked(lambda keychain: keychain.check(), None)
+        self._use_keychain(lambda keychain: keychain.check(), None)
         if self.keychain is None:
             return self.file.describe()
         if self.trouble is None:
             return f"keychain item {self.keychain.item}"
         return f"{self.file.describe()}; the keychain is not used ({self.trouble.code})"
 
-    def _asked(
+    def _use_keychain(
         self,
         use: Callable[[KeychainSessionCache], T],
         otherwise: T,

@@ -92,21 +92,21 @@ def read_activity(rows: Sequence[Activity], known: KnownDeals, now: datetime) ->
     # Rows of one instant stay in the broker's order.
     ordered.sort(key=lambda row: row.at)
     counted: Counter[str] = Counter()
-    sides, told, told_to = _both_sides(ordered) | dict(known.sides), list[Keyed](), now
+    sides, events, read_to = _both_sides(ordered) | dict(known.sides), list[Keyed](), now
     for row in ordered:
         identity = f"{row.at.isoformat()} {row.deal_id} {row.type} {row.status} {row.source}"
         counted[identity] += 1
         kind = _kind_of(row, sides, known, ordered)
         if kind is None and _may_tell_more(row):
             if now - row.at < _UNDECIDED:
-                told_to = min(told_to, row.at)
+                read_to = min(read_to, row.at)
                 continue
             kind = EventKind.FILLED
         if kind is not None:
             if kind is EventKind.FILLED and row.type == "POSITION" and row.side is not None:
                 sides.setdefault(row.deal_id, row.side)
-            told.append((f"activity {identity} {counted[identity]}", _fact(row, kind, sides, known)))
-    return told, told_to
+            events.append((f"activity {identity} {counted[identity]}", _fact(row, kind, sides, known)))
+    return events, read_to
 
 
 def _both_sides(rows: Sequence[Activity]) -> dict[str, Side]:

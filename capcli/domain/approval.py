@@ -69,10 +69,12 @@ class ApprovalRecord(Struct, frozen=True):
     client: str | None = None
 
     @classmethod
-    def of(cls, asked: ApprovalRequest, code_hash: str, at: datetime, client: str | None) -> "ApprovalRecord":
+    def of(
+        cls, request: ApprovalRequest, code_hash: str, at: datetime, client: str | None
+    ) -> "ApprovalRecord":
         """Return the record of a request that begins to wait."""
         state = ApprovalState.PENDING
-        return with_fields_of(asked, cls, code_hash=code_hash, state=state, created_at=at, client=client)
+        return with_fields_of(request, cls, code_hash=code_hash, state=state, created_at=at, client=client)
 
 
 _ALIKE = str.maketrans("OIL", "011")

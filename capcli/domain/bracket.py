@@ -128,18 +128,18 @@ def _farther(before: Decimal, after: Decimal, side: Side) -> bool:
     return after < before if side is Side.BUY else after > before
 
 
-def keeps_stop(seen: Bracket, asked: Bracket) -> bool:
+def keeps_stop(seen: Bracket, wanted: Bracket) -> bool:
     """Say whether the stop is as asked; the level of a trailing one moves, its distance does not."""
-    if asked.guaranteed and not seen.guaranteed:
+    if wanted.guaranteed and not seen.guaranteed:
         return False
-    if asked.trail is not None:
-        return seen.trail == asked.trail
-    return seen.trail is None and seen.stop == asked.stop
+    if wanted.trail is not None:
+        return seen.trail == wanted.trail
+    return seen.trail is None and seen.stop == wanted.stop
 
 
-def shows(deal: Position | WorkingOrder, asked: Target) -> bool:
+def shows(deal: Position | WorkingOrder, wanted: Target) -> bool:
     """Say whether a deal is as asked. The broker keeps an expiry in whole seconds."""
     seen = target_of(deal)
-    ends = [None if one.good_till is None else wire_time(one.good_till) for one in (seen, asked)]
-    exits = keeps_stop(seen.bracket, asked.bracket) and seen.bracket.limit == asked.bracket.limit
-    return exits and seen.level == asked.level and ends[0] == ends[1]
+    ends = [None if one.good_till is None else wire_time(one.good_till) for one in (seen, wanted)]
+    exits = keeps_stop(seen.bracket, wanted.bracket) and seen.bracket.limit == wanted.bracket.limit
+    return exits and seen.level == wanted.level and ends[0] == ends[1]

@@ -55,22 +55,22 @@ class Misfit(Struct, frozen=True):
 Answer = Confirm | Position | WorkingOrder | Activity
 
 
-def misfit(asked: SentRequest, answer: Answer) -> Misfit | None:
+def misfit(sent: SentRequest, answer: Answer) -> Misfit | None:
     """Say why an answer is not about what was asked; None where it is."""
-    if asked.request is not None:
+    if sent.request is not None:
         names, at = _names_and_time(answer)
-        owner = next((owner for name in names if name and (owner := asked.owners.get(name))), None)
+        owner = next((owner for name in names if name and (owner := sent.owners.get(name))), None)
         if owner is not None:
             return Misfit(f"it is about the order of {owner}", owner)
-        size = None if asked.any_size else answer.size
+        size = None if sent.any_size else answer.size
         return (
-            _differing(asked.request, answer.epic, answer.side, size)
-            or _too_early(asked, at)
-            or (_confirm_misfit(asked, answer) if isinstance(answer, Confirm) else _old_row(asked, answer))
+            _differing(sent.request, answer.epic, answer.side, size)
+            or _too_early(sent, at)
+            or (_confirm_misfit(sent, answer) if isinstance(answer, Confirm) else _old_row(sent, answer))
         )
     if isinstance(answer, Confirm):
-        return _change_misfit(asked, answer)
-    if answer.deal_id == asked.deal_id:
+        return _change_misfit(sent, answer)
+    if answer.deal_id == sent.deal_id:
         return None
     return Misfit(f"it is about {answer.deal_id or 'another deal'}")
 
@@ -101,32 +101,32 @@ def _differing(
     return None
 
 
-def _too_early(asked: SentRequest, at: datetime | None) -> Misfit | None:
-    if at is None or asked.since is None or at >= asked.since - CLOCKS:
+def _too_early(sent: SentRequest, at: datetime | None) -> Misfit | None:
+    if at is None or sent.since is None or at >= sent.since - CLOCKS:
         return None
     return Misfit(f"it is of {at:%Y-%m-%d %H:%M:%S}Z, before the send")
 
 
-def _old_row(asked: SentRequest, row: Position | WorkingOrder | Activity) -> Misfit | None:
-    there = row.deal_id in asked.baseline
+def _old_row(sent: SentRequest, row: Position | WorkingOrder | Activity) -> Misfit | None:
+    there = row.deal_id in sent.baseline
     return Misfit(f"{row.deal_id} was there before the send") if there else None
 
 
-def _confirm_misfit(asked: SentRequest, confirm: Confirm) -> Misfit | None:
+def _confirm_misfit(sent: SentRequest, confirm: Confirm) -> Misfit | None:
     """Check a confirmed opening: what it opened is new, what it reduced was there (netting, API page 9.4)."""
-    if asked.reference is not None and confirm.deal_reference != asked.reference:
-        return Misfit(f"it is about {confirm.deal_reference}, not {asked.reference}")
-    new = [deal.deal_id for deal in confirm.deals if deal.status == OPENED or asked.kind is Kind.WORKING]
+    if sent.reference is not None and confirm.deal_reference != sent.reference:
+        return Misfit(f"it is about {confirm.deal_reference}, not {sent.reference}")
+    new = [deal.deal_id for deal in confirm.deals if deal.status == OPENED or sent.kind is Kind.WORKING]
     if confirm.order_id is not None:
         new.append(confirm.order_id)
-    if old := next((deal_id for deal_id in new if deal_id in asked.baseline), None):
+    if old := next((deal_id for deal_id in new if deal_id in sent.baseline), None):
         return Misfit(f"{old} was there before the send")
     reduced = (deal.deal_id for deal in confirm.deals if deal.deal_id not in new)
-    strange = next((deal_id for deal_id in reduced if deal_id not in asked.baseline), None)
+    strange = next((deal_id for deal_id in reduced if deal_id not in sent.baseline), None)
     return None if strange is None else Misfit(f"it reduced {strange}, which was not there before the send")
 
 
-def _change_misfit(asked: SentRequest, confirm: Confirm) -> Misfit | None:
+def _change_misfit(sent: SentRequest, confirm: Confirm) -> Misfit | None:
     """Check the deal, status and time of a confirmed change.
 
     The opening, amendments and close of a position share one reference (API page 9.2). DELETED for an order's
@@ -134,11 +134,11 @@ def _change_misfit(asked: SentRequest, confirm: Confirm) -> Misfit | None:
     """
     deals = {deal.deal_id: deal.status for deal in confirm.deals}
     about = {*deals, confirm.order_id} - {None}
-    if not (asked.deal_id in about or (not about and confirm.deal_reference == f"p_{asked.deal_id}")):
-        return Misfit(f"it is about {confirm.order_id or confirm.deal_reference}, not {asked.deal_id}")
-    told = {confirm.status, deals.get(asked.deal_id or "")}
-    if confirm.accepted and not told & _EXPECTED[asked.kind]:
+    if not (sent.deal_id in about or (not about and confirm.deal_reference == f"p_{sent.deal_id}")):
+        return Misfit(f"it is about {confirm.order_id or confirm.deal_reference}, not {sent.deal_id}")
+    statuses = {confirm.status, deals.get(sent.deal_id or "")}
+    if confirm.accepted and not statuses & _EXPECTED[sent.kind]:
         return Misfit(f"it tells of {confirm.status or 'another change'}")
-    if confirm.accepted and asked.kind is Kind.CANCEL:
+    if confirm.accepted and sent.kind is Kind.CANCEL:
         return None
-    return Misfit("it has no date") if confirm.at is None else _too_early(asked, confirm.at)
+    return Misfit("it has no date") if confirm.at is None else _too_early(sent, confirm.at)

@@ -40,41 +40,43 @@ def good_till(check: CheckInput) -> RuleResult:
 
 
 def stop(check: CheckInput) -> RuleResult:
-    asked, least = check.request.stop, check.rules.min_stop_distance
+    exit_order, least = check.request.stop, check.rules.min_stop_distance
     if check.request.guaranteed:
         least = check.market.rules.min_guaranteed_stop_distance or least
     below = check.request.side is Side.BUY
-    return _exit(check, "stop", check.figures.stop, asked, least=least, below=below)
+    return _exit(check, "stop", check.figures.stop, exit_order, least=least, below=below)
 
 
 def limit(check: CheckInput) -> RuleResult:
-    asked, least = check.request.limit, check.rules.min_stop_distance
+    exit_order, least = check.request.limit, check.rules.min_stop_distance
     below = check.request.side is Side.SELL
-    return _exit(check, "limit", check.figures.limit, asked, least=least, below=below)
+    return _exit(check, "limit", check.figures.limit, exit_order, least=least, below=below)
 
 
 def _exit(
     check: CheckInput,
     word: str,
-    exit_order: ExitFigures | None,
-    asked: ExitOrder | None,
+    figures: ExitFigures | None,
+    exit_order: ExitOrder | None,
     *,
     least: Distance,
     below: bool,
 ) -> RuleResult:
     """Judge a stop or a limit, `least` away from the price and `below` or above it."""
-    if exit_order is None:
+    if figures is None:
         return None
-    form, currency = exit_order.form, check.market.currency
+    form, currency = figures.form, check.market.currency
     if form is ExitForm.AMOUNT and currency != check.account.currency:
         return False, (
             f"the broker does not say in which currency it reads a {word} amount on a market in {currency}; "
             "give a level or a distance"
         )
-    given = {ExitForm.LEVEL: exit_order.level, ExitForm.DISTANCE: asked.value if asked else None}.get(form)
+    given = {ExitForm.LEVEL: figures.level, ExitForm.DISTANCE: exit_order.value if exit_order else None}.get(
+        form
+    )
     if given is not None and not on_grid(given, check.rules.price_step):
         return False, _off_step(given, check.rules.price_step)
-    return _place(check, word, exit_order.level, least=least, below=below)
+    return _place(check, word, figures.level, least=least, below=below)
 
 
 def _place(check: CheckInput, word: str, level: Decimal, *, least: Distance, below: bool) -> RuleResult:

@@ -83,9 +83,9 @@ class Mask:
         if isinstance(value, dict):
             masked: dict[str, Any] = {}
             for key, item in value.items():
-                shown = self._name(key)
-                shown = shown if shown not in masked else f"{shown[:-1]} #{len(masked)}>"
-                masked[shown] = self.value(item, key)
+                alias = self._name(key)
+                alias = alias if alias not in masked else f"{alias[:-1]} #{len(masked)}>"
+                masked[alias] = self.value(item, key)
             return masked
         if isinstance(value, list):
             return [self.value(item, name) for item in value]

@@ -207,14 +207,14 @@ def _still_waiting(
 ) -> Iterator[Candidate]:
     """Find waiting orders that were made like the order: a person may have moved them since."""
     trigger = lost.request.trigger
-    asked = (lost.request.size, trigger.level if trigger else None)
+    ordered = (lost.request.size, trigger.level if trigger else None)
     for row in new_orders(lost, seen.orders):
         made = next(iter(histories.get(row.deal_id, ())), None)
         if made is None or made.status not in MADE:
-            yield _waiting(row, sure=(row.size, row.level) == asked)
+            yield _waiting(row, sure=(row.size, row.level) == ordered)
         elif is_like_ours(lost, made) and _is_made(lost, made):
-            told = (made.size or row.size, made.level or row.level)
-            yield _waiting(row, sure=told == asked)
+            created = (made.size or row.size, made.level or row.level)
+            yield _waiting(row, sure=created == ordered)
 
 
 def _is_made(lost: UnconfirmedOrder, row: Activity) -> bool:

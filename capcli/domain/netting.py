@@ -99,15 +99,15 @@ def _may_be_cut(lost: UnconfirmedOrder, seen: Seen) -> dict[str, Decimal]:
     for deal_id, size in _opposite(lost, seen).items():
         rows = [row for row in seen.activity if row.deal_id == deal_id and _is_cut(lost, row)]
         gone = size - now.get(deal_id, Decimal(0))
-        untold = gone - sum(row.size or size for row in rows) if rows_are_late else Decimal(0)
-        told = sum(
+        unreported = gone - sum(row.size or size for row in rows) if rows_are_late else Decimal(0)
+        reported = sum(
             row.size or size
             for row in rows
             if row.source not in CLOSERS
             and lost.window.holds(row.at)
             and not any(abs(at - row.at) <= CLOCKS for at in others)
         )
-        if (taken := min(gone, max(untold, Decimal(0)) + told)) > 0:
+        if (taken := min(gone, max(unreported, Decimal(0)) + reported)) > 0:
             cut[deal_id] = taken
     return cut
 

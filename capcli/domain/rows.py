@@ -57,21 +57,21 @@ def is_opening(lost: UnconfirmedOrder, row: Activity) -> bool:
 
 def new_positions(lost: UnconfirmedOrder, book: tuple[Position, ...]) -> Iterator[Position]:
     """Yield the positions of this market and side since the send that nobody accounts for, of any size."""
-    asked = _asked(lost)
+    sent = _sent_request(lost)
     for row in book:
-        if lost.known.isdisjoint({row.deal_id, row.working_order_id}) and misfit(asked, row) is None:
+        if lost.known.isdisjoint({row.deal_id, row.working_order_id}) and misfit(sent, row) is None:
             yield row
 
 
 def new_orders(lost: UnconfirmedOrder, waiting: tuple[WorkingOrder, ...]) -> Iterator[WorkingOrder]:
     """Yield the waiting orders of this market and side since the send that nobody accounts for."""
-    asked = _asked(lost)
+    sent = _sent_request(lost)
     for row in waiting:
-        if row.deal_id not in lost.known and misfit(asked, row) is None:
+        if row.deal_id not in lost.known and misfit(sent, row) is None:
             yield row
 
 
-def _asked(lost: UnconfirmedOrder) -> SentRequest:
+def _sent_request(lost: UnconfirmedOrder) -> SentRequest:
     """Return the order as rows are held against it; of any size, for a person may have changed them since."""
     return SentRequest(lost.request.kind, lost.since + CLOCKS, lost.request, any_size=True)
 

@@ -160,23 +160,23 @@ def figures(
 
 def _exit(
     request: OrderRequest,
-    asked: ExitOrder | None,
+    exit_order: ExitOrder | None,
     market: Market,
     account: Account,
     rate: Decimal,
     *,
     is_stop: bool,
 ) -> ExitFigures | None:
-    if asked is None:
+    if exit_order is None:
         return None
     below = (request.side is Side.BUY) is is_stop
     entry, base = estimated_entry(request, market), exit_base(request, market)
-    level = exit_level(asked, entry=entry, base=base, below=below, size=request.size, rate=rate)
+    level = exit_level(exit_order, entry=entry, base=base, below=below, size=request.size, rate=rate)
     # Signed towards the purpose: a stop on the right side loses, a limit on the right side gains.
     distance = entry - level if below else level - entry
-    amount = cents(asked.value if asked.form is ExitForm.AMOUNT else distance * request.size * rate)
+    amount = cents(exit_order.value if exit_order.form is ExitForm.AMOUNT else distance * request.size * rate)
     shares = _pct(distance, entry), amount, percent_of(amount, account.equity)
-    return ExitFigures(asked.form, level, distance, *shares)
+    return ExitFigures(exit_order.form, level, distance, *shares)
 
 
 def _pct(part: Decimal, whole: Decimal) -> Decimal:

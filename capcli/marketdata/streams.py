@@ -177,7 +177,7 @@ class Throttle:
     def __init__(self, every_ms: int) -> None:
         self._every = every_ms
         self._sent: dict[str, int] = {}
-        self._held: dict[str, Tick] = {}
+        self._pending: dict[str, Tick] = {}
 
     def pass_on(self, events: Iterable[StreamEvent | Quiet], now_ms: int) -> list[StreamEvent | Quiet]:
         """Return what is to be shown now, in the order in which it came."""
@@ -186,13 +186,13 @@ class Throttle:
         others: list[StreamEvent | Quiet] = []
         for event in events:
             if isinstance(event, Tick):
-                self._held[event.epic] = event
+                self._pending[event.epic] = event
             else:
                 others.append(event)
-        due = [epic for epic in self._held if now_ms - self._sent.get(epic, -self._every) >= self._every]
+        due = [epic for epic in self._pending if now_ms - self._sent.get(epic, -self._every) >= self._every]
         for epic in due:
             self._sent[epic] = now_ms
-        return [*others, *(self._held.pop(epic) for epic in due)]
+        return [*others, *(self._pending.pop(epic) for epic in due)]
 
 
 def breaks(events: Iterable[StreamEvent | Quiet]) -> list[Gap | Disconnected]:

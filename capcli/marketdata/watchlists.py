@@ -191,9 +191,9 @@ class Watchlists:
         found = self._find(text)
         if not found.editable:
             raise _fixed(found, "changed")
-        return found, epic, self._held(found)
+        return found, epic, self._in_list(found)
 
-    def _held(self, found: Watchlist) -> tuple[str, ...]:
+    def _in_list(self, found: Watchlist) -> tuple[str, ...]:
         return tuple(row.epic for row in self._broker.watchlist_markets(found.watchlist_id))
 
     def _send(self, what: str, request: Request) -> Answer:
@@ -211,7 +211,7 @@ class Watchlists:
 
     def _epics(self, what: str, answer: Answer, found: Watchlist) -> tuple[str, ...]:
         try:
-            return self._held(found)
+            return self._in_list(found)
         except CapcliError as error:
             raise _unproved(what, answer) from error
 

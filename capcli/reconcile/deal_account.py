@@ -13,19 +13,19 @@ if TYPE_CHECKING:
 
 def name_account(error: BrokerRefused, context: "Context", deal_id: str, command: str) -> None:
     """Say on which account a deal was looked for, and by `command` on which it was opened from here."""
-    asked = context.broker.account_id
-    if asked is None or "position_deal_id" in error.details:
+    account_id = context.broker.account_id
+    if account_id is None or "position_deal_id" in error.details:
         return
     home = None
     with suppress(CapcliError, ValueError):
         owners = context.journal.owners(context.env, context.broker.host, (deal_id,))
         attempt = context.journal.attempt(owners[deal_id]) if deal_id in owners else None
         home = attempt.account_id if attempt else None
-    error.details["account_id"] = asked
-    if home in {None, asked}:
-        error.message = f"{error.message} Only account {asked} was searched."
+    error.details["account_id"] = account_id
+    if home in {None, account_id}:
+        error.message = f"{error.message} Only account {account_id} was searched."
         return
-    error.message = f"{deal_id} was opened on account {home}. Only account {asked} was searched."
+    error.message = f"{deal_id} was opened on account {home}. Only account {account_id} was searched."
     error.details["opened_on"] = home
     error.next = f"{command} --account {home}"
 

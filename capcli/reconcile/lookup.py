@@ -64,7 +64,7 @@ class OrderLookup:
         found = self.context.journal.owners(attempt.env, attempt.host, filter(None, names))
         return {name: owner for name, owner in found.items() if owner != attempt.attempt_id}
 
-    def asked(self, attempt: AttemptRecord, names: Iterable[str | None]) -> SentRequest:
+    def sent_request(self, attempt: AttemptRecord, names: Iterable[str | None]) -> SentRequest:
         """Return what an attempt asked for, for holding an answer that names these against it."""
         order = self.order_of(attempt)
         return SentRequest(

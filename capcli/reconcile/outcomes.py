@@ -276,8 +276,8 @@ def _unprotected(attempt: AttemptRecord, order: StoredOrder) -> Problem | None:
         request, stop = order.request, order.request.stop
         kinds = ["guaranteed"] * request.guaranteed + ["trailing"] * request.trailing
         at_level = stop is not None and stop.form is ExitForm.LEVEL
-        asked = " ".join([*kinds, plain(stop.value) if stop and at_level else "stop"])
-        return _no_stop("STOP_DIFFERS", f"{message}asked was {asked}.", after)
+        wanted = " ".join([*kinds, plain(stop.value) if stop and at_level else "stop"])
+        return _no_stop("STOP_DIFFERS", f"{message}asked was {wanted}.", after)
     wanted = f" at {plain(order.stop_level)}" if order.stop_level else ""
     where, deals = ("It waits", "orders") if _waits(attempt) else ("Position is open", "positions")
     command, change = after, missing_stop(order)

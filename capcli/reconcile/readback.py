@@ -59,20 +59,20 @@ def sent_request(attempt: AttemptRecord) -> SentRequest:
     return SentRequest(attempt.kind, attempt.broker_time_at_send, deal_id=attempt.deal_id)
 
 
-def confirmed(broker: Broker, reference: str, asked: SentRequest) -> Confirm | None:
+def confirmed(broker: Broker, reference: str, sent: SentRequest) -> Confirm | None:
     """Return the broker's verdict on a change, accepted or not; None where there is none that fits it."""
     try:
         confirm = broker.confirm(reference)
     except CapcliError:
         return None
-    return confirm if confirm is not None and misfit(asked, confirm) is None else None
+    return confirm if confirm is not None and misfit(sent, confirm) is None else None
 
 
-def amended_read_back(broker: Broker, deal_id: str, account_id: str, asked: Target) -> ReadBack:
+def amended_read_back(broker: Broker, deal_id: str, account_id: str, wanted: Target) -> ReadBack:
     """Read a deal and say whether it is as requested; only the target of a working order has a level."""
     row: Position | WorkingOrder | None
     try:
-        if asked.level is not None:
+        if wanted.level is not None:
             row = next((row for row in broker.orders() if row.deal_id == deal_id), None)
         else:
             row = broker.position(deal_id)
@@ -85,7 +85,7 @@ def amended_read_back(broker: Broker, deal_id: str, account_id: str, asked: Targ
         return ReadBack.GONE if on_account(broker, account_id) else ReadBack.UNREADABLE
     if misfit(SentRequest(Kind.AMEND, deal_id=deal_id), row) is not None:
         return ReadBack.UNREADABLE
-    return ReadBack.DONE if shows(row, asked) else ReadBack.NOT_YET
+    return ReadBack.DONE if shows(row, wanted) else ReadBack.NOT_YET
 
 
 def is_open(broker: Broker, deal_id: str, account_id: str) -> bool | None:
@@ -169,11 +169,11 @@ class _Document(Struct, frozen=True):
 
 def write_asked(target: Target) -> bytes:
     """Write what a deal has to show, so that another process can tell whether a lost change was made."""
-    asked = with_fields_of(target.bracket, _AskedFor, level=target.level, good_till=target.good_till)
-    return encode(decode(write_baseline((), ())) | {"asked": asked}, order="sorted")
+    wanted = with_fields_of(target.bracket, _AskedFor, level=target.level, good_till=target.good_till)
+    return encode(decode(write_baseline((), ())) | {"asked": wanted}, order="sorted")
 
 
 def read_asked(attempt: AttemptRecord) -> Target:
     """Read what an amendment asked for."""
-    asked = decode(attempt.baseline, type=_Document).asked
-    return Target(with_fields_of(asked, Bracket), asked.level, asked.good_till)
+    wanted = decode(attempt.baseline, type=_Document).asked
+    return Target(with_fields_of(wanted, Bracket), wanted.level, wanted.good_till)

@@ -230,7 +230,7 @@ class Reconciler:
                 confirm = None
             if confirm is not None:
                 named = (confirm.deal_reference, confirm.order_id, *(deal.deal_id for deal in confirm.deals))
-                other = misfit(self.lookup.asked(attempt, named), confirm)
+                other = misfit(self.lookup.sent_request(attempt, named), confirm)
             if confirm is not None and other is None:
                 return confirm, None
             if self.context.monotonic() + pause > deadline:
@@ -263,8 +263,8 @@ class Reconciler:
         if kind is Kind.WORKING and confirm.status == "DELETED":
             return facts | {"protected": Protection.NOT_ASKED, "ending": Ending.CANCELLED}
         found = self.read_back(kind, opened or touched, confirm.order_id)
-        asked = self.lookup.asked(attempt, (row.deal_id for row in found))
-        if other := next(filter(None, (misfit(asked, row) for row in found)), None):
+        sent = self.lookup.sent_request(attempt, (row.deal_id for row in found))
+        if other := next(filter(None, (misfit(sent, row) for row in found)), None):
             return other
         if not found:
             return facts

@@ -153,11 +153,11 @@ def _(data: Download) -> View:
 
 def _from(data: Download) -> str:
     """Say where the candles begin, and where that is more than a week late: less may be a closed market."""
-    first, asked = data.first, _opening(data.asked_from)
+    first, since = data.first, _opening(data.asked_from)
     if first is None:
-        return f"the broker sent no candle, asked from {asked} on"
+        return f"the broker sent no candle, asked from {since} on"
     older = first - data.asked_from >= timedelta(weeks=1)
-    return _opening(first) + (f"; the broker sent nothing older, asked from {asked} on" if older else "")
+    return _opening(first) + (f"; the broker sent nothing older, asked from {since} on" if older else "")
 
 
 def _opening(at: datetime | None) -> str:

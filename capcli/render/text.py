@@ -29,12 +29,12 @@ class Subject(Struct, frozen=True):
         return [line(f"{self.env}{account}", Tone.BAD if self.env == "live" else Tone.DIM)]
 
 
-def text(data: Any, subject: Subject, screen: Terminal, *, explain: bool = False, asked: bool = False) -> str:
-    """Return a result as text for a person; `asked`: a question follows, so the last command is left out."""
+def text(data: Any, subject: Subject, screen: Terminal, *, explain: bool = False, ask: bool = False) -> str:
+    """Return a result as text for a person; `ask`: a question follows, so the last command is left out."""
     from capcli.render.views import blocks_of
 
     blocks = blocks_of(data, explain=explain)
-    return paint([*subject.lines(), *(blocks[:-1] if asked else blocks)], screen)
+    return paint([*subject.lines(), *(blocks[:-1] if ask else blocks)], screen)
 
 
 def rows_text(rows: list[dict[str, Any]], names: tuple[str, ...], subject: Subject, screen: Terminal) -> str:

@@ -30,14 +30,14 @@ _LEAST_NEEDED = ("Received", "Spread", "Moved", "At", "Deal", "Trend", "Opened",
 
 def sparkline(values: Sequence[Decimal], width: int, *, unicode: bool) -> str:
     """Draw the latest values as bars between their least and their greatest."""
-    shown = list(values)[-width:]
-    if not shown:
+    recent = list(values)[-width:]
+    if not recent:
         return ""
-    bars, low = _BARS if unicode else _ASCII_BARS, min(shown)
-    span = max(shown) - low
+    bars, low = _BARS if unicode else _ASCII_BARS, min(recent)
+    span = max(recent) - low
     if span == 0:
-        return bars[0] * len(shown)
-    return "".join(bars[int((value - low) * (len(bars) - 1) / span)] for value in shown)
+        return bars[0] * len(recent)
+    return "".join(bars[int((value - low) * (len(bars) - 1) / span)] for value in recent)
 
 
 @dataclass(slots=True)

@@ -134,7 +134,10 @@ class Approvals:
         return self.mode == "human"
 
     def permit(
-        self, asked: ApprovalRequest, opening: "Opening | None" = None, tightening: "Tightening | None" = None
+        self,
+        request: ApprovalRequest,
+        opening: "Opening | None" = None,
+        tightening: "Tightening | None" = None,
     ) -> "Permit | None":
         """Return the approval or the mandate that lets a request pass; None where neither is needed.
 
@@ -143,43 +146,43 @@ class Approvals:
         if not self.needed:
             return None
         now = self._context.clock()
-        if self._is_approved(asked, now):
-            return asked.digest
+        if self._is_approved(request, now):
+            return request.digest
         # A mandate is a script's or an assistant's: a person who is there is asked.
-        found = None if self._at_terminal else self._mandate(asked, opening, tightening)
+        found = None if self._at_terminal else self._mandate(request, opening, tightening)
         if found is not None:
             # Only who was given a mandate pays for its import.
             from capcli.domain.mandate import Spend
 
             if isinstance(found, Spend):
                 return found
-        raise self._required((asked,), now, found)
+        raise self._required((request,), now, found)
 
-    def sent(self, permit: "Permit | None", asked: ApprovalRequest, attempt_id: str) -> None:
+    def sent(self, permit: "Permit | None", request: ApprovalRequest, attempt_id: str) -> None:
         """Announce what went out under a mandate: nobody was asked about it."""
         if permit is not None and not isinstance(permit, str):
             self._announce(
                 Announcement(
                     Happening.ORDER_SENT,
                     key=attempt_id,
-                    env=asked.env,
-                    account_id=asked.account_id,
+                    env=request.env,
+                    account_id=request.account_id,
                     at=self._context.clock(),
-                    text=asked.text,
+                    text=request.text,
                     attempt_id=attempt_id,
                     mandate=permit.name,
                 )
             )
 
-    def has_to_ask(self, asked: ApprovalRequest) -> bool:
+    def has_to_ask(self, request: ApprovalRequest) -> bool:
         """Say whether a person has yet to be asked. What cannot be told, `permit` will say."""
         if not self.needed:
             return False
         with suppress(CapcliError):
-            return not self._is_approved(asked, self._context.clock())
+            return not self._is_approved(request, self._context.clock())
         return False
 
-    def permit_all(self, asked: Sequence[ApprovalRequest]) -> None:
+    def permit_all(self, requests: Sequence[ApprovalRequest]) -> None:
         """Let pass what a person approved, each once; the rest gets one code, and no mandate covers it.
 
         Raises ApprovalRequired, ApprovalDenied.
@@ -187,12 +190,12 @@ class Approvals:
         if not self.needed:
             return
         now = self._context.clock()
-        if open_ones := tuple(one for one in asked if not self._is_approved(one, now)):
+        if open_ones := tuple(one for one in requests if not self._is_approved(one, now)):
             raise self._required(open_ones, now)
 
-    def _is_approved(self, asked: ApprovalRequest, now: datetime) -> bool:
-        said = self._context.journal.approvals_of(asked.digest, now=now)
-        decided = (one for one in said if one.state in _SAID)
+    def _is_approved(self, request: ApprovalRequest, now: datetime) -> bool:
+        records = self._context.journal.approvals_of(request.digest, now=now)
+        decided = (one for one in records if one.state in _SAID)
         last = max(decided, key=lambda one: one.decided_at or one.created_at, default=None)
         if last is None or (last.state is ApprovalState.DENIED and self._at_terminal):
             return False
@@ -205,9 +208,9 @@ class Approvals:
         )
 
     def _required(
-        self, asked: tuple[ApprovalRequest, ...], now: datetime, outside: "Outside | None" = None
+        self, requests: tuple[ApprovalRequest, ...], now: datetime, outside: "Outside | None" = None
     ) -> ApprovalRequired:
-        code = self._code(asked, now)
+        code = self._code(requests, now)
         # What was stored is shown, also when the same question is put again with newer figures.
         rows = self._context.journal.approvals(code_hash(code))
         text, until = "\n".join(one.text for one in rows), min(one.expires_at for one in rows)
@@ -236,12 +239,12 @@ class Approvals:
                 expires_at=until,
             )
             self._announce(news)
-        known = {"preview_id": asked[0].preview_id} if asked[0].preview_id else {}
-        return error.about(asked[0].account_id, **known)
+        known = {"preview_id": requests[0].preview_id} if requests[0].preview_id else {}
+        return error.about(requests[0].account_id, **known)
 
-    def _code(self, asked: tuple[ApprovalRequest, ...], now: datetime) -> str:
+    def _code(self, requests: tuple[ApprovalRequest, ...], now: datetime) -> str:
         """Return the code of these requests; a question that still waits keeps the one it has."""
-        wanted = tuple(one.digest for one in asked)
+        wanted = tuple(one.digest for one in requests)
         with self._lock:
             rows = (
                 self._context.journal.approvals(code_hash(self._codes[wanted]))
@@ -256,7 +259,7 @@ class Approvals:
             )
             for _ in range(_DRAWS):
                 code = tidy_code(self._context.ids(""))[-_LENGTH:]
-                new = [ApprovalRecord.of(one, code_hash(code), now, client) for one in asked]
+                new = [ApprovalRecord.of(one, code_hash(code), now, client) for one in requests]
                 if self._context.journal.ask_approval(new, at_most=None if self._at_terminal else AT_MOST):
                     self._codes[wanted] = code
                     return code
@@ -287,10 +290,10 @@ class Approvals:
                 elsewhere.setdefault((row.env, row.host), set()).add(row.code_hash)
         found: dict[frozenset[str], WaitingRequest] = {}
         for code, rows in codes.items():
-            asked = frozenset(row.digest for row in rows)
-            if not asked <= approved:
-                before = found[asked].codes if asked in found else ()
-                found[asked] = WaitingRequest(tuple(rows), (*before, code))
+            digests = frozenset(row.digest for row in rows)
+            if not digests <= approved:
+                before = found[digests].codes if digests in found else ()
+                found[digests] = WaitingRequest(tuple(rows), (*before, code))
         return Queue(tuple(found.values()), tuple((*place, len(some)) for place, some in elsewhere.items()))
 
     def settle(self, request: WaitingRequest, *, approved: bool, by: str) -> Reply[Decision]:
@@ -346,9 +349,9 @@ class Approvals:
         return self._decision(rows, approved=approved)
 
     def _decision(self, rows: tuple[ApprovalRecord, ...], *, approved: bool) -> Reply[Decision]:
-        first, said = rows[0], "Denied. Nothing was sent."
+        first, sentence = rows[0], "Denied. Nothing was sent."
         if approved:
-            said = (
+            sentence = (
                 f"Approved until {first.expires_at:%H:%M:%S}Z, for one send. Nothing was sent yet: repeat "
                 "the same call to send it, after a new check."
             )
@@ -358,7 +361,7 @@ class Approvals:
             state=ApprovalState.APPROVED if approved else ApprovalState.DENIED,
             requests=len(rows),
             text="\n".join(row.text for row in rows),
-            sentence=said,
+            sentence=sentence,
             next=f"capcli execute {first.preview_id}" if approved and first.preview_id else None,
         )
         return Reply(done, first.account_id)

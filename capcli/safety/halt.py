@@ -78,10 +78,10 @@ class Halting:
                 f"Halted in this process alone ({self._pid}): {' and '.join(kept.failed)} cannot be written."
                 " Every other terminal, script and assistant can still send orders: stop them yourself."
             )
-            shown = HaltShown(True, True, halt.at, halt.by or None, halt.reason, sentence, _PLACES, ())
-            return Reply(shown, problem=StateFolderUnusable(sentence, next=_PLACES).problem())
-        shown = _shown(kept, changed=changed)
-        return Reply(_with_orders(replace(shown, sentence=f"{shown.sentence}{ended}"), waiting))
+            state = HaltShown(True, True, halt.at, halt.by or None, halt.reason, sentence, _PLACES, ())
+            return Reply(state, problem=StateFolderUnusable(sentence, next=_PLACES).problem())
+        state = _state(kept, changed=changed)
+        return Reply(_with_orders(replace(state, sentence=f"{state.sentence}{ended}"), waiting))
 
     def resume(self, *, confirmed: bool, by: str) -> Reply[HaltShown]:
         """Let orders be sent again. Raises NotConfirmed, JournalUnreadable: then it stays halted."""
@@ -130,7 +130,7 @@ def refuse_while_halted(switch: HaltSwitch, what: str) -> None:
         )
 
 
-def _shown(kept: HaltKept, *, changed: bool) -> HaltShown:
+def _state(kept: HaltKept, *, changed: bool) -> HaltShown:
     halt = kept.halt
     what = f"Nothing that adds risk is sent from here, on any environment or account. {_STAYS}"
     already = "" if changed else "Already "
@@ -147,30 +147,30 @@ def _shown(kept: HaltKept, *, changed: bool) -> HaltShown:
     return HaltShown(True, changed, halt.at, halt.by or None, halt.reason, sentence, _RESUME, kept.places)
 
 
-def _with_orders(shown: HaltShown, waiting: Waiting | None) -> HaltShown:
+def _with_orders(state: HaltShown, waiting: Waiting | None) -> HaltShown:
     """Name the working orders that can still fill, as far as they can be read now."""
     if waiting is None:
-        return shown
+        return state
     try:
         where, found, cancelled = waiting()
     except Exception as error:  # noqa: BLE001  it is halted, whatever this does
         why = error.message if isinstance(error, CapcliError) else type(error).__name__
-        sentence = f"{shown.sentence} Working orders can still fill, and could not be read: {why}"
+        sentence = f"{state.sentence} Working orders can still fill, and could not be read: {why}"
         if isinstance(error, EnvironmentUnknown):
             used = f" and {last} was used last" if (last := error.details.get("last")) else ""
             sentence = (
-                f"{shown.sentence} Working orders can still fill. They were not looked up: no environment is "
+                f"{state.sentence} Working orders can still fill. They were not looked up: no environment is "
                 f"chosen here{used}: capcli --env ENV orders lists them."
             )
-        return replace(shown, sentence=sentence)
-    sentence = f"{shown.sentence} {cancelled}".rstrip()
+        return replace(state, sentence=sentence)
+    sentence = f"{state.sentence} {cancelled}".rstrip()
     if found.is_empty:
-        return replace(shown, sentence=sentence)
+        return replace(state, sentence=sentence)
     named = [f"{row.side.value} {short(row.size)} {row.epic} at {plain(row.level)}" for row in found.rows]
     named += [row.words for row in found.unreadable]
     ids = [row.deal_id for row in found.rows] + [row.deal_id for row in found.unreadable if row.deal_id]
     return replace(
-        shown,
+        state,
         sentence=f"{sentence} {counted(len(named), 'working order')} can still fill ({where}): "
         f"{', '.join(named)}.",
         next="capcli orders cancel --all",

@@ -111,7 +111,7 @@ class MandatePermits:
         self._secret = secret
 
     def permit(
-        self, asked: ApprovalRequest, opening: Opening | None, tightening: Tightening | None
+        self, request: ApprovalRequest, opening: Opening | None, tightening: Tightening | None
     ) -> Spend | Outside:
         """Return the use of the mandate that covers a request, or why none does.
 
@@ -127,23 +127,23 @@ class MandatePermits:
                 return Outside(None, "No mandate was granted for the secret in CAP_MANDATE_FILE")
             # What its rows say counts only as it was written.
             self._context.journal.require_intact()
-            found: Spend | str | None = self._ended(mandate, asked)
+            found: Spend | str | None = self._ended(mandate, request)
             if found is None and opening is not None:
                 found = self._opened(mandate, opening)
-            found = found or self._changed(mandate, asked, tightening)
+            found = found or self._changed(mandate, request, tightening)
             return found if isinstance(found, Spend) else Outside(mandate.name, found)
         except CapcliError as error:
             return Outside(None, f"Its mandate could not be checked: {error.message.rstrip('.')}")
 
     def _changed(
-        self, mandate: Mandate, asked: ApprovalRequest, tightening: Tightening | None
+        self, mandate: Mandate, request: ApprovalRequest, tightening: Tightening | None
     ) -> Spend | str:
-        deed = _DEEDS.get(asked.kind)
+        deed = _DEEDS.get(request.kind)
         if deed is None:
             return "it covers orders with a stop, and closing or tightening their deals"
-        owner = self._ledger.owner(mandate, asked.subject)
+        owner = self._ledger.owner(mandate, request.subject)
         if owner is None:
-            return f"it did not open {asked.subject}"
+            return f"it did not open {request.subject}"
         if deed is Deed.TIGHTEN and tightening is None:
             return "it is not a change of a stop"
         if tightening is not None and deed is Deed.TIGHTEN:
@@ -151,7 +151,7 @@ class MandatePermits:
             return fault or Spend(mandate.mandate_id, mandate.name, deed)
         return Spend(mandate.mandate_id, mandate.name, deed)
 
-    def _ended(self, mandate: Mandate, asked: ApprovalRequest) -> str | None:
+    def _ended(self, mandate: Mandate, request: ApprovalRequest) -> str | None:
         """Say why a mandate counts for nothing here; one past its end is ended for good."""
         if mandate.state is not MandateState.ACTIVE:
             return f"it {mandate.state.words}"
@@ -163,7 +163,7 @@ class MandatePermits:
             self._end(mandate, MandateState.EXPIRED)
             return f"it {MandateState.EXPIRED.words}"
         place = (mandate.env, mandate.host, mandate.account_id)
-        if place != (asked.env, asked.host, asked.account_id) or asked.env == "live":
+        if place != (request.env, request.host, request.account_id) or request.env == "live":
             return f"it is for {mandate.env} ({mandate.host}), account {mandate.account_id}"
         return None
 

@@ -61,12 +61,12 @@ def sentences(record: PreviewRecord) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _exit(order: StoredOrder, level: Decimal | None, asked: ExitOrder | None, *, is_stop: bool) -> str:
+def _exit(order: StoredOrder, level: Decimal | None, exit_order: ExitOrder | None, *, is_stop: bool) -> str:
     if level is None:
         return (
             "none: the loss is unlimited." if is_stop else "none: it is not closed automatically in profit."
         )
-    typed = f" (asked for as {asked.form.value.lower()} {plain(asked.value)})" if asked else ""
+    typed = f" (asked for as {exit_order.form.value.lower()} {plain(exit_order.value)})" if exit_order else ""
     if not is_stop:
         return f"{plain(level)}{typed}: it closes there in profit."
     request = order.request

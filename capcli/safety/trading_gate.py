@@ -40,24 +40,26 @@ def require_way_out(policy: Policy, action: str, command: str, *, person: bool) 
         raise _persons(error, policy.env, command) from None
 
 
-def permit_way_out(context: Context, asked: Sequence[ApprovalRequest], command: str, *, person: bool) -> None:
+def permit_way_out(
+    context: Context, requests: Sequence[ApprovalRequest], command: str, *, person: bool
+) -> None:
     """Let pass what a person approved, or has just typed at a terminal.
 
     Raises ApprovalRequired, ApprovalDenied, and ApprovalUnrecorded where the journal keeps no approvals.
     """
     if not person:
         with _unrecorded(context.env, command):
-            context.approvals.permit_all(asked)
+            context.approvals.permit_all(requests)
 
 
 def permit_one_way_out(
-    context: Context, asked: ApprovalRequest, command: str, *, person: bool
+    context: Context, request: ApprovalRequest, command: str, *, person: bool
 ) -> "Permit | None":
     """Let pass one request as `permit_way_out`, or by the mandate of this client; return what it uses up."""
     if person:
         return None
     with _unrecorded(context.env, command):
-        return context.approvals.permit(asked)
+        return context.approvals.permit(request)
 
 
 @contextmanager

@@ -101,7 +101,7 @@ def decide(
     values = (state.value, stamp(at), by, code_hash, before.value, stamp(at))
     decided = connection.execute(_DECIDE, values).fetchall()
     for row in decided:
-        append(_said(state, code_hash, row["digest"], at, by))
+        append(_decision_event(state, code_hash, row["digest"], at, by))
     return bool(decided)
 
 
@@ -122,9 +122,9 @@ def use(connection: sqlite3.Connection, append: Append, permit: str | None, now:
             next="capcli approve",
         )
     connection.execute(_USE, (row["code_hash"], permit))
-    append(_said(ApprovalState.USED, row["code_hash"], permit, now))
+    append(_decision_event(ApprovalState.USED, row["code_hash"], permit, now))
     for other in connection.execute(_VOID, (permit,)).fetchall():
-        append(_said(ApprovalState.VOID, other["code_hash"], permit, now))
+        append(_decision_event(ApprovalState.VOID, other["code_hash"], permit, now))
 
 
 def _latest(connection: sqlite3.Connection, code_hash: str, digest: str) -> str:
@@ -144,6 +144,6 @@ def _is_as_written(connection: sqlite3.Connection, code_hash: str, digest: str) 
     return any(one[:3] == key for one in json.loads(sealed["rows"]))
 
 
-def _said(state: ApprovalState, code_hash: str, digest: str, at: datetime, by: str = "") -> Event:
+def _decision_event(state: ApprovalState, code_hash: str, digest: str, at: datetime, by: str = "") -> Event:
     detail = {"code_hash": code_hash, "digest": digest, "by": by}
     return Event("approval", at, to_state=state, detail=detail)

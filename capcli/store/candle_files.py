@@ -53,7 +53,7 @@ class FileTarget:
         self._locks = locks
         self._place = dict(place)
         self._force = force
-        self._held = ExitStack()
+        self._lock = ExitStack()
         self._terms: dict[str, str] = {}
         self._file: IO[bytes] | None = None
 
@@ -63,7 +63,7 @@ class FileTarget:
         with self._writing("Nothing was fetched."):
             name = sha256(os.fsencode(self._path.absolute())).hexdigest()[:16]
             try:
-                self._held.enter_context(file_lock(self._locks / f"download-{name}.lock", wait_s=0))
+                self._lock.enter_context(file_lock(self._locks / f"download-{name}.lock", wait_s=0))
             except Busy:
                 busy = f"Another capcli process is writing {self._path}. Nothing was fetched."
                 raise Busy(busy) from None
@@ -110,11 +110,11 @@ class FileTarget:
         if kept is None:
             # The checkpoint goes first: without one the rows are begun anew.
             self._note.unlink(missing_ok=True)
-            begun: IO[bytes] = self._held.enter_context(open_private(self._rows, "wb"))
+            begun: IO[bytes] = self._lock.enter_context(open_private(self._rows, "wb"))
             if self._format != ".jsonl":
                 begun.write(HEADER)
             return begun
-        gone_on: IO[bytes] = self._held.enter_context(self._rows.open("r+b"))
+        gone_on: IO[bytes] = self._lock.enter_context(self._rows.open("r+b"))
         gone_on.truncate(kept[1])
         gone_on.seek(kept[1])
         return gone_on
@@ -160,7 +160,7 @@ class FileTarget:
             if self._file is not None and not self._note.exists():
                 self._rows.unlink(missing_ok=True)
         with suppress(OSError):
-            self._held.close()
+            self._lock.close()
 
     @property
     def _open_file(self) -> IO[bytes]:

@@ -80,15 +80,15 @@ def to_parquet(source: Path, target: Path, *, price_places: int, volume_places: 
 
 def _groups(reader: Iterable[Any], arrow: Any, schema: Any) -> Iterator[Any]:
     """Gather the batches of the reader into row groups of one size, whatever the blocks were."""
-    held: list[Any] = []
+    batches: list[Any] = []
     rows = 0
     for batch in reader:
-        held.append(batch)
+        batches.append(batch)
         rows += batch.num_rows
         while rows >= _GROUP:
-            table = arrow.Table.from_batches(held, schema)
+            table = arrow.Table.from_batches(batches, schema)
             yield table.slice(0, _GROUP)
-            held = table.slice(_GROUP).to_batches()
+            batches = table.slice(_GROUP).to_batches()
             rows -= _GROUP
-    if held:
-        yield arrow.Table.from_batches(held, schema)
+    if batches:
+        yield arrow.Table.from_batches(batches, schema)

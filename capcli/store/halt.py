@@ -46,8 +46,8 @@ class FileHalt:
                 failed.append(f"{place} ({_why(error)})")
         if not standing:
             self._in_memory = self._in_memory or halt
-        held, places = self.read() or halt, tuple(map(str, standing))
-        return HaltKept(held, places, tuple(failed), everywhere=self._guard in standing)
+        halt_now, places = self.read() or halt, tuple(map(str, standing))
+        return HaltKept(halt_now, places, tuple(failed), everywhere=self._guard in standing)
 
     def clear(self) -> None:
         """Take the halt away everywhere. Raises StateFolderUnusable naming what stays; it is halted then."""

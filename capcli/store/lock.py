@@ -85,18 +85,18 @@ class FileLoginLock:
             time.sleep(seconds)
 
         file = self.folder / f"login-{hashed(self.key)}.lock"
-        with ExitStack() as held:
+        with ExitStack() as locks:
             with suppress(OSError, CapcliError):
-                held.enter_context(file_lock(file, wait_s=self.wait_s, sleep=nap, bare=True))
+                locks.enter_context(file_lock(file, wait_s=self.wait_s, sleep=nap, bare=True))
             yield
 
 
 @contextmanager
 def _held(lock: AbstractContextManager[Any], wait_s: float, busy: str) -> Iterator[None]:
     """Hold a lock. Only entering is translated: what the body raises belongs to the body."""
-    with ExitStack() as held:
+    with ExitStack() as locks:
         try:
-            held.enter_context(lock)
+            locks.enter_context(lock)
         except Busy as error:
             raise Busy(f"{busy}.", "Nothing was sent.", next="capcli reconcile", waited_s=wait_s) from error
         yield

@@ -85,7 +85,7 @@ class Amendments(Generic[D, A]):
         with self._planned(typed.deal_id(deal_id), change) as plan:
             if plan.is_idle:
                 return self._nothing(plan)
-            return self._changer.asked(self._mutation(plan, None), plan.account_id).text
+            return self._changer.approval_request(self._mutation(plan, None), plan.account_id).text
 
     @contextmanager
     def locked(self, deal_id: str) -> Iterator[D]:
@@ -296,8 +296,8 @@ class Amendments(Generic[D, A]):
     ) -> Reply[A]:
         """Put the answer together; without `seen` the deal is as requested."""
         problem = message if isinstance(message, Problem) else None
-        seen, asked = seen or plan.after, plan.after.bracket
-        protected = Protection.YES if keeps_stop(seen.bracket, asked) else Protection.NO
+        seen, wanted = seen or plan.after, plan.after.bracket
+        protected = Protection.YES if keeps_stop(seen.bracket, wanted) else Protection.NO
         if state is AttemptState.UNKNOWN:
             protected = Protection.UNCHECKED
         facts = {
@@ -309,7 +309,7 @@ class Amendments(Generic[D, A]):
             "limit_level": seen.bracket.limit,
             "trailing": seen.bracket.trail is not None,
             "guaranteed": seen.bracket.guaranteed,
-            "protected": protected if asked.has_stop else Protection.NOT_ASKED,
+            "protected": protected if wanted.has_stop else Protection.NOT_ASKED,
             "retry_safe": True,
             "sentence": message if isinstance(message, str) else message.message,
             "next": problem.next if problem else f"capcli {self._deals.noun}s {plan.deal_id}",

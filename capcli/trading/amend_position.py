@@ -72,8 +72,8 @@ class AmendablePositions(Amendable[Position, Amendment]):
         if exact and any(one is not None and one.form is ExitForm.DISTANCE for one in (stop, change.limit)):
             levels = {
                 name: ExitOrder(ExitForm.LEVEL, level)
-                for name, asked, level in (("stop", stop, after.stop), ("limit", change.limit, after.limit))
-                if asked is not None and level is not None
+                for name, given, level in (("stop", stop, after.stop), ("limit", change.limit, after.limit))
+                if given is not None and level is not None
             }
             raise UsageError(
                 "A person has to approve exact levels, and a distance gives a different level at every price."

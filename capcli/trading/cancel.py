@@ -92,11 +92,13 @@ class Cancellations:
     def question(self, deal_id: str) -> str:
         """Return what a person is asked before an order is cancelled. Raises DealUnknown after two looks."""
         change = self._change(self._target(typed.deal_id(deal_id)))
-        return self._changer.asked(change, active_account_id(self._context), asking=True).text
+        return self._changer.approval_request(change, active_account_id(self._context), asking=True).text
 
-    def asked(self, deal_id: str, order: WorkingOrder | None) -> ApprovalRequest:
+    def approval_request(self, deal_id: str, order: WorkingOrder | None) -> ApprovalRequest:
         """Return what a person is asked about the cancellation of an order."""
-        return self._changer.asked(self._change(_Target(deal_id, order)), active_account_id(self._context))
+        return self._changer.approval_request(
+            self._change(_Target(deal_id, order)), active_account_id(self._context)
+        )
 
     def _target(self, deal_id: str) -> _Target:
         """Read the order. Its id is enough to cancel it; that it is not there takes two looks."""
@@ -140,8 +142,8 @@ class Cancellations:
             return self._unknown(target, attempt, answer.detail or "it is not confirmed that it is gone")
         for pause in _FILL_DELAYS_S:
             self._context.sleep(pause)
-            asked, reference = sent_request(attempt), answer.deal_reference
-            confirm = confirmed(self._context.broker, reference, asked) if reference else None
+            sent, reference = sent_request(attempt), answer.deal_reference
+            confirm = confirmed(self._context.broker, reference, sent) if reference else None
             if confirm is not None and confirm.accepted:
                 return self._landed(target, attempt, answer, Evidence.CONFIRM)
             if position := filled_as(self._context.broker, target.deal_id):
@@ -162,8 +164,8 @@ class Cancellations:
             rows = self._context.broker.activity(start, now)
         except CapcliError:
             return False
-        asked = sent_request(attempt)
-        statuses = {row.status for row in rows if misfit(asked, row) is None and row.type == "WORKING_ORDER"}
+        sent = sent_request(attempt)
+        statuses = {row.status for row in rows if misfit(sent, row) is None and row.type == "WORKING_ORDER"}
         return bool(statuses & _CANCELLED) and not statuses & _FILLED
 
     def _landed(

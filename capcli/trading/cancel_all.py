@@ -82,7 +82,7 @@ class CancellationsOfAll:
             list_command="capcli orders",
             read=self._context.broker.list_orders,
             words=order_words,
-            asked=self._cancellations.asked,
+            approval_request=self._cancellations.approval_request,
             send=self._cancellations.cancel,
             epic=epic,
         )

@@ -138,7 +138,7 @@ class Closings:
     def question(self, deal_id: str) -> str:
         """Return what a person is asked before a position is closed. Raises DealUnknown after two looks."""
         change = self._change(self._target(typed.deal_id(deal_id)))
-        return self._changer.asked(change, active_account_id(self._context), asking=True).text
+        return self._changer.approval_request(change, active_account_id(self._context), asking=True).text
 
     def in_account_currency(self, closings: Sequence[Closing], account_id: str | None) -> tuple[Closing, ...]:
         """Convert what was booked in other currencies, at the rates of now; as it is where there is none."""
@@ -158,9 +158,11 @@ class Closings:
         rows = {deal_id: replace(row, sentence=_sentence(row, where)) for deal_id, row in converted.items()}
         return tuple(rows.get(row.deal_id, row) for row in closings)
 
-    def asked(self, deal_id: str, position: Position | None) -> ApprovalRequest:
+    def approval_request(self, deal_id: str, position: Position | None) -> ApprovalRequest:
         """Return what a person is asked about the close of a position."""
-        return self._changer.asked(self._change(_Target(deal_id, position)), active_account_id(self._context))
+        return self._changer.approval_request(
+            self._change(_Target(deal_id, position)), active_account_id(self._context)
+        )
 
     def _target(self, deal_id: str) -> _Target:
         """Read the position. Its id is enough to close it; that it is not there takes two looks."""
@@ -245,10 +247,10 @@ class Closings:
         self, attempt: AttemptRecord, target: _Target, answer: Answer, *, accepted: bool
     ) -> Confirm | None:
         """Return the confirmation of this close, never the opening one that shares its reference."""
-        asked = sent_request(attempt)
+        sent = sent_request(attempt)
         for pause in _CONFIRM_DELAYS_S:
             self._context.sleep(pause)
-            confirm = confirmed(self._context.broker, answer.deal_reference or f"p_{target.deal_id}", asked)
+            confirm = confirmed(self._context.broker, answer.deal_reference or f"p_{target.deal_id}", sent)
             if confirm is not None and confirm.accepted is accepted:
                 return confirm
         return None

@@ -103,7 +103,7 @@ class ClosingsOfAll:
             list_command="capcli positions",
             read=self._context.broker.list_positions,
             words=deal_words,
-            asked=self._closings.asked,
+            approval_request=self._closings.approval_request,
             send=self._closings.send,
         )
 

@@ -95,7 +95,7 @@ class Executions:
 
     def _question(self, preview: PreviewRecord, *, again: bool) -> str:
         _, checked, settled = self._checked(preview, again=again)
-        return "\n".join((*settled, self._asked(preview, checked).text))
+        return "\n".join((*settled, self._approval_request(preview, checked).text))
 
     def _in_turn(
         self, preview: PreviewRecord, work: Callable[[], T], *, confirmed: bool
@@ -198,15 +198,15 @@ class Executions:
         snapshot, checked, settled = self._checked(preview, again=again)
         context, request = self._context, (preview.method, preview.path, preview.body)
         context.rehearse(request, preview.account_id, preview.preview_id)
-        asked = self._asked(preview, checked)
-        permit = self._context.approvals.permit(asked, opening_of(checked, snapshot))
+        approval = self._approval_request(preview, checked)
+        permit = self._context.approvals.permit(approval, opening_of(checked, snapshot))
         baseline = write_baseline(snapshot.positions, snapshot.orders, checked.effect)
         risk = None if checked.only_reduces else "The order"
         order = read_order(preview.document)
         reply = self._sender.claim_and_send(preview, order, baseline, wait_s, permit=permit, risk=risk)
         if reply.data.replayed or reply.data.state is AttemptState.NOT_SENT:
             return reply
-        self._context.approvals.sent(permit, asked, reply.data.attempt_id)
+        self._context.approvals.sent(permit, approval, reply.data.attempt_id)
         under = permit.words if isinstance(permit, Spend) else None
         warnings = (*settled, under, compare_margin(self._context, snapshot, checked, reply.data.attempt_id))
         return replace(reply, data=replace(reply.data, warnings=tuple(filter(None, warnings))))
@@ -248,7 +248,7 @@ class Executions:
         order_of = self._reconciler.lookup.order_of
         return snapshot, checked, tuple([settled_words(one, order_of(one)) for one in settled])
 
-    def _asked(self, preview: PreviewRecord, checked: CheckInput) -> ApprovalRequest:
+    def _approval_request(self, preview: PreviewRecord, checked: CheckInput) -> ApprovalRequest:
         """Return what a person is asked about a preview, with the figures of the new snapshot."""
         now = self._context.broker.broker_time() or self._context.clock()
         return with_fields_of(

@@ -203,7 +203,7 @@ class Flattenings:
         if dry or context.dry_run:
             require_way_out(context.policy, "The flattening", command, person=person)
             raise WouldSend(
-                *((one.method, one.path, one.body) for one in self._asked(self._read())),
+                *((one.method, one.path, one.body) for one in self._approval_requests(self._read())),
                 account_id=context.broker.account_id,
                 asked_by="--dry-run" if dry else "CAP_DRY_RUN",
                 first="It would halt first.",
@@ -220,8 +220,8 @@ class Flattenings:
         try:
             require_way_out(context.policy, "The flattening", command, person=person)
             if not person and context.approvals.needed:
-                asked = self._asked(self._read())
-                permit_way_out(context, asked, command, person=person)
+                requests = self._approval_requests(self._read())
+                permit_way_out(context, requests, command, person=person)
             return self._flattened(run)
         except CapcliError as error:
             error.message = f"{error.message} {run.stays}"
@@ -242,9 +242,9 @@ class Flattenings:
         what = f"Halt, cancel {counted(orders, 'working order')} and close {counted(positions, 'position')}"
         return request_text(what, lines, self._context.env, account_id)
 
-    def _asked(self, there: _Account) -> list[ApprovalRequest]:
+    def _approval_requests(self, there: _Account) -> list[ApprovalRequest]:
         """Return each request that would be sent now."""
-        cancel, close = self._cancellations.asked, self._closings.asked
+        cancel, close = self._cancellations.approval_request, self._closings.approval_request
         orders = [cancel(row.deal_id, row.read) for row in there.orders if row.deal_id]
         return orders + [close(row.deal_id, row.read) for row in there.positions if row.deal_id]
 

@@ -88,9 +88,9 @@ class Mutations:
         Raises WouldSend on a dry run, ApprovalRequired and ApprovalDenied where a person has to approve it.
         """
         self._rehearse(change, account_id)
-        asked = self.asked(change, account_id)
-        permit = self.context.approvals.permit(asked, tightening=change.tightening)
-        return self._carry_out(change, account_id, asked, permit)
+        request = self.approval_request(change, account_id)
+        permit = self.context.approvals.permit(request, tightening=change.tightening)
+        return self._carry_out(change, account_id, request, permit)
 
     def take_away(self, change: Mutation[T], account_id: str, *, person: bool) -> T:
         """Send a change that takes risk away; `person`: one at a terminal has just typed that it be sent.
@@ -100,9 +100,9 @@ class Mutations:
         # The send holds the account where it can; around the reads as well it would be waited for twice, 20 s
         # for each deal, and a deal that is gone counts as gone on its own account alone.
         self._rehearse(change, account_id)
-        context, asked = self.context, self.asked(change, account_id)
-        permit = permit_one_way_out(context, asked, change.command, person=person)
-        return self._carry_out(change, account_id, asked, permit)
+        context, request = self.context, self.approval_request(change, account_id)
+        permit = permit_one_way_out(context, request, change.command, person=person)
+        return self._carry_out(change, account_id, request, permit)
 
     def _rehearse(self, change: Mutation[T], account_id: str) -> None:
         self.context.send_gate.ask()
@@ -110,18 +110,20 @@ class Mutations:
         self.context.rehearse(change.request, account_id, preview_id)
 
     def _carry_out(
-        self, change: Mutation[T], account_id: str, asked: ApprovalRequest, permit: "Permit | None"
+        self, change: Mutation[T], account_id: str, request: ApprovalRequest, permit: "Permit | None"
     ) -> T:
         attempt = self._open(change, account_id, permit)
         with about(account_id, lambda: self._known(attempt)):
             done = self._send(attempt, change)
-        self.context.approvals.sent(permit, asked, attempt.attempt_id)
+        self.context.approvals.sent(permit, request, attempt.attempt_id)
         return done
 
-    def asked(self, change: Mutation[T], account_id: str, *, asking: bool = False) -> ApprovalRequest:
+    def approval_request(
+        self, change: Mutation[T], account_id: str, *, asking: bool = False
+    ) -> ApprovalRequest:
         """Return what a person is asked about a change; `asking`: they are asked in any case."""
         what, *lines = change.lines or (change.name,)
-        asked = ApprovalRequest(
+        request = ApprovalRequest(
             kind=change.kind.value,
             subject=change.deal_id,
             env=self.context.env,
@@ -133,9 +135,11 @@ class Mutations:
             text=request_text(what, lines, self.context.env, account_id),
             expires_at=self.context.clock() + LIFE,
         )
-        if not (asking or self.context.approvals.has_to_ask(asked)):
-            return asked
-        return replace(asked, text=request_text(what, (*lines, *change.more()), self.context.env, account_id))
+        if not (asking or self.context.approvals.has_to_ask(request)):
+            return request
+        return replace(
+            request, text=request_text(what, (*lines, *change.more()), self.context.env, account_id)
+        )
 
     def move(self, attempt: AttemptRecord, state: AttemptState, **facts: Any) -> bool:
         """Compare and set; False when another process settled the attempt first."""

@@ -134,7 +134,7 @@ class Reductions:
         Raises as `reduce` what would be refused: nobody is asked about that.
         """
         with self._checked_part(typed.deal_id(deal_id), size, again=again) as part:
-            return self._asked_part(part).text
+            return self._approval_request(part).text
 
     def share(self, deal_id: str, pct: Decimal) -> tuple[Decimal, str]:
         """Return `pct` percent of a position's size, rounded down to the market's step, and that in words.
@@ -239,8 +239,8 @@ class Reductions:
         preview, snapshot = part.preview, part.snapshot
         account_id = preview.account_id
         self._context.rehearse((preview.method, preview.path, preview.body), account_id)
-        asked = self._asked_part(part)
-        permit = self._context.approvals.permit(asked)
+        approval = self._approval_request(part)
+        permit = self._context.approvals.permit(approval)
         self._context.journal.save_preview(preview)
         begun(preview.preview_id)
         with about(account_id, lambda: self._sender.known(preview)):
@@ -248,10 +248,10 @@ class Reductions:
             reply = self._sender.claim_and_send(
                 preview, part.order, baseline, wait_s, permit=permit, risk=None
             )
-            self._context.approvals.sent(permit, asked, reply.data.attempt_id)
+            self._context.approvals.sent(permit, approval, reply.data.attempt_id)
             return self._outcome(reply, part.target, part.order.request.size)
 
-    def _asked_part(self, part: _Part) -> ApprovalRequest:
+    def _approval_request(self, part: _Part) -> ApprovalRequest:
         preview, target = part.preview, part.target
         what = f"Close {short(part.order.request.size)} of {opened_words(target)}"
         return with_fields_of(

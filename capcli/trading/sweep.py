@@ -141,7 +141,7 @@ class Sweep(Generic[R, D]):
     list_command: str
     read: Callable[[], Listed[R]]
     words: Callable[[R], str]
-    asked: Callable[[str, R | None], ApprovalRequest]
+    approval_request: Callable[[str, R | None], ApprovalRequest]
     send: Callable[..., Reply[D]]
     epic: str | None = None
 
@@ -157,10 +157,10 @@ class Sweep(Generic[R, D]):
         require_exit(context, self.action, self.command, confirmed=confirmed, person=person)
         rows = self.rows()
         account_id = context.broker.account_id
-        asked = [self.asked(row.deal_id, row.read) for row in rows if row.deal_id]
-        if context.dry_run and asked:
-            raise WouldSend(*((one.method, one.path, one.body) for one in asked), account_id=account_id)
-        permit_way_out(context, asked, self.command, person=person)
+        requests = [self.approval_request(row.deal_id, row.read) for row in rows if row.deal_id]
+        if context.dry_run and requests:
+            raise WouldSend(*((one.method, one.path, one.body) for one in requests), account_id=account_id)
+        permit_way_out(context, requests, self.command, person=person)
         run: Run[R, D] = Run(account_id, warnings=list(context.notices))
         # Through what is there, then through what a stale list had left out.
         for _ in range(_ROUNDS):

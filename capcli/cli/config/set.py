@@ -36,6 +36,6 @@ def set_(
     check_profile(chosen, key, value)
     before, title = write_setting(places, chosen.name, key, value), BY_KEY[key].name
     old, new = repeated(key, before), repeated(key, value)
-    told = sentence(call, title, old, new, same=before == safe(value))
-    change = SettingChanged(title, chosen.name, places.config_file, old, new, told)
+    words = sentence(call, title, old, new, same=before == safe(value))
+    change = SettingChanged(title, chosen.name, places.config_file, old, new, words)
     finish(call, Reply(change), None)
