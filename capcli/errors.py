@@ -47,12 +47,13 @@ class Exit(IntEnum):
 class Problem(Struct, frozen=True):
     """Why a reply is not `ok`: what both faces print beside the data.
 
+    `then` is the end of the message, where that leads to `next`: what is said besides stands before it.
     `assistant_error` is false where an assistant must not retry (an order may be live or lack its stop):
     there it is a result, so that no retry loop starts. `account_id` and `data` stand in for a missing result.
     """
 
     code: str
-    message: str
+    why: str
     exit_code: int
     next: str | None = None
     retry_safe: bool = False
@@ -60,6 +61,11 @@ class Problem(Struct, frozen=True):
     assistant_error: bool = True
     account_id: str | None = None
     data: Mapping[str, Any] = field(default_factory=dict)
+    then: str = ""
+
+    @property
+    def message(self) -> str:
+        return f"{self.why} {self.then}" if self.then else self.why
 
 
 class CapcliError(Exception):

@@ -294,12 +294,10 @@ class Call:
 
     def _unrepeated(self, problem: Problem, data: Any) -> Problem:
         """Shorten what the same screen has just said: a pipe takes stdout away, a terminal shows both."""
-        sentence = getattr(data, "sentence", None) or ""
-        if not self.streams.interactive or problem.message not in sentence:
+        if not self.streams.interactive or problem.message != getattr(data, "sentence", None):
             return problem
-        known = problem.next in {None, getattr(data, "next", None)} or str(problem.next) in sentence
-        following = None if known else problem.next
-        return replace(problem, message=f"exit code {problem.exit_code}", next=following)
+        following = None if problem.next == getattr(data, "next", None) else problem.next
+        return replace(problem, why=f"exit code {problem.exit_code}", then="", next=following)
 
     def warn(self, data: Any) -> None:
         """Say on stderr, quiet or not, what could not be read, recorded or locked."""

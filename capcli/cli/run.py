@@ -145,7 +145,7 @@ def _helped(call: Call, problem: Problem, argv: Sequence[str]) -> Problem:
             f"{problem.message} Use the full deal id here; a number or an epic works only on a terminal, "
             "without --confirm."
         )
-        problem = replace(problem, message=message)
+        problem = replace(problem, why=message)
     return _with_markets(call, problem, argv)
 
 
@@ -189,7 +189,7 @@ def _put_right(problem: Problem, argv: Sequence[str]) -> Problem:
         path, _, _ = _leaf(root, found.words)
         problem = replace(problem, next=f"capcli {' '.join(path)} --help") if path else problem
         if takes(root, found.words):
-            return replace(problem, message=found.why, next=found.command)
+            return replace(problem, why=found.why, next=found.command)
     return problem
 
 
@@ -253,7 +253,7 @@ def _with_markets(call: Call, problem: Problem, argv: Sequence[str]) -> Problem:
     message = f"No market has the epic {name}. Did you mean {named}?"
     epics = [row.epic for row in found]
     return replace(
-        problem, message=message, next=following, details=dict(problem.details) | {"suggestions": epics}
+        problem, why=message, next=following, details=dict(problem.details) | {"suggestions": epics}
     )
 
 

@@ -134,7 +134,7 @@ def _unhealthy(report: HealthReport, error: CapcliError | None) -> Problem | Non
     failed = [check.name for check in report.checks if check.status is HealthStatus.FAILED]
     return Problem(
         code=error.code,
-        message=error.message,
+        why=error.message,
         exit_code=int(error.exit_code),
         next=error.next,
         retry_safe=True,

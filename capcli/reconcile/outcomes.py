@@ -113,10 +113,10 @@ _LATE = " It was presumed not placed, and landed late."
 def execution_reply(attempt: AttemptRecord, order: StoredOrder, *, replayed: bool) -> Reply[Execution]:
     """Turn what the journal holds into what both faces show. What is read here is what is stored there."""
     problem = _problem(attempt, order)
-    sentence = problem.message if problem else _landed(attempt, order)
+    became = problem.why if problem else _landed(attempt, order)
     if replayed:
-        sentence = _replayed_sentence(attempt, sentence, problem.next if problem else None)
-        problem = problem and replace(problem, message=sentence)
+        became = _replayed(attempt, became)
+        problem = problem and replace(problem, why=became)
     execution = with_fields_of(
         attempt,
         Execution,
@@ -129,7 +129,7 @@ def execution_reply(attempt: AttemptRecord, order: StoredOrder, *, replayed: boo
         replayed=replayed,
         retry_safe=problem.retry_safe if problem else False,
         effect=_effect(attempt),
-        sentence=sentence,
+        sentence=problem.message if problem else became,
         next=problem.next if problem else _next_after_landing(attempt),
     )
     return Reply(execution, attempt.account_id, problem)
@@ -140,14 +140,10 @@ def _effect(attempt: AttemptRecord) -> Effect | None:
     return found if found is None or attempt.level is None else found.at(attempt.level)
 
 
-def _replayed_sentence(attempt: AttemptRecord, sentence: str, command: str | None) -> str:
+def _replayed(attempt: AttemptRecord, became: str) -> str:
     if attempt.state in {AttemptState.CLAIMED, AttemptState.SENDING}:
-        return sentence
-    words = f"{sentence} Nothing was sent now."
-    if command and sentence.endswith(command):
-        # A command stays last: what follows it would be copied with it.
-        before = sentence.rfind(". ", 0, -len(command)) + 1
-        words = f"{sentence[:before]} Nothing was sent now.{sentence[before:]}"
+        return became
+    words = f"{became} Nothing was sent now."
     if attempt.state is AttemptState.NOT_SENT or attempt.sent_at is None:
         return f"Already tried: {words}"
     return f"Already executed at {attempt.sent_at:%H:%M:%S}Z: {words}"
@@ -180,15 +176,11 @@ def _problem(attempt: AttemptRecord, order: StoredOrder) -> Problem | None:
             assistant_error=False,
         )
     command = f"capcli reconcile {attempt.attempt_id}"
-    message = f"{may_be_live()}{strayed(attempt)} Run: {command}"
+    message, then = f"{may_be_live()}{strayed(attempt)}", f"Run: {command}"
     if attempt.state is AttemptState.ABSENT:
         command = f"capcli resolve {attempt.attempt_id}"
-        known, then = f"{attempt.note[:1].upper()}{attempt.note[1:]}", "you will be told if it appears"
-        if attempt.candidates:
-            known = f"{known}; {' or '.join(attempt.candidates)} may be a late landing of it"
-            then = "a person has to say"
-        message = f"{known}. Presumed not placed; {then}. To settle: {command}"
-    return _undecided(attempt, message, command)
+        message, then = presumed(attempt), f"To settle: {command}"
+    return _undecided(attempt, message, command, then)
 
 
 def _not_placed(attempt: AttemptRecord, order: StoredOrder) -> Problem:
@@ -223,6 +215,15 @@ def may_be_live(what: str = "The order") -> str:
     return f"{what} may be live. Do not send it again."
 
 
+def presumed(attempt: AttemptRecord) -> str:
+    """Say that an order was presumed not placed, and what may be a late landing of it."""
+    known, then = f"{attempt.note[:1].upper()}{attempt.note[1:]}", "you will be told if it appears"
+    if attempt.candidates:
+        known = f"{known}; {' or '.join(attempt.candidates)} may be a late landing of it"
+        then = "a person has to say"
+    return f"{known}. Presumed not placed; {then}."
+
+
 def strayed(attempt: AttemptRecord) -> str:
     """Say that an answer was about another order, or that the session was on another account after the send.
 
@@ -238,7 +239,7 @@ def strayed(attempt: AttemptRecord) -> str:
     return ""
 
 
-def _undecided(attempt: AttemptRecord, message: str, command: str) -> Problem:
+def _undecided(attempt: AttemptRecord, message: str, command: str, then: str) -> Problem:
     return Problem(
         "MAY_BE_LIVE",
         message,
@@ -247,6 +248,7 @@ def _undecided(attempt: AttemptRecord, message: str, command: str) -> Problem:
         retry_safe=False,
         details={"attempt_id": attempt.attempt_id, "state": attempt.state.value, "seen": attempt.note},
         assistant_error=False,
+        then=then,
     )
 
 
@@ -257,10 +259,9 @@ def _unprotected(attempt: AttemptRecord, order: StoredOrder) -> Problem | None:
         command = f"capcli resolve {attempt.attempt_id}"
         message = (
             f"{_landed(attempt, order)} Another matching deal has appeared since: "
-            f"{' and '.join(attempt.candidates)}. One of them may be someone else's. To choose this order's: "
-            f"{command}"
+            f"{' and '.join(attempt.candidates)}. One of them may be someone else's."
         )
-        return _undecided(attempt, message, command)
+        return _undecided(attempt, message, command, f"To choose this order's: {command}")
     landed, after = _landed(attempt, order), _next_after_landing(attempt)
     if attempt.protected is Protection.NO and attempt.ending in _ENDED:
         gone = f"{landed} Its stop was missing, so it was {_ENDED[attempt.ending]}: nothing is left of it."
@@ -284,7 +285,8 @@ def _unprotected(attempt: AttemptRecord, order: StoredOrder) -> Problem | None:
     if attempt.deal_ids and change.stop is not None:
         words = [f"capcli {deals} amend {attempt.deal_ids[0]}", *change_words(change), "--confirm"]
         command = " ".join(words)
-    return _no_stop("NO_STOP", f"{landed} {where} WITHOUT its stop{wanted}. Set it now: {command}", command)
+    message = f"{landed} {where} WITHOUT its stop{wanted}."
+    return _no_stop("NO_STOP", message, command, f"Set it now: {command}")
 
 
 def missing_stop(order: StoredOrder) -> Change:
@@ -295,8 +297,8 @@ def missing_stop(order: StoredOrder) -> Change:
     return Change(stop=stop, trailing=request.trailing, guaranteed=request.guaranteed)
 
 
-def _no_stop(code: str, message: str, command: str) -> Problem:
-    return Problem(code, message, int(Exit.NO_STOP), next=command, retry_safe=False, assistant_error=False)
+def _no_stop(code: str, message: str, command: str, then: str = "") -> Problem:
+    return Problem(code, message, int(Exit.NO_STOP), next=command, assistant_error=False, then=then)
 
 
 def _landed(attempt: AttemptRecord, order: StoredOrder) -> str:

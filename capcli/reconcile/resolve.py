@@ -11,6 +11,7 @@ from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence, Protect
 from capcli.domain.candidates import ReconciliationReport
 from capcli.domain.order import Kind
 from capcli.errors import CapcliError, EvidenceAgainst, NotConfirmed, UsageError
+from capcli.reconcile.outcomes import presumed
 from capcli.reconcile.readback import is_open
 from capcli.reconcile.reconcile import Reconciliations, Settled, problem_of
 from capcli.reconcile.reconciler import Reconciler, landing_facts
@@ -85,11 +86,12 @@ class Resolutions:
         self, attempt: AttemptRecord, settled: Settled, report: ReconciliationReport | None
     ) -> Settled:
         """Say what a person can answer: which deal fits, or that none does yet."""
-        command = f"capcli resolve {attempt.attempt_id}"
-        known = settled.sentence.removesuffix(f" To settle: {command}")
+        command, known = f"capcli resolve {attempt.attempt_id}", settled.sentence
         if self._reconciler.lookup.order_of(attempt) is None:
             answers = f"--not-placed, or: {command} --landed {settled.deal_ids[0]}"
             return replace(settled, sentence=f"{known} If you know: {answers}", next="capcli resolve --help")
+        if attempt.state is AttemptState.ABSENT:
+            known = presumed(attempt)
         if report is None:
             return replace(
                 settled,
@@ -97,8 +99,8 @@ class Resolutions:
                 next=command,
             )
         if report.deals:
-            named = all(deal in known for deal in report.deals)
-            listed = "" if named else f" It may be {' or '.join(report.deals)}."
+            untold = {*report.deals} - {*settled.candidates}
+            listed = f" It may be {' or '.join(report.deals)}." if untold else ""
             denied = (
                 ""
                 if report.in_time or attempt.state is AttemptState.LANDED

@@ -181,7 +181,7 @@ class Reductions:
         problem = reply.problem
         if problem is not None and attempt.state in {AttemptState.CLAIMED, AttemptState.SENDING}:
             message = f"The partial close of {deal_id} is still running. {_ONCE}"
-            problem = replace(problem, message=message, next=f"capcli positions {deal_id}")
+            problem = replace(problem, why=message, next=f"capcli positions {deal_id}")
         before = read_sizes(attempt.baseline).get(deal_id, size)
         reduction = _reduction(reply.data, deal_id, before, size, None, None, problem)
         return Reply(reduction, attempt.account_id, problem)

@@ -347,7 +347,7 @@ def _problem(preview: Preview, checked: CheckInput) -> Problem | None:
         remedy = preview_command(checked.request, preview.order_type, good_till=SOME_TIME)
     return Problem(
         code="CHECKS_FAILED",
-        message=f"{len(preview.failed)} of {len(preview.checks)} checks failed, so this preview cannot be "
+        why=f"{len(preview.failed)} of {len(preview.checks)} checks failed, so this preview cannot be "
         f"executed. {reasons}",
         exit_code=int(Exit.REFUSED),
         next=_unblocking(checked) or remedy,

@@ -105,12 +105,12 @@ class ProtectedExecutions:
                 now = self._context.clock()
                 self._context.journal.observe(attempt.attempt_id, attempt.state, at=now, **facts)
         steps = (*reply.data.stop_steps, *steps)
-        # The steps stand before what is known by now: a command at the end stays there.
+        # The steps stand before what is known by now.
         words = "".join(f"{step.told.rstrip('.')}. " for step in steps)
         now_known = execution_reply(replace(attempt, **facts), order, replayed=False)
         data, problem = now_known.data, now_known.problem
         data = replace(data, stop_steps=steps, sentence=f"{words}{data.sentence}")
-        problem = problem and replace(problem, message=f"{words}{problem.message}")
+        problem = problem and replace(problem, why=f"{words}{problem.why}")
         return replace(now_known, data=data, problem=problem)
 
     def _set(self, attempt: AttemptRecord, deal_id: str, order: StoredOrder) -> StopStep:
