@@ -166,7 +166,7 @@ class App(UseCases):
 
         Raises EnvironmentUnknown, and NothingToClose where the embedded paper broker has no file.
         """
-        if self.settings.env_source == "default":
+        if not self.settings.chosen("CAP_ENV"):
             last = _last_env(self.folders, self.settings.profile)
             if last not in {None, Env.PAPER}:
                 from capcli.refusals import name_env
@@ -282,7 +282,7 @@ class App(UseCases):
         from capcli.store.last_env import LastEnv
 
         def used() -> None:
-            if self.settings.env_source != "default":
+            if self.settings.chosen("CAP_ENV"):
                 LastEnv(self.folders).note(self.env)
 
         return Logins(self.credentials, self.folders, self._url, on_secret=self.caller.on_secret, on_use=used)

@@ -289,7 +289,7 @@ def is_passing(reason: str) -> bool:
 
 def name_env(error: CapcliError, command: str, last: str | None) -> CapcliError:
     """Say which environment to name, and that nothing was sent to a guessed one."""
-    used = f" ({last} was used last)" if last and last not in error.message else ""
+    used = f" ({last} was used last)" if last and "last" not in error.details else ""
     names = " or ".join(f"--env {env}" for env in ((last, "paper") if last else ("paper", "demo", "live")))
     error.message = f"{error.message} Name it{used}: {names}. Nothing was sent."
     # Which one is for a person to say: a command to copy could act on the wrong account.

@@ -111,7 +111,8 @@ def _absolute(name: str, environ: Mapping[str, str]) -> Path:
         assignment = f"export {name}={shlex.quote(str(path.absolute()))}"
     raise SettingInvalid(
         f"{name} is {environ[name][:80]!a}, a relative path: halts, orders and settings would be kept in"
-        " another folder wherever capcli is started. Nothing was sent. Write the whole path.",
+        " another folder wherever capcli is started. Write the whole path.",
+        "Nothing was sent.",
         next=assignment,
         variable=name,
         allowed="an absolute path",

@@ -158,7 +158,7 @@ def _settings(entry: Entry, config: Config, environ: Mapping[str, str]) -> Itera
         load(theirs, folders(theirs), env=_value(entry, "--env"), profile=_value(entry, "--profile"))
         variables(theirs)
     except CapcliError as error:
-        yield LintFinding(error.message.replace(" Nothing was sent.", ""), mend)
+        yield LintFinding(error.why, mend)
 
 
 def own_words(entry: Entry) -> tuple[str, ...]:

@@ -189,7 +189,7 @@ class Call:
         """Say on stderr that paper was taken because nobody chose; once, that no limits are set."""
         if self.lent is not None:
             return
-        if app.settings.env_source == "default":
+        if not app.settings.chosen("CAP_ENV"):
             self.talk(_BY_DEFAULT)
         elif app.env != "paper" and "CAP_API_KEY" in self.streams.environ:
             limited = set(app.settings.limits_set) - _NO_LIMIT_OF_RISK

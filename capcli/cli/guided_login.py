@@ -26,6 +26,7 @@ TRIES = 3
 SECRETS = ("CAP_API_KEY", "CAP_IDENTIFIER", "CAP_API_PASSWORD")
 _ENDINGS = ("", "_FILE", "_CMD")
 _NO_ACCOUNT = "error.null.accountId"
+_UNSTORED = "Nothing was stored."
 _CHECKLIST = "capcli live checklist"
 
 _WHICH = """Which environment is the key for?
@@ -45,7 +46,7 @@ What you paste at a hidden question is not shown. The broker is asked first; onl
 def chosen(call: "Call", *, stdin: bool) -> "App":
     """Return the app of the environment that was named; where none was, ask the person who is there."""
     app = call.build(new_profile=True)
-    if app.settings.env_source != "default":
+    if app.settings.chosen("CAP_ENV"):
         return app
     if stdin:
         raise UsageError(
@@ -68,9 +69,9 @@ def _ask(call: "Call", question: str, *, hidden: bool = False) -> str:
     try:
         return call.streams.ask(question, hidden=hidden)
     except EOFError:
-        raise Interrupted("No answer. Nothing was stored.") from None
+        raise Interrupted("No answer.", _UNSTORED) from None
     except KeyboardInterrupt:
-        raise Interrupted("Interrupted. Nothing was stored.") from None
+        raise Interrupted("Interrupted.", _UNSTORED) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,8 @@ class Login:
         try:
             reply = self._stored(credentials, backend)
         except LoginRefused as error:
-            raise _kept_out(error) from None
+            error.message = f"{error.message} {_UNSTORED}"
+            raise
         self.call.talk(f"{NOTICE}\n")
         if self._needs_pin:
             # Stdin brought the credentials and cannot bring it.
@@ -124,9 +126,10 @@ class Login:
                 reply = self._stored(self._typed(), backend)
             except (LoginRefused, SettingInvalid) as error:
                 if not left or _is_elsewhere(error):
-                    raise _kept_out(error) from None
+                    error.message = f"{error.message} {_UNSTORED}"
+                    raise
                 call.complain(replace(error.problem(), next=None))
-                call.streams.talk("Nothing was stored. Type all three again, or stop with Ctrl-C.\n\n")
+                call.streams.talk(f"{_UNSTORED} Type all three again, or stop with Ctrl-C.\n\n")
             else:
                 break
         if not self._needs_pin:
@@ -215,15 +218,14 @@ class Login:
             trial.accounts.login(force=True)
             return trial, trial.accounts.list()
         except KeyboardInterrupt:
-            raise Interrupted("Interrupted. Nothing was stored.") from None
+            raise Interrupted("Interrupted.", _UNSTORED) from None
         except LoginRefused as error:
             trial.logins.cache.forget()
             if not _is_elsewhere(error):
                 raise
             other = "live" if here == "demo" else "demo"
             raise LoginRefused(
-                f"Environment mismatch: this login has no account on {here}. The key was made for {other}."
-                " Nothing was stored.",
+                f"Environment mismatch: this login has no account on {here}. The key was made for {other}.",
                 next=self._command(other),
                 **error.details,
             ) from None
@@ -235,10 +237,3 @@ def _noted(reply: "Reply[LoginDone]", note: str) -> "Reply[LoginDone]":
 
 def _is_elsewhere(error: LoginRefused | ConfigError) -> bool:
     return error.details.get("broker_code") == _NO_ACCOUNT
-
-
-def _kept_out(error: LoginRefused | ConfigError) -> LoginRefused | ConfigError:
-    """Say with a refusal that ends the login what it means for the keychain."""
-    if "Nothing was stored." in error.message:
-        return error
-    return type(error)(f"{error.message} Nothing was stored.", next=error.next, **error.details)

@@ -99,8 +99,9 @@ def _origins(environ: Mapping[str, str]) -> tuple[_Origin, ...]:
         )
         raise CredentialsMissing(
             f"The environment has {there}, but not {' and '.join(missing)}. The keychain is not used for"
-            " the rest. Nothing was sent. Set what is missing, or unset the others."
+            " the rest. Set what is missing, or unset the others."
             f"{zsh if 'CAP_API_PASSWORD' in missing else ''}",
+            "Nothing was sent.",
             next="capcli help environment",
             missing=missing,
         )

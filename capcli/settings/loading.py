@@ -28,7 +28,7 @@ from capcli.settings.table import (
     did_you_mean,
     not_enforced,
 )
-from capcli.settings.values import Env, safe, shown, slip, written
+from capcli.settings.values import Env, Explained, safe, shown, slip, written
 from capcli.system import Folders
 
 
@@ -244,8 +244,7 @@ def _parsed(setting: Setting, text: str, name: str, source: str) -> Any:
     try:
         value = setting.parse(text.strip())
     except ValueError as error:
-        why = str(error)
-        reason = slip(text) or (why if "epic" in why or "ALL" in why or setting.private else "")
+        reason = slip(text) or (str(error) if isinstance(error, Explained) else "")
         problem = "set to an unusable value" if setting.private else shown(text)
         raise SettingInvalid(
             f"{name} is {problem} ({source}){', ' if reason else ''}{reason}. Allowed: {setting.allowed}.",

@@ -22,6 +22,10 @@ class Env(StrEnum):
     LIVE = "live"
 
 
+class Explained(ValueError):
+    """A value that cannot be used, with what is wrong with it in words for the user."""
+
+
 _TRUE = frozenset({"true", "1", "yes", "on"})
 _FALSE = frozenset({"false", "0", "no", "off"})
 _QUOTES = ("''", '""', "``", "\u2018\u2019", "\u201c\u201d")
@@ -106,13 +110,13 @@ def epics(text: str) -> frozenset[str] | None:
     names = [name.strip() for name in text.split(",") if name.strip()]
     if text.strip() and not names:
         # Two unset variables joined by a comma must not become "all".
-        raise ValueError("it holds only separators; name the markets, or write ALL")
+        raise Explained("it holds only separators; name the markets, or write ALL")
     wrong = [name for name in names if not is_epic(name)]
     if wrong:
-        raise ValueError(f"{wrong[0][:_SHOWN]!r} is not an epic")
+        raise Explained(f"{wrong[0][:_SHOWN]!r} is not an epic")
     if "ALL" in (name.upper() for name in names):
         if len(names) > 1:
-            raise ValueError("ALL cannot be combined with epics")
+            raise Explained("ALL cannot be combined with epics")
         return None
     return frozenset(names) or None
 
@@ -154,7 +158,7 @@ def address(secure: str, loopback: str) -> Callable[[str], str]:
 
 
 def command(text: str) -> tuple[str, ...]:
-    """Read a command line as argv; no shell reads it. Raises ValueError with what is wrong."""
+    """Read a command line as argv; no shell reads it. Raises Explained."""
     windows = sys.platform == "win32"
     try:
         argv = shlex.split(text, posix=not windows)
@@ -162,9 +166,9 @@ def command(text: str) -> tuple[str, ...]:
         argv = []
     argv = [part.strip('"') for part in argv] if windows else argv
     if not argv:
-        raise ValueError("not a command line: a quote is not closed")
+        raise Explained("not a command line: a quote is not closed")
     if os.path.dirname(argv[0]) and not os.path.isabs(argv[0]):  # noqa: PTH117, PTH120
-        raise ValueError("a command in the current directory; write its full path")
+        raise Explained("a command in the current directory; write its full path")
     return tuple(argv)
 
 
