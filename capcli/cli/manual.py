@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from capcli.cli.reference import example, options, paragraphs
+from capcli.cli.reference import options, paragraphs
 
 _FILES = (
     ("config.toml", "settings, by profile"),
@@ -40,9 +40,9 @@ def manual() -> str:
             *_blocks(paragraphs(command.help)),
             *_options(command, its_context),
         ]
-        if shell := example(command.epilog):
+        if command.epilog:
             lines += [".PP", "Example:", ".PP", ".RS 4", ".nf"]
-            lines += [*(_escaped(line.strip()) for line in shell.splitlines()), ".fi", ".RE"]
+            lines += [*(_escaped(line) for line in command.epilog.splitlines()), ".fi", ".RE"]
     credential = "The credential, where it is not in the keychain; also _FILE and _CMD."
     sections = {
         "EXIT STATUS": [(str(code.value), meaning) for code, meaning in MEANINGS.items()],

@@ -29,9 +29,9 @@ def _entry(path: tuple[str, ...], command: Any, context: Any) -> Iterator[str]:
         else:
             yield from wrap(paragraph, _WIDTH, initial_indent="  ", subsequent_indent="  ")
     yield from _options(command, context)
-    if lines := example(command.epilog):
+    if command.epilog:
         yield "  Example:"
-        yield indent(lines, "  ")
+        yield indent(command.epilog, "    ")
 
 
 def paragraphs(text: str | None) -> list[str]:
@@ -55,8 +55,3 @@ def options(command: Any, context: Any) -> Iterator[tuple[str, str]]:
     for parameter, names, about in records(command, context):
         if context.parent is None or "--help" not in parameter.opts:
             yield names, about
-
-
-def example(epilog: str | None) -> str:
-    """Return the example that ends a help page."""
-    return (epilog or "").partition("Example:\n")[2].partition("\n\n")[0]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 from msgspec.structs import replace
+from typer._click.exceptions import NoArgsIsHelpError
 from typer.exceptions import TyperException
 
 from capcli.cli.call import Call
@@ -166,14 +167,11 @@ def _stopped(call: Call, problem: Problem) -> int:
 
 def _misread(call: Call, error: TyperException, argv: Sequence[str]) -> int:
     message = error.format_message()
-    if type(error).__name__ == "NoArgsIsHelpError":
+    if isinstance(error, NoArgsIsHelpError):
         if not call.json:
             call.streams.talk(message + "\n")
             return int(Exit.USAGE)
         message = "Missing command."
-    surplus = message.removeprefix("Got unexpected extra argument(s) (")
-    if surplus != message:
-        message = f"One word too many: {surplus.removesuffix(')')}."
     return _stopped(call, _put_right(Problem("USAGE", message, int(Exit.USAGE), retry_safe=True), argv))
 
 

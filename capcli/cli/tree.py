@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import wraps
 from importlib import import_module
 from inspect import Parameter, Signature, signature
+from textwrap import indent
 from types import MappingProxyType
 from typing import Any, get_type_hints
 
@@ -66,27 +67,40 @@ def _about(text: str) -> str:
     return f"{text[: found.start()]} ({', '.join(words)})".lstrip() if words else text[: found.start()]
 
 
-def _write_options(command: Command, ctx: Context, formatter: HelpFormatter) -> None:
-    rows = [*records(command, ctx)]
-    for title, kind in (("Arguments", "argument"), ("Options", "option")):
-        chosen = [(names, about) for param, names, about in rows if param.param_type_name == kind]
-        if chosen:
-            with formatter.section(title):
-                formatter.write_dl(chosen)
-
-
-class PlainCommand(TyperCommand):
-    """A command whose help page is in plain words."""
+class _Page(Command):
+    """A help page in plain words. `epilog` is the example that it ends with."""
 
     def collect_usage_pieces(self, ctx: Context) -> list[str]:
         # What has to be given stands without marks.
         return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
 
     def format_options(self, ctx: Context, formatter: HelpFormatter) -> None:
-        _write_options(self, ctx, formatter)
+        rows = [*records(self, ctx)]
+        for title, kind in (("Arguments", "argument"), ("Options", "option")):
+            chosen = [(names, about) for param, names, about in rows if param.param_type_name == kind]
+            if chosen:
+                with formatter.section(title):
+                    formatter.write_dl(chosen)
+
+    def format_epilog(self, ctx: Context, formatter: HelpFormatter) -> None:  # noqa: ARG002
+        formatter.write_paragraph()
+        with formatter.indentation():
+            formatter.write_text(f"\b\nExample:\n{indent(self.epilog or '', '  ')}\n\n{GLOBAL_NOTE}")
 
 
-class Group(TyperGroup):
+class PlainCommand(_Page, TyperCommand):
+    """A command that says in plain words too that there is a word too many."""
+
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+        ctx.allow_extra_args = True
+        surplus = super().parse_args(ctx, args)
+        if surplus and not ctx.resilient_parsing:
+            words = " ".join(word if word.isprintable() else repr(word) for word in surplus)
+            ctx.fail(f"One word too many: {words}.")
+        return surplus
+
+
+class Group(_Page, TyperGroup):
     """A group that notes the path of the command, and imports a listed member when it is run.
 
     A listed member is the function of its name in the module of its path; its help begins with its line.
@@ -105,11 +119,8 @@ class Group(TyperGroup):
     def list_commands(self, ctx: Context) -> list[str]:  # noqa: ARG002  in the order of the rows
         return [*self.commands]
 
-    def collect_usage_pieces(self, ctx: Context) -> list[str]:
-        return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
-
     def format_options(self, ctx: Context, formatter: HelpFormatter) -> None:
-        _write_options(self, ctx, formatter)
+        super().format_options(ctx, formatter)
         self._write_commands(formatter, {"Commands": [*self.commands]})
 
     def _write_commands(self, formatter: HelpFormatter, sections: Mapping[str, Iterable[str]]) -> None:
@@ -147,7 +158,10 @@ class Root(Group):
             title: [row.name for row in rows if row.name in self.listed] for title, rows in SECTIONS.items()
         }
         self._write_commands(formatter, listed)
-        _write_options(self, ctx, formatter)
+        _Page.format_options(self, ctx, formatter)
+
+    def format_epilog(self, ctx: Context, formatter: HelpFormatter) -> None:
+        Command.format_epilog(self, ctx, formatter)
 
 
 class Book(Group):
@@ -185,7 +199,7 @@ def group(
     return typer.Typer(
         cls=cls,
         help=about,
-        epilog=epilog(example),
+        epilog=example,
         callback=callback,
         invoke_without_command=alone is not None,
         context_settings=SETTINGS | dict(context),
@@ -209,9 +223,7 @@ def command(
     app = typer.Typer(**PLAIN) if of is None else of
 
     def registered(function: Callable[..., None]) -> Any:
-        add = app.command(
-            name, cls=PlainCommand, help=about, epilog=epilog(example), context_settings=SETTINGS
-        )
+        add = app.command(name, cls=PlainCommand, help=about, epilog=example, context_settings=SETTINGS)
         add(_spread(function))
         return app if of is None else function
 
@@ -246,9 +258,3 @@ def _spread(function: Callable[..., None]) -> Callable[..., None]:
     collected.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
     collected.__annotations__ = {one.name: one.annotation for one in parameters}
     return collected
-
-
-def epilog(example: str) -> str:
-    """Return the end of a help page."""
-    lines = "\n".join(f"  {line}" for line in example.splitlines())
-    return f"\b\nExample:\n{lines}\n\n{GLOBAL_NOTE}"

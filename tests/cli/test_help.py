@@ -103,7 +103,7 @@ def test_the_reference_has_every_command_with_its_options_and_example(capcli):
     for path, command in LEAVES.items():
         entry = entries[" ".join(path)]
         assert command.help.partition("\n")[0] in entry
-        assert command.epilog.partition("Example:\n")[2].splitlines()[0].strip() in entry
+        assert command.epilog.splitlines()[0] in entry
         for option in command.params:
             assert all(name in entry for name in option.opts if name.startswith("--"))
     assert set(tree(typer.main.get_command(app))) <= set(entries)
