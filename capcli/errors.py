@@ -670,7 +670,7 @@ class Interrupted(CapcliError):
 class WouldSend(Exception):
     """A dry run reached what would be sent (method, path, body); nothing was.
 
-    `asked_by` names the setting or option; `first`: what would be done here before the first request.
+    `by_option`: by --dry-run, not the setting. `first`: what would be done here before the first request.
     """
 
     def __init__(
@@ -678,14 +678,14 @@ class WouldSend(Exception):
         *requests: tuple[str, str, bytes | None],
         account_id: str | None = None,
         preview_id: str | None = None,
-        asked_by: str = "CAP_DRY_RUN",
+        by_option: bool = False,
         first: str = "",
     ) -> None:
         super().__init__("dry run")
         self.requests = requests
         self.account_id = account_id
         self.preview_id = preview_id
-        self.asked_by = asked_by
+        self.by_option = by_option
         self.first = first
 
 

@@ -70,7 +70,7 @@ def events(
 
 
 def _follow(plan: Plan, app: "App", since: str | None, argv: Sequence[str]) -> None:
-    from capcli.render.events import EventLines, csv_lines
+    from capcli.render.events import EventLines, csv_line
 
     call = plan.call
     feed = app.events.follow(since)
@@ -79,7 +79,7 @@ def _follow(plan: Plan, app: "App", since: str | None, argv: Sequence[str]) -> N
     if plan.on_screen:
         call.talk(f"Events of account {feed.account_id} on {app.env}. Ctrl-C ends it.\n")
     if call.options.csv:
-        call.streams.lines(csv_lines((), call.options.fields))
+        call.streams.lines(csv_line(None, call.options.fields))
     began, may_repeat = app.monotonic(), since is not None
     while plan.goes_on(app, began):
         for row in feed.poll():
@@ -102,7 +102,7 @@ class _Writer:
         self._last: tuple[str, ...] = ()
 
     def write(self, row: "EventRow") -> None:
-        from capcli.render.events import csv_lines, event_line
+        from capcli.render.events import csv_line, event_line
 
         call = self._plan.call
         if self._argv:
@@ -110,7 +110,7 @@ class _Writer:
         if self._plan.on_screen:
             call.streams.result(event_line(row, self._plan.call.terminal))
         elif call.options.csv:
-            call.streams.lines(csv_lines([row], call.options.fields).partition("\r\n")[2])
+            call.streams.lines(csv_line(row, call.options.fields))
         else:
             call.streams.lines(self._lines.written(row))
 

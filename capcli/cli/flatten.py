@@ -48,7 +48,8 @@ def flatten(
                 left=lambda: flattenings.so_far(done),
             )
         except Interrupted as error:
-            if app.halting.current() is not None and STAYS not in error.message:
+            # The flattening itself says it, and names what to run next.
+            if error.next is None and app.halting.current() is not None:
                 error.message = f"{error.message} {STAYS}"
             raise
 

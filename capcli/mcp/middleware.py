@@ -59,4 +59,4 @@ def _fault(item: Any) -> str:
         return f"{where} is needed"
     if item["type"].startswith("unexpected"):
         return f"there is no argument {where[:_LONGEST_NAME]!a}"
-    return f"{where} {item['msg'].removeprefix('Value error, ')}"
+    return f"{where} {item.get('ctx', {}).get('error', item['msg'])}"

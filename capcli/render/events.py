@@ -1,7 +1,5 @@
 """What happened on the account: as a table, or a line each as it comes."""
 
-from collections.abc import Iterable
-
 from capcli.account.events import EventRow, EventsFound
 from capcli.account.stored_alerts import AlertRow, AlertsChanged, AlertsFound
 from capcli.domain.account_events import EventKind
@@ -89,8 +87,9 @@ class EventLines:
         return encode({**self._head, "data": data}).decode() + "\n"
 
 
-def csv_lines(rows: Iterable[EventRow], only: tuple[str, ...] = ()) -> str:
-    """Write a header and the rows as RFC 4180."""
+def csv_line(row: EventRow | None, only: tuple[str, ...] = ()) -> str:
+    """Write an event as RFC 4180; without one the header."""
     from capcli.render.text import csv_text
 
-    return csv_text((plain(row) for row in rows), only or field_names(EventsFound))
+    rows = [] if row is None else [plain(row)]
+    return csv_text(rows, only or field_names(EventsFound), header=row is None)

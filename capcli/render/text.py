@@ -71,9 +71,13 @@ def warnings_of(data: Any) -> list[str]:
 
 
 def csv_text(
-    rows: Iterable[Mapping[str, Any]], names: tuple[str, ...], *, screen: Terminal | None = None
+    rows: Iterable[Mapping[str, Any]],
+    names: tuple[str, ...],
+    *,
+    header: bool = True,
+    screen: Terminal | None = None,
 ) -> str:
-    """Return rows as RFC 4180: a header, CRLF line ends, quotes where a field needs them.
+    """Return rows as RFC 4180: a header if asked for, CRLF line ends, quotes where a field needs them.
 
     Control and direction characters become `?`; what a spreadsheet would run as a formula begins with an
     apostrophe. Numbers stay numbers. `screen` is a terminal's, which may lack some glyphs.
@@ -83,7 +87,7 @@ def csv_text(
 
     target = StringIO()
     writer = csv.writer(target, lineterminator="\r\n")
-    writer.writerow(names)
+    writer.writerows([names] * header)
     screen = screen or Terminal()
     writer.writerows([_csv_cell(row[name], screen) for name in names] for row in rows)
     return target.getvalue()

@@ -107,7 +107,7 @@ class CsvLines:
     def _rows(self, rows: Iterable[Mapping[str, Any]]) -> str:
         from capcli.render.text import csv_text
 
-        return csv_text(rows, self._names).partition("\r\n")[2]
+        return csv_text(rows, self._names, header=False)
 
 
 def check_names(only: Sequence[str], known: Sequence[str]) -> None:

@@ -37,9 +37,7 @@ def dry_reply(stop: WouldSend) -> Reply[DryRun]:
     would = f"Every check passed, and {count} would have been sent."
     if not requests:
         would = "Nothing would have been sent."
-    sentence = f"Dry run ({stop.asked_by}): nothing was sent.{first} {would}{kept}"
-    by_option = stop.asked_by.startswith("-")
-    found = DryRun(
-        True, requests, stop.preview_id, sentence, None if by_option else f"capcli config get {stop.asked_by}"
-    )
-    return Reply(found, stop.account_id)
+    asked_by = "--dry-run" if stop.by_option else "CAP_DRY_RUN"
+    sentence = f"Dry run ({asked_by}): nothing was sent.{first} {would}{kept}"
+    following = None if stop.by_option else f"capcli config get {asked_by}"
+    return Reply(DryRun(True, requests, stop.preview_id, sentence, following), stop.account_id)

@@ -205,7 +205,7 @@ class Flattenings:
             raise WouldSend(
                 *((one.method, one.path, one.body) for one in self._approval_requests(self._read())),
                 account_id=context.broker.account_id,
-                asked_by="--dry-run" if dry else "CAP_DRY_RUN",
+                by_option=dry,
                 first="It would halt first.",
             )
         if not (confirmed or person) and self._context.confirmation_needed:
