@@ -21,7 +21,6 @@ FILE = DatabaseFile(
     damaged="Move it away to begin with a new paper account.",
 )
 VERSION = 6  # of the tables below
-_WAL_TRIES = 200
 DEAL, FEE, MARGIN = 0, 1, 2  # ranks of alarms
 OVERNIGHT = "overnight"  # what the alarm of the fee stands under
 
@@ -164,12 +163,13 @@ def _open(path: Path, turn: Lock) -> sqlite3.Connection:
 
 
 def _use_wal(db: sqlite3.Connection) -> None:
-    """Switching the journal ignores the busy timeout, so two first users would collide."""
-    for _ in range(_WAL_TRIES):
+    """Switching the journal may ignore the busy timeout, so that two first users would collide."""
+    until = time.monotonic() + BUSY_SECONDS
+    while True:
         try:
             db.execute("PRAGMA journal_mode = WAL")
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() >= until:
                 raise
             time.sleep(0.01)
         else:

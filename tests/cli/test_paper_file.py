@@ -1,14 +1,16 @@
 """A paper.db that cannot be used is named, with its cause and what to do: it is no bug in capcli."""
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
 import pytest
 
 from capcli.paper import store
 from tests.cli.conftest import Cli
+
+State = Callable[[Path], AbstractContextManager[None]]
 
 
 @contextmanager
@@ -31,10 +33,20 @@ def locked(file: Path) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def locked_for_one(file: Path) -> Iterator[None]:
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        other.execute("BEGIN IMMEDIATE")
+        yield
+
+
+LOCKED = "was locked by another process for 0.05 s"
 STATES = {
-    "is damaged (file is not a database)": damaged,
-    "cannot be opened or written (unable to open database file)": a_folder,
-    "was locked by another process for 0.05 s": locked,
+    damaged: "is damaged (file is not a database)",
+    a_folder: "cannot be opened or written (unable to open database file)",
+    locked: LOCKED,
+    locked_for_one: LOCKED,
 }
 COMMANDS = (
     "positions",
@@ -56,23 +68,26 @@ def used(capcli: Cli, monkeypatch: pytest.MonkeyPatch) -> Cli:
     return capcli
 
 
-@pytest.mark.parametrize("cause", STATES)
+@pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
 @pytest.mark.parametrize("command", COMMANDS)
-def test_what_is_wrong_with_the_paper_file_is_told(command: str, cause: str, used: Cli) -> None:
+def test_what_is_wrong_with_the_paper_file_is_told(command: str, state: State, used: Cli) -> None:
     file = used.home / "paper.db"
-    with STATES[cause](file):
+    with state(file):
         told = used(*command.split(), "--json")
 
     assert (told.code, told.error["code"]) == (3, "PAPER_FILE"), told
-    assert f"The paper broker's file {file} {cause}. Nothing was changed on paper." in told.error["message"]
+    assert (
+        f"The paper broker's file {file} {STATES[state]}. Nothing was changed on paper."
+        in told.error["message"]
+    )
     assert told.error["next"] in {"capcli health", "capcli config path"}
 
 
-@pytest.mark.parametrize("cause", STATES)
-def test_health_tells_it_as_a_finding_of_its_own(cause: str, used: Cli) -> None:
-    with STATES[cause](used.home / "paper.db"):
+@pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
+def test_health_tells_it_as_a_finding_of_its_own(state: State, used: Cli) -> None:
+    with state(used.home / "paper.db"):
         told = used("health", "--only", "market_data", "--json")
 
     failed = [check for check in told.data["checks"] if check["status"] == "failed"]
     assert (told.code, {check["code"] for check in failed}) == (3, {"PAPER_FILE"}), told.data
-    assert cause in failed[0]["message"]
+    assert STATES[state] in failed[0]["message"]
