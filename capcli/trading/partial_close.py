@@ -27,6 +27,7 @@ from capcli.errors import (
     ChecksFailed,
     Exit,
     JournalAltered,
+    JournalBehind,
     JournalUnreadable,
     PartUnderWay,
     Problem,
@@ -321,7 +322,7 @@ def _closing_all_stays(deal_id: str) -> Iterator[None]:
     """Where no order can be written down or locked, point at what needs neither: closing all of it."""
     try:
         yield
-    except (JournalUnreadable, JournalAltered, StateFolderUnusable) as error:
+    except (JournalUnreadable, JournalAltered, JournalBehind, StateFolderUnusable) as error:
         error.message = f"{error.message} Nothing was sent. You can still close all of it."
         error.next = f"capcli close {deal_id}"
         raise

@@ -77,16 +77,18 @@ def test_no_order_is_sent_and_closing_goes_on(seats: Seats, name: str) -> None:
     assert later.book() == []
 
 
-def test_a_part_that_cannot_be_written_down_points_at_closing_all_of_it(seats: Seats) -> None:
+@pytest.mark.parametrize("what", ["an index dropped", "deleted"])
+def test_a_part_that_cannot_be_written_down_points_at_closing_all_of_it(what: str, seats: Seats) -> None:
     seat = seats()
     deal = seat.open(size="5").deal_id or ""
     seat.close()
-    HANDS["an index dropped"][0](seat.home / "journal.db")
+    hand, code = HANDS.get(what, (Path.unlink, "JOURNAL_BEHIND"))
+    hand(seat.home / "journal.db")
     later = seats()
 
     error = refusal(lambda: later.app.reductions.reduce(deal, Decimal(2), confirmed=True))
 
-    assert (error.code, error.next) == ("JOURNAL_ALTERED", f"capcli close {deal}")
+    assert (error.code, error.next) == (code, f"capcli close {deal}")
     assert error.message.endswith("Nothing was sent. You can still close all of it.")
 
 
