@@ -22,6 +22,8 @@ R = TypeVar("R")
 S = TypeVar("S", bound=Struct)
 
 _WAIT_S = 10.0
+_BRIEF_S = 0.1
+_BUSY_CODES = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _AT_ONCE = 500
 """The most names in a statement: SQLite takes 999 variables everywhere."""
 
@@ -37,12 +39,13 @@ class Database:
     """One connection, opened on first use and shared by the threads of a process, one at a time.
 
     A thread that was left behind may still record what became of its order after `close`: then the connection
-    ends with each use.
+    ends with each use. Another process's lock is waited for once: until the file answers again, later uses
+    hardly wait, so that a way out of many steps does not wait at each of them.
     """
 
     def __init__(self, path: Path, *, wait_s: float = _WAIT_S, migrations: Migrations = MIGRATIONS) -> None:
         self._path = path
-        self._wait_s = wait_s
+        self._wait_s = self._patience_s = wait_s
         self._migrations = migrations
         self._guard = RLock()
         self._connection: sqlite3.Connection | None = None
@@ -107,7 +110,7 @@ class Database:
     @contextmanager
     def fresh(self) -> Iterator[sqlite3.Connection]:
         """Read the file as it is on the disk, past what this process remembers of its pages."""
-        with self._lent(), closing(_connect(self._path, self._wait_s, "ro")) as connection:
+        with self._lent(), closing(_connect(self._path, self._patience_s, "ro")) as connection:
             # What an editor left must not end the look with an error of decoding.
             connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
             with _begun(connection, "BEGIN"):
@@ -125,16 +128,29 @@ class Database:
 
     @contextmanager
     def _lent(self) -> Iterator[sqlite3.Connection]:
-        with self._guard, JOURNAL.explained(self._path, self._wait_s):
+        with self._guard:
             try:
-                yield self._opened()
+                with JOURNAL.explained(self._path, self._wait_s):
+                    yield self._opened()
+                self._wait(self._wait_s)
+            except JournalUnreadable as error:
+                if getattr(error.__cause__, "sqlite_errorcode", 0) & 0xFF in _BUSY_CODES:
+                    self._wait(_BRIEF_S)
+                raise
             finally:
                 if self._closed:
                     self._shut()
 
+    def _wait(self, seconds: float) -> None:
+        """Wait this long from now on for another process that holds the file."""
+        if seconds != self._patience_s:
+            self._patience_s = seconds
+            if self._connection is not None:
+                self._connection.execute(f"PRAGMA busy_timeout = {seconds * 1000:.0f}")
+
     def _opened(self) -> sqlite3.Connection:
         if self._connection is None:
-            self._connection = open_database(self._path, wait_s=self._wait_s, migrations=self._migrations)
+            self._connection = _open(self._path, wait_s=self._patience_s, migrations=self._migrations)
             self._file = _identity(self._path)
         elif _identity(self._path) != self._file:
             # SQLite would go on writing to a file that nobody else can see.
@@ -147,26 +163,25 @@ class Database:
         return self._connection
 
 
-def open_database(path: Path, *, wait_s: float, migrations: Migrations) -> sqlite3.Connection:
-    """Open the journal, make it on a first run, bring its schema up to date. Raises JournalUnreadable."""
-    with JOURNAL.explained(path, wait_s):
-        private_folder(path.parent)
-        # A link whose target is gone (an unmounted disk) is not a first run.
-        if not os.path.lexists(path):
-            _create(path, wait_s, migrations)
-        connection = _connect(path, wait_s)
-        try:
-            # By name, never by opening: closing a second handle would drop this process's locks on the file.
-            for file in _files(path):
-                with suppress(FileNotFoundError):
-                    if file.stat().st_mode & 0o077:
-                        make_private(file)
-            _prepare(connection, path, migrations)
-            seals.watch(connection)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
+def _open(path: Path, *, wait_s: float, migrations: Migrations) -> sqlite3.Connection:
+    """Open the journal, make it on a first run, bring its schema up to date."""
+    private_folder(path.parent)
+    # A link whose target is gone (an unmounted disk) is not a first run.
+    if not os.path.lexists(path):
+        _create(path, wait_s, migrations)
+    connection = _connect(path, wait_s)
+    try:
+        # By name, never by opening: closing a second handle would drop this process's locks on the file.
+        for file in _files(path):
+            with suppress(FileNotFoundError):
+                if file.stat().st_mode & 0o077:
+                    make_private(file)
+        _prepare(connection, path, migrations)
+        seals.watch(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def _connect(path: Path, wait_s: float, mode: str = "rw") -> sqlite3.Connection:

@@ -205,6 +205,33 @@ def test_a_lock_that_is_never_released(used: Path) -> None:
                 journal.save_preview(a_preview("p_x"))
 
 
+@pytest.mark.parametrize("opened", [False, True])
+def test_a_lock_that_is_never_released_is_waited_for_once(used: Path, opened: bool) -> None:
+    waits: list[float] = []
+
+    class Watched(Database):
+        def _wait(self, seconds: float) -> None:
+            waits.append(seconds)
+            super()._wait(seconds)
+
+    with closing(Watched(used, wait_s=0.12)) as database:
+        if opened:
+            database.rows("SELECT 1")
+        waits.clear()
+        with closing(sqlite3.connect(used, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            for _ in range(2):
+                with (
+                    pytest.raises(JournalUnreadable, match=r"locked by another process for 0\.12 s\."),
+                    database.transaction(),
+                ):
+                    pass
+        assert waits == [0.1, 0.1]
+        with database.transaction() as connection:
+            assert connection.execute("PRAGMA busy_timeout").fetchone()[0] == 100
+        assert database.rows("PRAGMA busy_timeout")[0][0] == 120
+
+
 def test_a_full_disk(used: Path) -> None:
     with closing(Database(used)) as db:
         pages = db.rows("PRAGMA page_count")[0][0]
