@@ -2,10 +2,10 @@
 
 import ast
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
 from tests.support.paths import ROOT
+from tests.support.source import parsed
 
 TESTS = ROOT / "tests"
 CLOCKS = {"monotonic", "perf_counter", "monotonic_ns", "perf_counter_ns", "process_time"}
@@ -20,13 +20,13 @@ MAY_SLEEP = {
 }
 
 
-def files() -> Iterator[Path]:
-    yield from (path for path in sorted(TESTS.rglob("*.py")) if "bench" not in path.relative_to(TESTS).parts)
-
-
-@cache
-def parsed(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))
+def files(*names: str) -> Iterator[Path]:
+    """Return the files in which any of the names stands."""
+    for path in sorted(TESTS.rglob("*.py")):
+        if "bench" not in path.relative_to(TESTS).parts:
+            text = path.read_text(encoding="utf-8")
+            if any(name in text for name in names):
+                yield path
 
 
 def real(tree: ast.Module, names: set[str]) -> set[str]:
@@ -79,7 +79,7 @@ def measured(function: ast.FunctionDef | ast.AsyncFunctionDef, clocks: set[str])
 
 def test_nothing_asserts_a_duration() -> None:
     found = []
-    for path in files():
+    for path in files(*CLOCKS):
         tree = parsed(path)
         clocks = real(tree, CLOCKS)
         for function in functions(tree) if clocks else ():
@@ -90,7 +90,7 @@ def test_nothing_asserts_a_duration() -> None:
 
 def test_no_default_test_sleeps() -> None:
     found = []
-    for path in files():
+    for path in files("sleep"):
         name = path.relative_to(TESTS).as_posix()
         if name.startswith("faults/") or name in MAY_SLEEP:
             continue

@@ -25,6 +25,7 @@ from capcli.errors import (
     UnreadableAnswer,
 )
 from capcli.ports.login import Credentials
+from tests.support.drawn import ANY
 
 from . import shapes
 from .host import KEY, PASSWORD, USER, Cache, Time, Venue, answer, refusal, stored
@@ -198,7 +199,7 @@ def test_broker_text_cannot_reach_the_terminal_raw(venue: Venue) -> None:
     assert len(caught.value.message) < 300
 
 
-@given(st.text(max_size=400))
+@given(st.text(ANY, max_size=400))
 def test_cleaned_text_is_short_and_printable(text: str) -> None:
     cleaned = answers.clean(text)
 

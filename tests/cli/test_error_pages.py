@@ -12,6 +12,7 @@ from capcli.cli.pages import ABOUT
 from capcli.errors import Exit
 from capcli.render.error_pages import DO, UNDONE, index, outcomes, page
 from tests.cli.conftest import Cli
+from tests.support.source import parsed
 
 SOURCES = sorted(Path(package.__file__).parent.rglob("*.py"))
 CODE = re.compile(r"[A-Z][A-Z_]+")
@@ -23,7 +24,7 @@ def written() -> set[str]:
     for file in SOURCES:
         if "paper" in file.relative_to(SOURCES[0].parent).parts:
             continue
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        for node in ast.walk(parsed(file)):
             found |= set(_codes(node))
     return found
 

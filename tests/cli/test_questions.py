@@ -20,6 +20,7 @@ from capcli.runtime import Runtime
 from tests.cli.conftest import Cli
 from tests.cli.test_typed_ahead import Keyboard, at_terminal, keyboard
 from tests.cli.test_verify import tampered
+from tests.support.source import parsed
 from tests.support.tap import Tap
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a pseudo-terminal is a Unix thing")
@@ -44,7 +45,7 @@ def asked_in_source() -> Counter[str]:
     """Return module.function of each place that asks something, with how often it does."""
     found: Counter[str] = Counter()
     for file in SOURCE.rglob("*.py"):
-        for function in _functions(ast.parse(file.read_text(encoding="utf-8"))):
+        for function in _functions(parsed(file)):
             calls = [node for node in ast.walk(function) if isinstance(node, ast.Call)]
             asking = sum(_name(call) in ASKING for call in calls)
             if asking:

@@ -19,6 +19,7 @@ from capcli.cli.pages import NAMES, source
 from capcli.cli.reference import reference
 from capcli.render.error_pages import outcomes, page
 from tests.support.paths import ROOT
+from tests.support.source import parsed
 
 SOURCES = Path(package.__file__).parent
 # What not to write, and what to write.
@@ -76,7 +77,7 @@ def commands() -> Iterator[tuple[str, str]]:
 def messages() -> Iterator[tuple[str, str]]:
     """Yield what is raised or reported: the text of every error and problem in the source."""
     for file in sorted(SOURCES.rglob("*.py")):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        for node in ast.walk(parsed(file)):
             if isinstance(node, ast.Call) and _raises(node):
                 text = " ".join(_texts(node))
                 if " " in text:
@@ -96,7 +97,7 @@ def _texts(node: ast.Call) -> Iterator[str]:
 
 
 def _error_names() -> set[str]:
-    tree = ast.parse((SOURCES / "errors.py").read_text(encoding="utf-8"))
+    tree = parsed(SOURCES / "errors.py")
     made = (node for node in tree.body if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call))
     kinds = {target.id for node in made for target in node.targets if isinstance(target, ast.Name)}
     return kinds | {node.name for node in tree.body if isinstance(node, ast.ClassDef)}

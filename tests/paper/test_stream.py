@@ -10,6 +10,7 @@ from capcli.paper.catalogue import MARKETS
 from capcli.paper.context import Session
 from capcli.paper.price_feed import RESOLUTIONS
 from capcli.paper.stream import KINDS, MAX_EPICS, Conversation, Unreadable, error, read
+from tests.support.drawn import ANY
 
 SESSION = Session("c", "t", "1")
 EPICS = list(MARKETS)
@@ -170,9 +171,14 @@ def test_a_refusal_may_be_in_the_payload():
 
 words = st.sampled_from(["destination", "payload", "epics", "resolutions", "type", "types", "cst"])
 values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(EPICS),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(ANY, max_size=8)
+    | st.sampled_from(EPICS),
     lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(words | st.text(max_size=3), inner, max_size=4)
+        st.lists(inner, max_size=3) | st.dictionaries(words | st.text(ANY, max_size=3), inner, max_size=4)
     ),
     max_leaves=12,
 )

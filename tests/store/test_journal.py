@@ -25,6 +25,7 @@ from capcli.errors import JournalAltered, JournalUnreadable
 from capcli.ports.journal import DealTaken
 from capcli.store.journal import SqliteJournal
 from tests.domain.test_attempt import written_out
+from tests.support.drawn import ANY
 
 from .builders import ACCOUNT, NOW, a_close, a_preview, an_attempt
 
@@ -309,7 +310,7 @@ def test_two_threads_share_one_journal(journal: SqliteJournal) -> None:
     assert len(journal.unresolved(*ACCOUNT)) == count
 
 
-words = st.text(max_size=12)
+words = st.text(ANY, max_size=12)
 times = st.datetimes(
     datetime(1900, 1, 2),  # noqa: DTZ001 - hypothesis adds the zone
     datetime(9999, 12, 30),  # noqa: DTZ001
