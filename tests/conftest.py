@@ -6,17 +6,23 @@ import os
 import shutil
 import socket
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from copy import copy
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import HealthCheck, settings
+from typer.core import TyperGroup
 
 from capcli import system
+from capcli.cli import tree
 from capcli.safety import pin
+from capcli.store import db
+from capcli.store.schema import Migrations
 from tests.support.launched import RUN
 from tests.support.owners import Connections
 
@@ -120,6 +126,52 @@ def cheap_secrets() -> Iterator[None]:
         patch.setattr(rsa, "generate_private_key", cache(rsa.generate_private_key))
         patch.setattr(pin, "_N", 2)
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def made_once() -> Iterator[None]:
+    """Derive each command from its function, and each schema from its migrations, once for all tests."""
+    images: dict[Migrations, sqlite3.Connection] = {}
+    with pytest.MonkeyPatch.context() as patch:
+        commands = _commands_once(typer.main.get_command)
+        patch.setattr(typer.main, "get_command", commands)
+        patch.setattr(tree, "get_command", commands)
+        patch.setattr(db, "_migrate", _migrated_once(db._migrate, images, sqlite3.connect))
+        yield
+    for image in images.values():
+        image.close()
+
+
+def _commands_once(real: Callable[[typer.Typer], Any]) -> Callable[[typer.Typer], Any]:
+    derived = cache(real)
+
+    def get_command(app: typer.Typer) -> Any:
+        command = copy(derived(app))
+        if isinstance(command, TyperGroup):
+            # It takes in what was imported for one command line.
+            command.commands = dict(command.commands)
+        return command
+
+    return get_command
+
+
+def _migrated_once(
+    real: Callable[..., None],
+    images: dict[Migrations, sqlite3.Connection],
+    connect: Callable[..., sqlite3.Connection],
+) -> Callable[..., None]:
+    def migrate(connection: sqlite3.Connection, migrations: Migrations) -> None:
+        if db._version(connection):
+            real(connection, migrations)
+        elif migrations in images:
+            images[migrations].backup(connection)
+        else:
+            real(connection, migrations)
+            image = connect(":memory:", check_same_thread=False)
+            connection.backup(image)
+            images[migrations] = image
+
+    return migrate
 
 
 def _guarded(real: Any) -> Any:
