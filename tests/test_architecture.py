@@ -230,23 +230,6 @@ def test_no_module_level_state_and_no_float_money(path):
         assert not floats, path.name
 
 
-def test_a_value_cannot_be_changed_once_it_is_made():
-    named = {
-        (path, node.name)
-        for path in FILES
-        if package_of(path) in {"domain", "ports", "store", *USE_CASES}
-        for node in parsed(path).body
-        if isinstance(node, ast.ClassDef) and "Struct" in map(ast.unparse, node.bases)
-    }
-    # What a reader of the store fills, and hands to nobody.
-    open_ones = {"_Kept", "_Margins", "_Ranges"}
-    assert len(named) > 100
-    for path, name in named:
-        module = ".".join(path.relative_to(ROOT.parent).with_suffix("").parts)
-        found = getattr(import_module(module), name)
-        assert found.__struct_config__.frozen is (name not in open_ones), f"{module}.{name}"
-
-
 def test_every_module_imports_on_any_platform():
     for path in FILES:
         eagerly = {name.split(".")[0] for name in imports(parsed(path), top_level=True)}

@@ -157,7 +157,8 @@ class _ExpectedCandles:
         empty = 0
         for step in (-1, 1):
             day = ordinal + step
-            while day in self._local.range and day not in days and empty < _LONGEST_HOLIDAY:
+            # The first and the last day hold candles, so it ends there.
+            while day not in days and empty < _LONGEST_HOLIDAY:
                 empty += day % _WEEK_DAYS in trading
                 day += step
         return empty < _LONGEST_HOLIDAY

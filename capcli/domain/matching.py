@@ -153,7 +153,7 @@ def _opened_and_gone(lost: UnconfirmedOrder, seen: Seen) -> Iterator[Candidate]:
 
 def _without_deals(lost: UnconfirmedOrder, seen: Seen, found: list[Candidate]) -> Iterator[Candidate]:
     """Return the orders like ours that left no deal that is seen; beside a deal only those in time speak."""
-    placed = _placed(lost, seen) if found else frozenset[str]()
+    placed = _placed(lost, seen)
     netted = any(one.reduced for one in found)
     for order_id, at in hidden_orders(lost, seen).items():
         beside = not netted and order_id not in placed and lost.window.holds(at)

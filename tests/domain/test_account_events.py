@@ -106,6 +106,11 @@ def test_a_booking_of_another_time_tells_nothing_of_a_row():
     assert told(row(side=Side.SELL), known=known) == []
 
 
+def test_an_order_of_the_other_side_in_the_same_second_makes_no_opening():
+    assert told(order(side=Side.SELL), row()) == []
+    assert told(row(working_order_id="o9")) == [("filled", "BUY")]
+
+
 def test_a_deal_and_its_order_are_told_apart_by_their_ids():
     found, _ = read_activity([row(working_order_id="o1"), order("EXPIRED", deal="o2")], NOBODY, NOW)
     assert {(fact.deal_id, fact.order_id) for _, fact in found} == {("d1", "o1"), (None, "o2")}

@@ -15,6 +15,7 @@ from capcli.domain.mandate import (
     Deed,
     Mandate,
     MandateBook,
+    MandateState,
     Opening,
     Sent,
     Tightening,
@@ -31,6 +32,17 @@ from tests.store.builders import a_mandate, an_attempt
 
 NOW = datetime(2026, 5, 4, 14, 2, tzinfo=UTC)
 MANDATE: Mandate = a_mandate(since=NOW, granted_at=NOW, expires_at=NOW + timedelta(hours=6))
+
+
+def test_an_end_has_words_of_its_own() -> None:
+    assert {state.value: state.words for state in MandateState} == {
+        "ACTIVE": "is in force",
+        "EXPIRED": "has expired",
+        "REVOKED": "was revoked",
+        "HALTED": "ended with a halt",
+        "STOP_LOST": "ended because a deal of it lost its stop, or had it loosened",
+        "VOID": "ended when the journal was accepted",
+    }
 
 
 def sent(number: int = 1, reserved: str = "10", **facts: Any) -> Sent:

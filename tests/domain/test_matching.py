@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from capcli.domain.account import Activity, OrderType, Position, WorkingOrder
+from capcli.domain.attempt import Ending
 from capcli.domain.candidates import CompetingOrder, LookupOutcome, Seen, UnconfirmedOrder, Window
 from capcli.domain.market import MarketStatus, Side
 from capcli.domain.matching import find
@@ -136,6 +137,9 @@ EXECUTED = order_row(level=D("26.99"), status="EXECUTED", at=NOW + timedelta(sec
 V = LookupOutcome
 
 
+SMALL = replace(POSITION, size=D(1))
+
+
 @pytest.mark.parametrize(
     ("look", "outcome", "deals"),
     [
@@ -150,7 +154,7 @@ V = LookupOutcome
         (seen(replace(OPENED, size=None), CLOSED), V.UNDECIDED, ("new",)),
         (seen(CLOSED), V.NOTHING_THERE, ()),
         (seen(replace(OPENED, side=Side.SELL), replace(CLOSED, side=Side.BUY)), V.NOTHING_THERE, ()),
-        (seen(replace(OPENED, source="SL")), V.NOTHING_THERE, ()),
+        *((seen(replace(OPENED, source=end)), V.NOTHING_THERE, ()) for end in ("SL", "TP", "CLOSE_OUT")),
         (seen(replace(OPENED, at=NOW - timedelta(seconds=3)), CLOSED), V.NOTHING_THERE, ()),
         (seen(replace(OPENED, epic="GOLD"), CLOSED), V.NOTHING_THERE, ()),
         (seen(replace(OPENED, deal_id="old"), replace(CLOSED, deal_id="old")), V.NOTHING_THERE, ()),
@@ -166,6 +170,8 @@ V = LookupOutcome
         (seen(replace(OPENED, at=SENT.since), CLOSED), V.LANDED, ("new",)),
         (seen(replace(REFUSED, size=None)), V.NOTHING_THERE, ()),
         (seen(order_row(), order_row(status="CREATED")), V.UNDECIDED, ()),
+        (seen(order_row(side=Side.SELL)), V.NOTHING_THERE, ()),
+        (seen(row("new", side=Side.SELL, size=D("0.5")), positions=[SMALL]), V.UNDECIDED, ("new",)),
         (seen(MADE, EXECUTED, positions=[replace(POSITION, working_order_id="o1")]), V.NOTHING_THERE, ()),
     ],
 )
@@ -268,9 +274,9 @@ def test_what_netting_took_and_opened_together_is_the_order(
 
 
 def test_an_order_that_netting_filled_in_part_has_the_level_of_what_it_opened() -> None:
-    opened = replace(REST, level=D("24.7"))
+    opened = replace(REST, level=D("24.7"), opened_at=NOW + timedelta(seconds=2))
     found = find(netting("1.5", old="1"), seen(hidden("1.5"), CUT, positions=[opened]))
-    assert [trace.level for trace in found.traces] == [D("24.7")]
+    assert [(trace.level, trace.at) for trace in found.traces] == [(D("24.7"), opened.opened_at)]
 
 
 SMALLER = replace(POSITION, size=D("0.5"), working_order_id="o1")
@@ -745,6 +751,17 @@ def test_what_only_looks_like_netting_is_no_order(
 def test_a_waiting_order_is_no_deal_that_a_market_order_may_be() -> None:
     assert find(LOST, seen(orders=[ORDER])).naming("new") is None
     assert find(LOST_ORDER, seen(orders=[ORDER])).others == ()
+
+
+def test_a_waiting_order_that_was_made_otherwise_can_be_named_by_a_person_alone() -> None:
+    found = find(LOST_ORDER, seen(order_row("new", level=D("27.2")), orders=[MOVED]))
+    assert (named := found.naming("new"))
+    assert (found.deals, named.rows, named.ending) == ((), (MOVED,), Ending.WAITING)
+
+
+def test_a_working_order_that_was_filled_and_closed_is_told_as_that() -> None:
+    (trace,) = find(LOST_ORDER, seen(MADE, EXECUTED, FILL, CLOSED)).traces
+    assert trace.ending is Ending.FILLED_AND_CLOSED
 
 
 @pytest.mark.parametrize(

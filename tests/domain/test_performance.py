@@ -82,6 +82,11 @@ def test_lines_by_hour_are_of_the_opening_and_what_names_no_deal_stands_last() -
     assert (found[-1].trades, found[-1].costs, found[-1].pl) == (0, D("-2.50"), D(4))
 
 
+def test_lines_by_side_are_of_the_opening() -> None:
+    found = lines(ledger(ROWS, OPENINGS), "side")
+    assert [line.key for line in found] == ["BUY", "SELL", "", None]
+
+
 def test_without_a_loss_there_is_no_profit_factor_and_without_trades_no_rate() -> None:
     assert total(ledger(ROWS[:3], {})).profit_factor is None
     empty = total(ledger((), {}))

@@ -166,6 +166,13 @@ def test_the_loss_at_all_stops_has_a_bound_or_none(
     assert check.passed is told.startswith("loss")
 
 
+@pytest.mark.parametrize(("there", "passed"), [("997.96", True), ("997.97", False)])
+def test_the_loss_at_all_stops_may_be_as_much_as_its_bound(there: str, *, passed: bool) -> None:
+    case = case_of(replace(OPENS, stop=level("29")), max_total_risk_pct=D(10))
+    case = replace(case, open_risk=OpenRisk(total_risk=D(there)))
+    assert [check.passed for check in evaluate(case) if check.rule is Rule.TOTAL_RISK] == [passed]
+
+
 def test_an_amendment_that_leaves_a_deal_without_a_stop_names_the_deal() -> None:
     case = replace(case_of(OPENS, max_total_risk_pct=D(10)), amends=Amends("D9", None, ("removes the stop",)))
     (check,) = (check for check in evaluate(case) if check.rule is Rule.TOTAL_RISK)

@@ -107,6 +107,7 @@ def test_an_inferred_landing_is_an_alarm_when_a_second_equal_deal_appears(
     error = refusal(lambda: seat.execute(shown.preview_id))
     assert (error.code, error.details["attempt_id"]) == ("LATE_LANDING", attempt_id)
     assert error.details["deal_ids"] == list(second.deal_ids)
+    assert f"was taken for {first}, and {second.deal_id} is another deal like it" in error.message
     assert held(seat, attempt_id).candidates == second.deal_ids
     assert seat.execute(shown.preview_id).exit_code == 0
 

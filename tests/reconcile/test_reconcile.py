@@ -329,6 +329,15 @@ def test_an_order_that_only_its_own_row_shows_is_told_as_that(seat: Seat) -> Non
     assert only(reconcile(seat)).next == f"capcli resolve {row.attempt_id}"
 
 
+def test_waiting_tells_of_what_its_first_look_settled_too(seat: Seat) -> None:
+    deal = seat.open().deal_id or ""
+    placed = lose(seat, landed=True, size="2")
+    seat.tap.breaks("DELETE", "/positions", before=LOST, times=2)
+    closing = seat.app.closings.close(deal, confirmed=True).data.attempt_id
+    found = seat.app.reconciliations.wait().data.attempts
+    assert {row.attempt_id: row.state for row in found} == {placed: S.LANDED, closing: S.ABSENT}
+
+
 def moved_by_hand(seat: Seat, level: str) -> str:
     (order,) = seat.app.broker.orders()
     body = f'{{"level":{level}}}'.encode()

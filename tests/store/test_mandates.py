@@ -103,21 +103,25 @@ def test_a_mandate_past_its_end_gives_its_name_free(journal: SqliteJournal) -> N
         "DELETE FROM mandates",
         "DELETE FROM mandate_uses",
         "UPDATE mandate_uses SET reserved = '0'",
-        "UPDATE mandates SET orders = 99",
-        "UPDATE mandates SET risk = '99'",
-        "UPDATE mandates SET total_risk = '99'",
-        "UPDATE mandates SET expires_at = '2036-01-01T00:00:00.000000Z'",
-        "UPDATE mandates SET secret_hash = 'x'",
-        "UPDATE mandates SET account_id = 'x'",
-        "UPDATE mandates SET epics = '[]'",
     ],
 )
-def test_the_file_itself_takes_no_other_terms(
+def test_the_file_itself_forgets_no_mandate_and_no_use(
     journal: SqliteJournal, raw: sqlite3.Connection, statement: str
 ) -> None:
     claim(journal, 1)
-    with pytest.raises(sqlite3.IntegrityError):
+    with pytest.raises(sqlite3.IntegrityError, match="kept"):
         raw.execute(statement)
+
+
+def test_only_its_state_and_the_time_of_its_end_can_change(
+    journal: SqliteJournal, raw: sqlite3.Connection
+) -> None:
+    columns = [row[1] for row in raw.execute("PRAGMA table_info(mandates)")]
+    assert columns[-2:] == ["state", "ended_at"]
+    for column in columns[:-2]:
+        with pytest.raises(sqlite3.IntegrityError, match="only ends"):
+            raw.execute(f"UPDATE mandates SET {column} = 7")
+    raw.execute("UPDATE mandates SET state = 'REVOKED', ended_at = 'x'")
 
 
 def test_the_file_itself_revives_none(journal: SqliteJournal, raw: sqlite3.Connection) -> None:

@@ -111,6 +111,20 @@ def test_one_deal_that_stays_stops_no_other(seat: Seat) -> None:
     assert "Without a deal id" not in reply.data.sentence
 
 
+def test_a_deal_that_is_gone_by_other_hands_is_not_told_as_staying(seat: Seat) -> None:
+    stuck, gone = seat.open().deal_id, seat.open(size="2").deal_id
+
+    def closed_by_hand(request: httpx.Request) -> httpx.Response:
+        seat.tap._inner.handle_request(request)
+        return CLOSED
+
+    seat.tap.breaks("DELETE", f"/positions/{stuck}", before=CLOSED)
+    seat.tap.breaks("DELETE", f"/positions/{gone}", before=closed_by_hand)
+    reply = flatten(seat)
+    assert (reply.exit_code, seat.book()) == (6, [stuck])
+    assert reply.data.sentence.count("error.market.closed") == 1
+
+
 def test_what_may_be_live_is_eight_beside_a_deal_that_the_broker_keeps(seat: Seat) -> None:
     stuck, shown = seat.open().deal_id, seat.preview(size="2")
     seat.tap.breaks("POST", "/positions", before=LOST)
