@@ -79,6 +79,10 @@ def used(one: Sent, seen: MandateBook) -> tuple[str, str | None]:
     return str(found.charged), found.lost_stop
 
 
+SHORT = position(side=Side.SELL, level=Decimal(15))
+ENDS_OF_SHORT = ((19, ("8.00", None)), (20, ("10.00", None)), (21, ("12.00", "D1")))
+
+
 @pytest.mark.parametrize(
     ("one", "seen", "charged", "lost_stop"),
     [
@@ -87,6 +91,7 @@ def used(one: Sent, seen: MandateBook) -> tuple[str, str | None]:
         (sent(), book(position(stop_level=Decimal(25))), "0.00", None),
         (sent(), book(position(stop_level=None)), "10.00", "D1"),
         (sent(), book(position(stop_level=Decimal(19))), "10.00", "D1"),
+        *((sent(), book(replace(SHORT, stop_level=Decimal(stop))), *found) for stop, found in ENDS_OF_SHORT),
         (sent(), book(position(currency="EUR")), "10.00", None),
         # Gone: what was booked counts, a gain for nothing, and what is not booked yet in full.
         (sent(), book(), "10.00", None),

@@ -137,7 +137,7 @@ EXECUTED = order_row(level=D("26.99"), status="EXECUTED", at=NOW + timedelta(sec
 V = LookupOutcome
 
 
-SMALL = replace(POSITION, size=D(1))
+SMALL = replace(POSITION, size=D(1), working_order_id=None)
 
 
 @pytest.mark.parametrize(

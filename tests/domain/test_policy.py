@@ -469,6 +469,15 @@ def test_a_stop_order_keeps_the_least_distance_from_the_price(least: str, *, ok:
         assert passes(Rule.ENTRY_LEVEL, case) is ok
 
 
+@pytest.mark.parametrize("side", list(Side))
+def test_an_entry_on_the_wrong_side_is_told_with_its_kind(side: Side) -> None:
+    found = verdict(Rule.ENTRY_LEVEL, a_case(at("30.50", side=side), order_type=OrderType.LIMIT))
+    assert found
+    price = "30.02" if side is Side.BUY else "30.00"
+    assert found.reason == f"a {side.value} LIMIT at 30.50 is above the price {price}"
+    assert found.passed is (side is SELL)
+
+
 def test_a_stop_order_too_near_is_told_the_nearest_level() -> None:
     for side, near, bound in ((Side.BUY, "30.03", "at least 30.051"), (SELL, "29.99", "at most 29.970")):
         found = verdict(Rule.ENTRY_LEVEL, a_case(at(near, side=side), order_type=OrderType.STOP))

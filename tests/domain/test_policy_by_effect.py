@@ -138,6 +138,9 @@ def test_what_is_opened_alone_counts_for_the_stop_and_the_margin() -> None:
     funds = next(check for check in evaluate(whole) if check.rule is Rule.FUNDS)
     # A tenth of 30.00 for the one that opens; two at the mid of 30.01 are set free.
     assert funds.reason == "margin 3.00 of 10,000.00 USD available, 6.00 of it freed by what it closes"
+    bound = case_of(REVERSES, max_margin_pct=D(10))
+    margin = next(check for check in evaluate(bound) if check.rule is Rule.MARGIN)
+    assert margin.reason.startswith("margin in use after 3.00 of ")
 
 
 def test_the_margin_follows_the_broker_s_own_figure_where_it_reckons_otherwise() -> None:

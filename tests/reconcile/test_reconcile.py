@@ -841,6 +841,9 @@ def test_a_trace_after_the_first_clean_look_begins_the_count_again(seats: Seats)
     by_hand(hand)
     assert only(reconcile(seat)).state is S.UNKNOWN
     assert held(seat, attempt_id).absent_seen_at is None
+    written = seat.app.journal._db.rows("SELECT max(seq) FROM events")[0][0]
+    assert only(reconcile(seat)).state is S.UNKNOWN
+    assert seat.app.journal._db.rows("SELECT max(seq) FROM events")[0][0] == written, "nothing new was seen"
 
 
 def test_the_deal_of_another_attempt_is_no_candidate(seat: Seat) -> None:

@@ -348,6 +348,8 @@ def lost_change(seat: Seat, kind: Kind) -> tuple[str, str]:
 
 def test_a_cancellation_of_an_order_that_still_waits_was_not_made_whatever_a_person_says(seat: Seat) -> None:
     attempt_id, order = lost_change(seat, Kind.CANCEL)
+    body = b'{"epic":"SILVER","direction":"BUY","size":1,"level":20,"type":"LIMIT"}'
+    assert seat.app.broker.send("POST", "/workingorders", body).status == 200
     error = refusal(lambda: resolve(seat, attempt_id, landed=order))
     assert (error.code, error.details["candidates"]) == ("EVIDENCE_AGAINST", [order])
     assert f"{order} is still there" in error.message

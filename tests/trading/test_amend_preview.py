@@ -95,6 +95,13 @@ def test_an_order_that_changed_since_is_not_updated(seat: Seat) -> None:
     assert seat.app.journal.preview(shown.preview_id).state is PreviewState.READY
 
 
+def test_an_update_that_expires_among_its_last_reads_is_not_sent(seat: Seat) -> None:
+    shown = preview(seat, place(seat))
+    seat.tap.breaks("GET", "/accounts", after=lambda _: seat.time.tick(121))
+    error = refusal(lambda: execute(seat, shown))
+    assert (error.code, puts(seat)) == ("PREVIEW_EXPIRED", [])
+
+
 def test_it_expires(seat: Seat) -> None:
     shown = preview(seat, place(seat))
     seat.time.tick(121)

@@ -785,6 +785,18 @@ def test_a_journal_that_fails_after_the_send_leaves_the_order_in_doubt(
     assert len(seat.tap.orders()) == 1
 
 
+def test_a_bug_after_the_answer_was_recorded_is_told_as_the_journal_has_it(
+    seat: Seat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    shown = seat.preview()
+    monkeypatch.setattr("capcli.reconcile.reconciler.Reconciler.conclude", fails)
+    reply = seat.execute(shown.preview_id)
+    assert (reply.data.state, reply.exit_code) == (S.ACKED, 8)
+
+
 def test_what_is_left_behind_before_its_send_may_be_live_as_well(
     seat: Seat, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -59,6 +59,13 @@ def test_without_a_yes_nothing_happens_not_even_the_halt(seat: Seat) -> None:
     assert (seat.app.halting.current(), left(seat)) == (None, 1)
 
 
+def test_called_back_before_it_begins_it_does_not_even_halt(seat: Seat) -> None:
+    seat.open()
+    seat.app.send_gate.call_back()
+    error = refusal(lambda: flatten(seat))
+    assert (error.code, seat.app.halting.current(), left(seat)) == ("INTERRUPTED", None, 1)
+
+
 def test_where_trading_is_off_it_halts_and_sends_nothing(seats: Seats) -> None:
     off = seats(
         CAP_ENV="demo", CAP_API_KEY="k" * 16, CAP_IDENTIFIER="me@example.com", CAP_API_PASSWORD="p" * 12
@@ -368,6 +375,21 @@ def test_what_another_process_is_sending_meanwhile_leaves_doubt_only_where_somet
     assert (reply.exit_code, len(reply.data.unresolved)) == ((8, 1) if lost else (0, 0))
     assert (why in reply.data.sentence) is lost
     assert why in (reply.data.sentence if lost else reply.data.warnings)
+
+
+def test_a_flat_account_is_not_proved_flat_while_another_process_is_sending(seats: Seats) -> None:
+    seat, other = seats(), seats()
+    deal = seat.open().deal_id
+    seat.tap.breaks("GET", f"/positions/{deal}", before=lambda _: hidden(seat), times=99)
+    assert seat.app.closings.close(deal or "", confirmed=True).exit_code == 8
+    seat.tap.mend()
+    with other.app.orders.lock("paper", "paper", FIRST_ACCOUNT):
+        reply = flatten(seat)
+    assert (reply.exit_code, reply.data.flat, reply.data.unresolved, left(seat)) == (8, False, (), 0)
+
+
+def hidden(seat: Seat) -> httpx.Response | None:
+    return says(500, text="") if seat.tap.seen("DELETE") else None
 
 
 def test_called_back_in_the_middle_it_tells_what_was_done(seat: Seat) -> None:

@@ -497,6 +497,8 @@ def test_what_is_held_of_a_part_under_way_is_told_and_nothing_is_sent(seat: Seat
     deal = seat.open(size="5").deal_id or ""
     error = refusal(lambda: seat.app.reductions.part_so_far(deal, D(2), None))
     assert (error.code, error.next) == ("IN_PROGRESS", f"capcli positions {deal}")
+    written = seat.preview().preview_id
+    assert refusal(lambda: seat.app.reductions.part_so_far(deal, D(2), written)).code == "IN_PROGRESS"
     done = reduce(seat, deal, "2").data
     orders = len(seat.tap.orders())
     told = seat.app.reductions.part_so_far(deal, D(2), done.preview_id)
