@@ -45,6 +45,11 @@ def test_other_markets_fire_nothing():
     assert fired(Alarms([ABOVE]), 200, epic="SILVER") == []
 
 
+def test_two_levels_of_one_market_are_told_apart_by_what_they_measure():
+    move = Level("GOLD", Way.ABOVE, Decimal(100), Measure.MOVE)
+    assert (ABOVE.key, move.key) == ("GOLD above 100", "move GOLD above 100")
+
+
 def test_what_an_earlier_watch_fired_does_not_fire_again():
     first = Alarms([ABOVE, BELOW])
     fired(first, 100)

@@ -85,7 +85,7 @@ def test_an_order_that_landed_is_inferred(seat: Seat) -> None:
         seat.book(),
     )
     assert len(seat.tap.orders()) == 1
-    assert reconcile(seat).data.attempts == ()
+    assert (events(seat, "late_landing"), reconcile(seat).data.attempts) == ([], ())
 
 
 def test_an_order_that_landed_without_its_stop_is_told_at_once(seat: Seat) -> None:

@@ -299,6 +299,8 @@ def test_a_close_that_hangs_while_nothing_can_be_read_is_settled_by_a_person(
 
 def test_a_close_is_about_its_own_deal(seat: Seat) -> None:
     attempt_id, deal = hang_a_close(seat)
+    ways = f"If you know: --not-placed, or: capcli resolve {attempt_id} --landed {deal}"
+    assert resolve(seat, attempt_id).data.sentence.endswith(ways)
     error = refusal(lambda: resolve(seat, attempt_id, landed="another"))
     assert error.details["candidates"] == [deal]
 

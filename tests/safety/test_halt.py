@@ -162,6 +162,18 @@ def test_it_is_told_wherever_somebody_looks(seat: Seat) -> None:
     assert (check.status.value, check.fix) == ("warning", "capcli resume")
 
 
+def test_a_flattening_that_can_write_no_halt_goes_on_and_says_so(
+    seat: Seat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seat.open()
+    places = seat.app.folders
+    read_only(monkeypatch, places.halt, places.guarded_halt)
+    data = seat.app.flattenings.flatten(confirmed=True, by="capcli flatten").data
+    assert (data.flat, seat.book()) == (True, [])
+    assert data.sentence.endswith("It is not halted.")
+    assert data.warnings[0].startswith("Not halted: Halted in this process alone (")
+
+
 def read_only(monkeypatch: pytest.MonkeyPatch, *files: Path) -> None:
     """Let the file system refuse to make these files, for root as well."""
     real = os.open

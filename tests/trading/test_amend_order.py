@@ -1,7 +1,7 @@
 """Amending and cancelling working orders: all is sent again, and a fill is never told as a cancellation."""
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -266,8 +266,11 @@ def test_an_order_that_somebody_cancelled_first_is_cancelled(seat: Seat) -> None
 def test_an_unknown_or_cancelled_order_is_said_to_be_gone(seat: Seat) -> None:
     deal = place(seat)
     cancel(seat, deal)
+    looks: list[datetime] = []
+    seat.tap.breaks("GET", "/workingorders", before=lambda _: looks.append(seat.time.now()), times=2)
     error = refusal(lambda: cancel(seat, deal))
     assert (error.code, int(error.exit_code)) == ("DEAL_UNKNOWN", 6)
+    assert looks[1] - looks[0] >= timedelta(seconds=0.3), "a list can be stale"
     assert len(seat.tap.seen("DELETE")) == 1
 
 

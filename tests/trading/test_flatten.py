@@ -1,5 +1,6 @@
 """Flatten: halted first, every order and position gone after it, and nothing said that was not read back."""
 
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -44,7 +45,10 @@ def test_everything_is_gone_orders_first_and_the_halt_stays(seat: Seat) -> None:
 
 
 def test_a_flat_account_is_halted_and_said_to_be_flat(seat: Seat) -> None:
+    looks: list[datetime] = []
+    seat.tap.breaks("GET", "/positions", before=lambda _: looks.append(seat.time.now()), times=2)
     reply = flatten(seat)
+    assert looks[1] - looks[0] >= timedelta(seconds=0.3), "a list can be stale"
     assert (reply.exit_code, reply.data.flat, reply.data.deals) == (0, True, ())
     assert seat.app.halting.current() is not None
     assert seat.tap.seen("DELETE") == []

@@ -91,6 +91,15 @@ def test_a_share_below_the_smallest_size_is_refused_with_that_size(seat: Seat) -
     assert error.message.startswith("19 % of 0.5 is 0.095, and the smallest size of SILVER is 0.1.")
 
 
+def test_a_part_beyond_the_orders_of_an_hour_is_not_sent(seat: Seat, monkeypatch: pytest.MonkeyPatch) -> None:
+    deal = seat.open(size="5").deal_id
+    seat.time.tick(61)
+    monkeypatch.setattr(seat.app.orders.broker, "opening_wait_s", lambda: 900)
+    error = refusal(lambda: reduce(seat, deal, "2"))
+    assert (error.code, error.details["retry_after_s"]) == ("RATE_LIMITED", 900)
+    assert [row.state for row in seat.app.journal.previews("paper", limit=9)] == [PreviewState.CLAIMED]
+
+
 def test_only_the_oldest_can_be_reduced(seat: Seat, time: Time) -> None:
     old = seat.open(size="5").deal_id or ""
     time.tick(5)
