@@ -353,7 +353,7 @@ class App(UseCases):
         book: "Callable[[], AttemptBook] | None" = None,
         notices: tuple[str, ...] = (),
     ) -> "Context":
-        from capcli.context import Context, Patience, Supply
+        from capcli.context import Context, Patience
 
         settings, runtime, caller = self.settings, self.runtime, self.caller
 
@@ -376,17 +376,17 @@ class App(UseCases):
             ids=runtime.ids,
             client=lambda: "terminal" if caller.interactive else caller.client(),
             lock=self.account_lock,
-            supply=Supply(
-                broker=broker,
-                journal=lambda: self.journal,
-                book=book or (lambda: self.journal),
-                halt=lambda: self.halt_switch,
-                send_gate=lambda: self.send_gate,
-                policy=policy or strict_policy,
-                approval=lambda: self.live.approval,
-                approvals=lambda: self.approvals,
-                preview_ttl_s=lambda: self.preview_ttl_s,
-            ),
+            supply={
+                "broker": broker,
+                "journal": lambda: self.journal,
+                "book": book or (lambda: self.journal),
+                "halt": lambda: self.halt_switch,
+                "send_gate": lambda: self.send_gate,
+                "policy": policy or strict_policy,
+                "approval": lambda: self.live.approval,
+                "approvals": lambda: self.approvals,
+                "preview_ttl_s": lambda: self.preview_ttl_s,
+            },
             notices=notices,
         )
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from capcli.safety.approval import Approvals
     from capcli.trading.send_gate import SendGate
 
+T = TypeVar("T")
+
 
 class Patience(Struct, frozen=True):
     """How long a missing trace says nothing, and how far apart two looks without one must be (seconds)."""
@@ -34,18 +36,15 @@ class Patience(Struct, frozen=True):
         return self.gap_s / 6
 
 
-class Supply(Struct, frozen=True, kw_only=True):
-    """What of a context is made once it is read, since it may fail or costs a load."""
+class supplied(Generic[T]):  # noqa: N801  used as a property is
+    """A fact of a context that is made whenever it is read, since it may fail or costs a load."""
 
-    broker: Callable[[], Broker]
-    journal: Callable[[], Journal]
-    book: Callable[[], AttemptBook]
-    halt: Callable[[], HaltSwitch]
-    send_gate: "Callable[[], SendGate]"
-    policy: "Callable[[], Policy]"
-    approval: Callable[[], str]
-    approvals: "Callable[[], Approvals]"
-    preview_ttl_s: Callable[[], int]
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, context: "Context", owner: type | None = None) -> T:
+        found: T = context.supply[self._name]()
+        return found
 
 
 class Context(Struct, frozen=True, kw_only=True):
@@ -68,50 +67,24 @@ class Context(Struct, frozen=True, kw_only=True):
     ids: Ids
     client: Callable[[], str]
     lock: AccountLock
-    supply: Supply
+    supply: Mapping[str, Callable[[], Any]]
     notices: tuple[str, ...] = ()
 
-    @property
-    def broker(self) -> Broker:
-        return self.supply.broker()
-
-    @property
-    def journal(self) -> Journal:
-        return self.supply.journal()
-
-    @property
-    def book(self) -> AttemptBook:
-        """Where attempts are recorded: the journal, or for what takes risk away the best that there is."""
-        return self.supply.book()
-
-    @property
-    def halt(self) -> HaltSwitch:
-        return self.supply.halt()
-
-    @property
-    def send_gate(self) -> "SendGate":
-        return self.supply.send_gate()
-
-    @property
-    def policy(self) -> "Policy":
-        return self.supply.policy()
+    broker: ClassVar[supplied[Broker]] = supplied()
+    journal: ClassVar[supplied[Journal]] = supplied()
+    book: ClassVar[supplied[AttemptBook]] = supplied()
+    """Where attempts are recorded: the journal, or for what takes risk away the best that there is."""
+    halt: ClassVar[supplied[HaltSwitch]] = supplied()
+    send_gate: "ClassVar[supplied[SendGate]]" = supplied()
+    policy: "ClassVar[supplied[Policy]]" = supplied()
+    approval: ClassVar[supplied[str]] = supplied()
+    """Who approves: `confirm` is whoever confirms, `human` a person."""
+    approvals: "ClassVar[supplied[Approvals]]" = supplied()
+    preview_ttl_s: ClassVar[supplied[int]] = supplied()
 
     def require_policy(self) -> None:
         """Raise what is wrong with settings that orders depend on, before the broker is asked."""
-        self.supply.policy()
-
-    @property
-    def approval(self) -> str:
-        """Return who approves: `confirm` is whoever confirms, `human` a person."""
-        return self.supply.approval()
-
-    @property
-    def approvals(self) -> "Approvals":
-        return self.supply.approvals()
-
-    @property
-    def preview_ttl_s(self) -> int:
-        return self.supply.preview_ttl_s()
+        self.supply["policy"]()
 
     def now(self) -> datetime:
         """Return the broker's time where it is known, else this computer's (UTC)."""
@@ -124,7 +97,7 @@ class Context(Struct, frozen=True, kw_only=True):
 
     def in_lane(self, lane: Lane) -> "Context":
         """Return this context with requests of another lane."""
-        return replace(self, supply=replace(self.supply, broker=lambda: self.broker.in_lane(lane)))
+        return replace(self, supply={**self.supply, "broker": lambda: self.broker.in_lane(lane)})
 
     def where(self, account_id: str | None) -> str:
         """Name environment, host and account: where something is closed, and the rest is not."""
