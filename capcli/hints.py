@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
+from capcli.credential_names import CREDENTIAL_NAMES
 from capcli.store.seen import DEALS, book_of, read_seen, seen_file
 from capcli.system import Folders, folders
 
@@ -28,8 +29,6 @@ KINDS = (
 )
 _MOST = 50
 _ENVS = ("paper", "demo", "live")
-_CREDENTIALS = ("CAP_API_KEY", "CAP_IDENTIFIER", "CAP_API_PASSWORD")
-_ENDINGS = ("", "_FILE", "_CMD")
 _PREVIEWS = """
     SELECT id, kind || ' ' || json_extract(document, '$.side') || ' ' || json_extract(document, '$.size')
         || ' ' || json_extract(document, '$.epic')
@@ -88,8 +87,7 @@ def _env(
     """Choose the environment in the order that commands do, checking nothing."""
     if chosen := (option or environ.get("CAP_ENV") or "").strip():
         return chosen.lower()
-    headless = (name + ending for name in _CREDENTIALS for ending in _ENDINGS)
-    if any(environ.get(name, "").strip() for name in (*headless, "CREDENTIALS_DIRECTORY")):
+    if any(environ.get(name, "").strip() for name in (*CREDENTIAL_NAMES, "CREDENTIALS_DIRECTORY")):
         return "demo"
     profiles = config.get("profiles")
     table = (

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import TextIO
 from urllib.parse import quote
 
-_SECRET_NAMES = ("CAP_API_KEY", "CAP_IDENTIFIER", "CAP_API_PASSWORD")
+from capcli.credential_names import CREDENTIALS
+
 _SHORTEST = 4
 _MASK = "***"
 
@@ -44,7 +45,7 @@ class Redaction:
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._known: frozenset[str] = frozenset()
-        self.learn(*(environ.get(name, "") for name in _SECRET_NAMES))
+        self.learn(*(environ.get(name, "") for name in CREDENTIALS))
 
     def __repr__(self) -> str:
         return "Redaction(...)"

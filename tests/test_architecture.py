@@ -10,7 +10,7 @@ from capcli.cli.pages import source
 from tests.support.source import parsed
 
 ROOT = Path(__file__).parents[1] / "capcli"
-EVERYBODY = {"errors", "system"}
+EVERYBODY = {"credential_names", "errors", "system"}
 # What every use case works with, and the rooms of use cases.
 USE_CASE = {"domain", "errors", "ports", "reply", "ids", "fanout", "refusals", "context"}
 # Each room may import those before it.
@@ -21,7 +21,8 @@ MAY_IMPORT = {
     "domain": set(),
     "errors": set(),
     "system": {"errors"},
-    "log": set(),
+    "credential_names": set(),
+    "log": {"credential_names"},
     "notify": set(),
     "sqlite_file": {"errors"},
     "settings": {"domain", *EVERYBODY},
@@ -36,7 +37,7 @@ MAY_IMPORT = {
     "use_cases": {*USE_CASES, "safeguards"},
     "safeguards": {"app", "settings", "system", *USE_CASES},
     "paper_control": {"domain", "errors", "ports", "paper", "settings", "system"},
-    "hints": {"store.seen", "system"},
+    "hints": {"credential_names", "store.seen", "system"},
     "__main__": {"hints", "cli"},
     "__init__": set(),
     # Typing alone: the approvals and the send gate of a context.
@@ -57,6 +58,7 @@ MAY_IMPORT = {
     "cli": {
         *USE_CASES,
         "render",
+        "credential_names",
         "errors",
         "app",
         "runtime",

@@ -9,8 +9,9 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from capcli.assistants.locations import Assistant
+from capcli.credential_names import CREDENTIAL_NAMES
 from capcli.errors import CapcliError, UsageError
-from capcli.settings import CREDENTIAL_NAMES, TABLE, slip
+from capcli.settings import TABLE, slip
 from capcli.system import XDG, folders
 
 PLACES = ("CAPCLI_HOME", *XDG)

@@ -16,9 +16,10 @@ from capcli import __version__
 from capcli.assistants.carrying import handed_on
 from capcli.assistants.locations import Assistant, own_command
 from capcli.assistants.reading import OURS, Config, Entry, program_of
+from capcli.credential_names import CREDENTIAL_NAMES
 from capcli.credentials.environment import variables
 from capcli.errors import CapcliError
-from capcli.settings import CREDENTIAL_NAMES, load, slip
+from capcli.settings import load, slip
 from capcli.system import folders
 
 _ASK_S = 10

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
+from capcli.credential_names import CREDENTIAL_NAMES, CREDENTIALS
 from capcli.errors import (
     CapcliError,
     ConfigError,
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from capcli.render.results import LoginDone
 
 TRIES = 3
-SECRETS = ("CAP_API_KEY", "CAP_IDENTIFIER", "CAP_API_PASSWORD")
-_ENDINGS = ("", "_FILE", "_CMD")
 _NO_ACCOUNT = "error.null.accountId"
 _UNSTORED = "Nothing was stored."
 _CHECKLIST = "capcli live checklist"
@@ -172,7 +171,7 @@ class Login:
         user = _ask(self.call, "E-mail address of the account: ")
         password = _ask(self.call, "API key's own password (hidden): ", hidden=True)
         # Around a pasted key or address, blanks are never meant; in a password they are told of.
-        texts = zip(SECRETS, (key.strip(), user.strip(), password), strict=True)
+        texts = zip(CREDENTIALS, (key.strip(), user.strip(), password), strict=True)
         return Credentials(*(checked(name, text, "typed") for name, text in texts))
 
     def _stored(self, credentials: "Credentials", backend: str) -> "Reply[LoginDone]":
@@ -194,7 +193,7 @@ class Login:
                 f" was not written: {error.message} Until it is, add --env {env}."
             )
             raise
-        if any(streams.environ.get(name + ending) for name in SECRETS for ending in _ENDINGS):
+        if any(map(streams.environ.get, CREDENTIAL_NAMES)):
             self.call.talk("Credentials in the environment override the keychain; unset them to use these.\n")
         note = f"Logged in on {env}; the credentials are in the keychain."
         rows = found.data.accounts
@@ -209,10 +208,10 @@ class Login:
         values = (credentials.api_key, credentials.identifier, credentials.password)
         self.call.redaction.learn(*values)
         environ = self.call.streams.environ
-        own = {name: text for name, text in environ.items() if not name.startswith(SECRETS)}
+        own = {name: text for name, text in environ.items() if not name.startswith(tuple(CREDENTIALS))}
         given, here = self.call.options, self.app.env
         options = Options(here, given.profile, given.account, given.timeout)
-        secrets = dict(zip(SECRETS, values, strict=True))
+        secrets = dict(zip(CREDENTIALS, values, strict=True))
         trial = self.call.build(options=options, environ=own | secrets, new_profile=True)
         try:
             trial.accounts.login(force=True)

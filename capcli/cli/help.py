@@ -96,8 +96,9 @@ def _print_script(call: Call, topic: str, shell: str) -> None:
 
 
 def _environment() -> str:
+    from capcli.credential_names import CREDENTIALS
     from capcli.safety.announcements import FIELDS
-    from capcli.settings.table import CREDENTIALS, TABLE
+    from capcli.settings.table import TABLE
     from capcli.settings.values import written
 
     lines = [

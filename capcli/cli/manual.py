@@ -15,8 +15,9 @@ _FILES = (
 def manual() -> str:
     """Return the page in the man macros. Imports every command."""
     from capcli.cli.completions.plan import commands
+    from capcli.credential_names import CREDENTIALS
     from capcli.render.error_pages import MEANINGS
-    from capcli.settings.table import CREDENTIALS, TABLE
+    from capcli.settings.table import TABLE
 
     (_, root, context), *others = commands()
     lines = [

@@ -11,15 +11,14 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from capcli.credential_names import CREDENTIAL_NAMES, CREDENTIALS, ENDINGS
 from capcli.credentials.form import checked
 from capcli.errors import ConfigError, CredentialsMissing, SettingInvalid
 from capcli.ports.login import Credentials
-from capcli.settings import CREDENTIAL_NAMES
 from capcli.settings.values import command
 
 COMMAND_DEADLINE_S = 10.0
 
-_NAMES = ("CAP_API_KEY", "CAP_IDENTIFIER", "CAP_API_PASSWORD")
 _LARGEST_FILE = 4096
 
 
@@ -30,7 +29,7 @@ class _Kind(StrEnum):
     COMMAND = "command"
 
 
-_ENDINGS = {"": _Kind.PLAIN, "_FILE": _Kind.FILE, "_CMD": _Kind.COMMAND}
+_KINDS = dict(zip(ENDINGS, (_Kind.PLAIN, _Kind.FILE, _Kind.COMMAND), strict=True))
 
 
 class _Origin(Struct, frozen=True):
@@ -89,8 +88,8 @@ def identity(environ: Mapping[str, str]) -> str | None:
 
 
 def _origins(environ: Mapping[str, str]) -> tuple[_Origin, ...]:
-    found = {name: origin for name in _NAMES if (origin := _origin(name, environ))}
-    missing = [name for name in _NAMES if name not in found]
+    found = {name: origin for name in CREDENTIALS if (origin := _origin(name, environ))}
+    missing = [name for name in CREDENTIALS if name not in found]
     if found and missing:
         there = " and ".join(origin.variable for origin in found.values())
         zsh = (
@@ -112,7 +111,7 @@ def _origin(name: str, environ: Mapping[str, str]) -> _Origin | None:
     """Find where one credential stands; an empty variable counts as not set."""
     found = [
         _Origin(name, name + ending, kind, environ[name + ending])
-        for ending, kind in _ENDINGS.items()
+        for ending, kind in _KINDS.items()
         if environ.get(name + ending, "").strip()
     ]
     if len(found) > 1:

@@ -4,6 +4,7 @@ import json
 import re
 from datetime import datetime
 
+from capcli.credential_names import CREDENTIALS
 from capcli.errors import ConfigError, CredentialsMissing, SettingInvalid
 from capcli.ports.login import Credentials
 from capcli.settings import slip
@@ -11,7 +12,7 @@ from capcli.settings import slip
 LONGEST_ITEM = 1000
 """In UTF-16 units: the Windows store ends at 1280, the others far beyond."""
 
-_FIELDS = {"api_key": "CAP_API_KEY", "identifier": "CAP_IDENTIFIER", "password": "CAP_API_PASSWORD"}
+_FIELDS = dict(zip(("api_key", "identifier", "password"), CREDENTIALS, strict=True))
 _GRAPHIC = re.compile(r"[!-~]+")
 _SHOWN = 4
 

@@ -16,9 +16,10 @@ from capcli.assistants.carrying import handed_on
 from capcli.assistants.lint import lint, own_words, starts_capcli
 from capcli.assistants.reading import OURS, Config, Entry
 from capcli.assistants.reading import configs as read_configs
+from capcli.credential_names import CREDENTIAL_NAMES
 from capcli.errors import ClientConfigBroken, ServerSilent
 from capcli.health.service import ProbeResult
-from capcli.settings import CREDENTIAL_NAMES, TABLE
+from capcli.settings import TABLE
 
 if TYPE_CHECKING:
     from capcli.app import App

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from capcli import __version__
 from capcli.assistants.reading import Entry, configs
+from capcli.credential_names import CREDENTIALS
 from capcli.errors import Problem
 from capcli.health.service import HealthReport
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from capcli.app import App
 
 _LIBRARIES = ("typer", "httpx", "msgspec", "keyring", "fastmcp", "mcp", "pydantic", "websockets")
-_SECRETS = ("CAP_API_KEY", "CAP_IDENTIFIER", "CAP_API_PASSWORD")
 _SHORTEST_SECRET = 4
 _ACCOUNT = re.compile(r"\b\d{6,}(?=\d{4}\b)")
 _EMAIL = re.compile(r"\b[\w.+-]+@[\w-]+(?:\.[\w-]+)+\b")
@@ -73,7 +73,7 @@ def _command(entry: Entry) -> str:
 
 def redacted(text: str, environ: Mapping[str, str]) -> str:
     """Take credentials, e-mail addresses, account ids and the user's home folder out of text."""
-    for name in _SECRETS:
+    for name in CREDENTIALS:
         secret = environ.get(name, "").strip()
         if len(secret) >= _SHORTEST_SECRET:
             text = text.replace(secret, "***")

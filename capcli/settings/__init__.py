@@ -13,7 +13,6 @@ from capcli.settings.loading import Settings as Settings
 from capcli.settings.loading import check_profile as check_profile
 from capcli.settings.loading import live_by as live_by
 from capcli.settings.loading import load as load
-from capcli.settings.table import CREDENTIAL_NAMES as CREDENTIAL_NAMES
 from capcli.settings.table import TABLE as TABLE
 from capcli.settings.table import Setting as Setting
 from capcli.settings.table import did_you_mean as did_you_mean

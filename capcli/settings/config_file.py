@@ -8,8 +8,9 @@ from typing import Any
 
 from msgspec import Struct
 
+from capcli.credential_names import CREDENTIAL_NAMES
 from capcli.errors import CapcliError, ConfigError, SettingInvalid, SettingUnknown, UsageError
-from capcli.settings.table import BY_KEY, CREDENTIAL_NAMES, PREFIX, did_you_mean, not_enforced
+from capcli.settings.table import BY_KEY, PREFIX, did_you_mean, not_enforced
 from capcli.settings.values import safe, shown, slip
 from capcli.system import Folders, file_lock, private_folder, put_in_place
 

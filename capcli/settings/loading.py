@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from msgspec import Struct
 from msgspec.structs import replace
 
+from capcli.credential_names import CREDENTIAL_NAMES, CREDENTIALS, ENDINGS
 from capcli.domain.limits import Limits
 from capcli.errors import (
     CapcliError,
@@ -20,8 +21,6 @@ from capcli.errors import (
 from capcli.settings.config_file import Profile, Refuse, read_profile, refuse_at_once
 from capcli.settings.table import (
     BY_NAME,
-    CREDENTIAL_NAMES,
-    CREDENTIALS,
     PREFIX,
     TABLE,
     Setting,
@@ -209,7 +208,7 @@ def _profile_env(profile: Profile) -> Env | None:
 
 def _credential_place(name: str, environ: Mapping[str, str]) -> str | None:
     """Say where the environment holds a credential, without reading it."""
-    for variable in (name, f"{name}_FILE", f"{name}_CMD"):
+    for variable in (name + ending for ending in ENDINGS):
         if environ.get(variable, "").strip():
             return variable
     folder = environ.get("CREDENTIALS_DIRECTORY")

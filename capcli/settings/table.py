@@ -11,12 +11,6 @@ from capcli.settings import values
 from capcli.settings.values import Env
 
 PREFIX = "CAP_"
-CREDENTIALS = {
-    "CAP_API_KEY": "API key; without these three the keychain is used",
-    "CAP_IDENTIFIER": "E-mail address of the account",
-    "CAP_API_PASSWORD": "The API key's own password",
-}
-CREDENTIAL_NAMES = tuple(name + ending for name in CREDENTIALS for ending in ("", "_FILE", "_CMD"))
 
 
 class Setting(Struct, frozen=True):

@@ -11,7 +11,8 @@ import typer
 
 from capcli import __version__
 from capcli.cli.main import app
-from capcli.settings import CREDENTIAL_NAMES, TABLE
+from capcli.credential_names import CREDENTIAL_NAMES
+from capcli.settings import TABLE
 from tests.packaging.ours import REPOSITORY, ROOT, addressed
 from tests.support.leaves import leaves
 

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from capcli.credential_names import CREDENTIAL_NAMES
 from capcli.errors import CapcliError, ConfigError, NotEnforced, SettingInvalid, SettingUnknown, UsageError
-from capcli.settings import CREDENTIAL_NAMES, TABLE, Env, Settings, load
+from capcli.settings import TABLE, Env, Settings, load
 from capcli.system import Folders
 
 CONTRACT = """

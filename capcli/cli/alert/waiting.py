@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from capcli.cli.streaming import POLL_S, Plan
+from capcli.credential_names import CREDENTIALS
 from capcli.domain.alerts import Level
 from capcli.domain.stream import Tick
 from capcli.errors import AlertNotReached, Interrupted, RateLimited, Unreachable
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 _CHILD_S = 10.0
 _ACCOUNT_S = 5.0
-_SECRETS = ("CAP_API_KEY", "CAP_IDENTIFIER", "CAP_API_PASSWORD", "CREDENTIALS_DIRECTORY")
+_SECRETS = (*CREDENTIALS, "CREDENTIALS_DIRECTORY")
 
 
 @dataclass

@@ -116,9 +116,10 @@ def _sources() -> dict[str, str]:
     """Return where values come from; fixed words from the table in which they stand."""
     from capcli.cli.inputs import RESOLUTIONS
     from capcli.cli.pages import ABOUT
+    from capcli.credential_names import CREDENTIALS
     from capcli.health.probes import probes
     from capcli.paper.faults import KINDS, SPECS
-    from capcli.settings.table import CREDENTIALS, TABLE
+    from capcli.settings.table import TABLE
 
     settings, faults = " ".join(setting.name for setting in TABLE), " ".join(SPECS)
     # Their names alone: nothing is probed, so no app is needed.
