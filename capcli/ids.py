@@ -5,7 +5,7 @@ import re
 from capcli.domain.market import is_epic
 from capcli.errors import UsageError
 
-_PREVIEW = re.compile(r"p_[0-9a-z]{12}")
+PREVIEW = re.compile(r"p_[0-9a-z]{12}")
 _ATTEMPT = re.compile(r"a_[0-9a-z]{12}")
 _SHOWN = 60
 _NODE = re.compile(r"[0-9A-Za-z][0-9A-Za-z_\-]*(?:\.[0-9A-Za-z_\-]+)+")
@@ -18,7 +18,7 @@ _DEAL = re.compile(r"[0-9A-Za-z](?:[0-9A-Za-z_\-]{0,62}[0-9A-Za-z])?")
 
 def preview_id(text: str) -> str:
     """Return a preview id as it is stored; case and surrounding dashes do not matter. Raises UsageError."""
-    return _shaped(text, _PREVIEW, "preview id", "p_ and 12 letters or digits", "capcli preview --help")
+    return _shaped(text, PREVIEW, "preview id", "p_ and 12 letters or digits", "capcli preview --help")
 
 
 def attempt_id(text: str) -> str:

@@ -54,7 +54,7 @@ def send_gate(app: "App") -> "SendGate":
 
 def preview_ttl_s(app: "App") -> int:
     """Return how long a preview lives: as long as the approval that a person may still give it."""
-    from capcli.safety.approval import LIFE
+    from capcli.domain.approval import LIFE
 
     return int(LIFE.total_seconds()) if app.live.approval == "human" else app.settings.preview_ttl_s
 

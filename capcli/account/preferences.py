@@ -31,7 +31,6 @@ from capcli.ports import Request
 from capcli.reconcile.deal_account import active_account
 from capcli.refusals import refusal
 from capcli.reply import Reply, about
-from capcli.safety.approval import LIFE
 from capcli.safety.approval_text import request_text
 from capcli.safety.halt import refuse_while_halted
 from capcli.safety.trading_gate import require_trading
@@ -255,7 +254,6 @@ class AccountChanges:
                 path=path,
                 body=body,
                 text=text,
-                expires_at=context.clock() + LIFE,
             )
         )
         self._context.send_gate.ask()

@@ -26,6 +26,7 @@ from capcli.trading.open_risk import Book, in_flight_orders, losses_in, total_at
 from capcli.trading.snapshot import broker_midnight, orders_today
 
 T = TypeVar("T")
+_MOST = "CAP_MAX_RISK_PCT"
 
 
 class LimitLeft(Struct, frozen=True):
@@ -154,35 +155,32 @@ class Status:
     ) -> Iterator[LimitLeft]:
         """Yield the limits that are set, as the rules of a preview count them."""
         policy, currency = self._context.policy, account.currency
-        lost = None if booked is None else -(booked + cents(min(account.open_pl, Decimal(0))))
+        lost = None
+        if booked is not None:
+            lost = max(-(booked + cents(min(account.open_pl, Decimal(0)))), Decimal("0.00"))
+        margin = account.equity - account.available
         riskiest, most = self._most(book, account) if readable else (None, None)
-        used = {
-            "CAP_MAX_ORDERS_PER_DAY": None if sent is None else Decimal(sent),
-            "CAP_MAX_OPEN_POSITIONS": Decimal(len(book.epics(Kind.MARKET) + book.epics(Kind.WORKING))),
-            "CAP_MAX_DAILY_LOSS": None if lost is None else max(lost, Decimal("0.00")),
-            "CAP_MAX_MARGIN_PCT": account.equity - account.available,
-            "CAP_MAX_TOTAL_RISK_PCT": self._risk(book, account) if readable else None,
-            "CAP_MAX_RISK_PCT": most,
-        }
+        risk = self._risk(book, account) if readable else None
+        held = len(book.epics(Kind.MARKET) + book.epics(Kind.WORKING))
 
         def amount(percent: Decimal | None) -> Decimal | None:
             return None if percent is None else cents(max(account.equity, Decimal(0)) * percent / 100)
 
-        for setting, limit, unit in (
-            ("CAP_MAX_ORDERS_PER_DAY", policy.max_orders_per_day, "orders"),
-            ("CAP_MAX_OPEN_POSITIONS", policy.max_open_positions, "positions"),
-            ("CAP_MAX_DAILY_LOSS", policy.max_daily_loss, currency),
-            ("CAP_MAX_MARGIN_PCT", amount(policy.max_margin_pct), currency),
-            ("CAP_MAX_TOTAL_RISK_PCT", amount(policy.max_total_risk_pct), currency),
-            ("CAP_MAX_RISK_PCT", amount(policy.max_risk_pct), currency),
-            ("CAP_MAX_POSITION_SIZE", policy.max_position_size, "size"),
-            ("CAP_MAX_WORKING_ORDER_SIZE", policy.max_working_order_size, "size"),
-        ):
+        rows: tuple[tuple[str, Decimal | int | None, str, Decimal | int | None], ...] = (
+            ("CAP_MAX_ORDERS_PER_DAY", policy.max_orders_per_day, "orders", sent),
+            ("CAP_MAX_OPEN_POSITIONS", policy.max_open_positions, "positions", held),
+            ("CAP_MAX_DAILY_LOSS", policy.max_daily_loss, currency, lost),
+            ("CAP_MAX_MARGIN_PCT", amount(policy.max_margin_pct), currency, margin),
+            ("CAP_MAX_TOTAL_RISK_PCT", amount(policy.max_total_risk_pct), currency, risk),
+            (_MOST, amount(policy.max_risk_pct), currency, most),
+            ("CAP_MAX_POSITION_SIZE", policy.max_position_size, "size", None),
+            ("CAP_MAX_WORKING_ORDER_SIZE", policy.max_working_order_size, "size", None),
+        )
+        for setting, limit, unit, used in rows:
             if limit is not None:
-                whole, taken = Decimal(limit), used.get(setting)
+                whole, taken = Decimal(limit), None if used is None else Decimal(used)
                 left = None if taken is None else max(whole - taken, whole * 0)
-                where = riskiest if setting == "CAP_MAX_RISK_PCT" else None
-                yield LimitLeft(setting, whole, unit, taken, left, where)
+                yield LimitLeft(setting, whole, unit, taken, left, riskiest if setting == _MOST else None)
 
     def _in_force(self) -> tuple[MandateRow, ...]:
         return tuple(row for row in self._mandates() if row.state is MandateState.ACTIVE)

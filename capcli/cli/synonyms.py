@@ -27,6 +27,7 @@ from capcli.cli.word_tables import (
     SIDES,
     WORDS,
 )
+from capcli.ids import PREVIEW
 
 _DRY = "--dry-run"
 _STAND_INS = {"--stop": "PRICE", "--limit": "PRICE", "--stop-distance": "DISTANCE", "--size": "SIZE"}
@@ -39,7 +40,6 @@ _STOPS = frozenset(
 _ORDERING = frozenset({"buy", "sell", "preview", "long", "short"})
 _NUMBER = re.compile(r"[+]?\d+(\.\d+)?%?")
 _WIDTH = re.compile(r"[0-9]{1,2}[mhdw]")
-_PREVIEW = re.compile(r"p_[0-9a-z]{12}")
 
 
 class Meant(Struct, frozen=True):
@@ -137,7 +137,7 @@ def _brief(words: list[str], known: Sequence[str]) -> list[str]:
     place = place_of(words, tuple(NOISE))
     if place is not None and place + 1 < len(words) and words[place + 1].lower() in SIDES:
         return [*words[:place], *words[place + 1 :]]
-    if place_of(words, (*known, *WORDS)) is None and words and _PREVIEW.fullmatch(words[0].lower()):
+    if place_of(words, (*known, *WORDS)) is None and words and PREVIEW.fullmatch(words[0].lower()):
         return ["execute", *words]
     return words
 

@@ -186,7 +186,7 @@ class _Lines:
 
         first, status = watched.markets[epic].first, watched.status[epic]
         if first is None:
-            self.take([Quiet(epic, status.value, since_ms)])
+            self.take([Quiet(epic, status, since_ms)])
         elif self.writer is self._json:
             self.write(self._json.event("last", tick_row(first, Clockface()) | {"market_status": status}))
         else:

@@ -9,7 +9,7 @@ from capcli.desk.keys import KEYS
 from capcli.desk.seen import WIDTHS, Chosen, Pane, PriceSeen, Seen
 from capcli.domain.account import Position, WorkingOrder
 from capcli.domain.levels import own_levels
-from capcli.domain.market import Side
+from capcli.domain.market import MarketStatus, Side
 from capcli.domain.money import cents, percent_of, short
 from capcli.render import chart
 from capcli.render.blocks import NOTHING, Cell, Terminal, Tone, printable, strong
@@ -21,7 +21,6 @@ WIDE = 120
 _GAP = 2
 _MOST_NOTICES = 3
 _PRICES_WIDTH = 36
-_OPEN = "TRADEABLE"
 _NO_STOP = Cell("NO STOP", Tone.WARN)
 
 
@@ -213,7 +212,7 @@ class Frame(Struct, frozen=True):
         tick, state = row.tick, Cell("", Tone.DIM)
         if self.seen.stream:
             state = Cell("stopped", Tone.BAD)
-        elif row.status != _OPEN:
+        elif row.status is not MarketStatus.TRADEABLE:
             state = Cell(row.status.lower(), Tone.WARN)
         elif row.quiet_since_ms is not None:
             state = Cell(f"silent {_ago(self.seen.at_ms - row.quiet_since_ms)}", Tone.BAD)

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from capcli.account.events import EventRow, Feed
 from capcli.desk.seen import AccountSeen, CandlesSeen, LocalSeen, PriceSeen, Seen, Trouble
 from capcli.domain.bookings import realised
-from capcli.domain.market import Resolution
+from capcli.domain.market import MarketStatus, Resolution
 from capcli.domain.money import cents
 from capcli.domain.stream import MOST_EPICS, Disconnected, Gap, Quiet, StreamEvent, Tick
 from capcli.errors import CapcliError, EpicUnknown, Unreachable
@@ -34,7 +34,6 @@ _OPEN_AGAIN_S = 5.0
 _LISTEN_S = 0.2
 _CANDLES = 120
 _EVENTS = 20
-_OPEN = "TRADEABLE"
 
 
 class Reader:
@@ -214,7 +213,7 @@ class Reader:
             known = self._seen.prices
             new = {epic: one for epic, one in watch.markets.items() if epic not in known}
             rows = {
-                epic: PriceSeen(one.first, one.market.quote.bid, one.market.quote.status.value)
+                epic: PriceSeen(one.first, one.market.quote.bid, one.market.quote.status)
                 for epic, one in new.items()
             }
             self._set(prices={**known, **rows})
@@ -227,8 +226,8 @@ class Reader:
             latest = {event.epic: event for event in received if type(event) is Tick}
             for epic, tick in latest.items():
                 if epic in prices:
-                    first = prices[epic].first
-                    prices[epic] = PriceSeen(tick, tick.bid if first is None else first, _OPEN)
+                    first = tick.bid if prices[epic].first is None else prices[epic].first
+                    prices[epic] = PriceSeen(tick, first, MarketStatus.TRADEABLE)
                 self._tick_ms, stream = tick.received_ms, None
                 self._grow(tick)
             for event in received:

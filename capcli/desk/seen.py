@@ -10,7 +10,7 @@ from msgspec import Struct, field
 from capcli.account.events import EventRow
 from capcli.domain.account import Account, Position, UnreadableRow, WorkingOrder
 from capcli.domain.effect import gain
-from capcli.domain.market import Candle, Resolution, Side
+from capcli.domain.market import Candle, MarketStatus, Resolution, Side
 from capcli.domain.stream import Tick
 
 WIDTHS: Mapping[Resolution, str] = MappingProxyType(
@@ -62,7 +62,7 @@ class PriceSeen(Struct, frozen=True):
 
     tick: Tick | None
     first: Decimal | None
-    status: str
+    status: MarketStatus
     quiet_since_ms: int | None = None
 
 

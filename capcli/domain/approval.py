@@ -1,13 +1,15 @@
 """What a person approves: one exact request on one account, and how its approval stands."""
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
 
 from msgspec import Struct
 
 from capcli.domain.fields import with_fields_of
+
+LIFE = timedelta(minutes=10)
 
 
 class ApprovalState(StrEnum):
@@ -21,7 +23,10 @@ class ApprovalState(StrEnum):
 
 
 class ApprovalRequest(Struct, frozen=True):
-    """A request for a person's approval. `subject` (preview or deal) tells equal requests apart."""
+    """A request for a person's approval. `subject` (preview or deal) tells equal requests apart.
+
+    `expires_at` is that of the preview; None for a change without one, whose approval has its own life.
+    """
 
     kind: str
     subject: str
@@ -32,7 +37,7 @@ class ApprovalRequest(Struct, frozen=True):
     path: str
     body: bytes | None
     text: str
-    expires_at: datetime
+    expires_at: datetime | None = None
     preview_id: str | None = None
 
     @property
@@ -73,8 +78,15 @@ class ApprovalRecord(Struct, frozen=True):
         cls, request: ApprovalRequest, code_hash: str, at: datetime, client: str | None
     ) -> "ApprovalRecord":
         """Return the record of a request that begins to wait."""
-        state = ApprovalState.PENDING
-        return with_fields_of(request, cls, code_hash=code_hash, state=state, created_at=at, client=client)
+        return with_fields_of(
+            request,
+            cls,
+            code_hash=code_hash,
+            state=ApprovalState.PENDING,
+            created_at=at,
+            expires_at=request.expires_at or at + LIFE,
+            client=client,
+        )
 
 
 _ALIKE = str.maketrans("OIL", "011")

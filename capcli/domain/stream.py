@@ -6,6 +6,8 @@ Instants are the broker's, in milliseconds since 1970; `received_ms` is by our o
 from decimal import Decimal
 from typing import NamedTuple
 
+from capcli.domain.market import MarketStatus
+
 MOST_EPICS = 40
 
 
@@ -52,7 +54,7 @@ class Quiet(NamedTuple):
     """No tick of a market for a while: closed, or open with a silent feed. `status` is the market's."""
 
     epic: str
-    status: str
+    status: MarketStatus
     since_ms: int
 
 

@@ -151,7 +151,7 @@ class Watch:
         if silent and (new or now >= self._ask_at_ms):
             changed = self._ask(silent, now)
             new |= changed
-        return [Quiet(epic, self.status[epic].value, self._seen_ms[epic]) for epic in sorted(new)]
+        return [Quiet(epic, self.status[epic], self._seen_ms[epic]) for epic in sorted(new)]
 
     def _ask(self, silent: set[str], now: int) -> set[str]:
         """Ask the broker whether silent markets are closed; return those whose status changed."""

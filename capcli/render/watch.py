@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Self, TextIO
 
+from capcli.domain.market import MarketStatus
 from capcli.domain.money import short
 from capcli.domain.stream import Quiet, StreamEvent, Tick
 from capcli.marketdata.live_book import LiveBook, LivePosition
@@ -23,7 +24,6 @@ _SAMPLES = 120
 _WIDEST, _NARROWEST = 40, 8
 _FRAME_LINES = 7
 _UNLIMITED = 10_000
-_OPEN = "TRADEABLE"
 # What goes first where there is no room for everything.
 _LEAST_NEEDED = ("Received", "Spread", "Moved", "At", "Deal", "Trend", "Opened", "Offer", "Size")
 
@@ -47,7 +47,7 @@ class Row:
     epic: str
     tick: Tick | None
     first: Decimal | None
-    status: str
+    status: MarketStatus
     trend: deque[Decimal] = field(default_factory=lambda: deque(maxlen=_SAMPLES))
     quiet_since: int | None = None
 
@@ -57,7 +57,7 @@ class Board:
 
     def __init__(self, watch: Watch) -> None:
         self.rows = {
-            epic: Row(epic, one.first, one.market.quote.bid, one.market.quote.status.value)
+            epic: Row(epic, one.first, one.market.quote.bid, one.market.quote.status)
             for epic, one in watch.markets.items()
         }
         self.notice = ""
@@ -68,7 +68,7 @@ class Board:
             if isinstance(event, Tick):
                 row = self.rows.get(event.epic)
                 if row is not None:
-                    row.tick, row.quiet_since, row.status = event, None, _OPEN
+                    row.tick, row.quiet_since, row.status = event, None, MarketStatus.TRADEABLE
             elif isinstance(event, Quiet):
                 if event.epic in self.rows:
                     self.rows[event.epic].quiet_since = event.since_ms
@@ -136,7 +136,7 @@ class BookBoard:
 
     def _position_cells(self, row: LivePosition, now_ms: int, *, is_reread: bool) -> dict[str, Cell]:
         digits, quiet = places(row.price, row.level), self._quiet.get(row.epic)
-        state = _state(quiet.status if quiet else _OPEN, quiet and quiet.since_ms, now_ms)
+        state = _state(quiet.status if quiet else MarketStatus.TRADEABLE, quiet and quiet.since_ms, now_ms)
         return {
             "Market": strong(row.epic),
             "Size": Cell(f"{row.side.value} {short(row.size)}"),
@@ -223,8 +223,8 @@ def _market_cells(row: Row, now_ms: int) -> dict[str, Cell]:
     }
 
 
-def _state(status: str, quiet_since: int | None, now_ms: int) -> Cell:
-    if status != _OPEN:
+def _state(status: MarketStatus, quiet_since: int | None, now_ms: int) -> Cell:
+    if status is not MarketStatus.TRADEABLE:
         return Cell(status.lower(), Tone.WARN)
     if quiet_since is not None:
         return Cell(f"silent {(now_ms - quiet_since) // 1000} s", Tone.BAD)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from capcli.domain.market import MarketStatus
 from capcli.domain.stream import Bar, Disconnected, Gap, Quiet, StreamEvent, Tick
 from capcli.errors import UsageError
 from capcli.marketdata.alerts import Fired
@@ -151,7 +152,7 @@ def sentence(event: StreamEvent | Quiet) -> str:
         )
     if isinstance(event, Disconnected):
         return f"The stream broke off: {event.reason}. Connecting again."
-    if isinstance(event, Quiet) and event.status != "TRADEABLE":
+    if isinstance(event, Quiet) and event.status is not MarketStatus.TRADEABLE:
         return f"{event.epic} is {event.status.lower()}: no ticks."
     if isinstance(event, Quiet):
         return f"{event.epic} is open, and no tick has come since {at(event.since_ms)}."

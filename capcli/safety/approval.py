@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from capcli.context import Context
     from capcli.domain.mandate import Opening, Outside, Permit, Spend, Tightening
 
-LIFE = timedelta(minutes=10)
 AT_MOST = 5
 """So many requests of one client wait for a person at a time."""
 _REPEAT = timedelta(seconds=REPEAT_S)

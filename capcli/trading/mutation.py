@@ -33,7 +33,6 @@ from capcli.ports import Request
 from capcli.reconcile.readback import ReadBack
 from capcli.refusals import bounded_exit, reason_of, refusal
 from capcli.reply import about
-from capcli.safety.approval import LIFE
 from capcli.safety.approval_text import request_text
 from capcli.safety.trading_gate import permit_one_way_out
 from capcli.trading.sending import CalledOff, Start, answer_facts, failed_after
@@ -133,7 +132,6 @@ class Mutations:
             path=change.request.path,
             body=change.request.body,
             text=request_text(what, lines, self.context.env, account_id),
-            expires_at=self.context.clock() + LIFE,
         )
         if not (asking or self.context.approvals.has_to_ask(request)):
             return request

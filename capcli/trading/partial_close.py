@@ -39,7 +39,6 @@ from capcli.reconcile.blocking import refuse_while_order_unresolved
 from capcli.reconcile.deal_account import placing
 from capcli.reconcile.outcomes import Execution, execution_reply
 from capcli.reply import Reply, about
-from capcli.safety.approval import LIFE
 from capcli.safety.approval_text import opened_words, request_text
 from capcli.safety.trading_gate import require_confirmation, require_trading
 from capcli.trading.close import brokers_figure
@@ -262,8 +261,8 @@ class Reductions:
             # The preview is not shown to anybody: the deal is what an approval is bound to.
             subject=target.deal_id,
             preview_id=None,
+            expires_at=None,
             text=request_text(what, part_lines(part.checked), preview.env, preview.account_id),
-            expires_at=preview.created_at + LIFE,
         )
 
     def _outcome(self, reply: Reply[Execution], target: Position, size: Decimal) -> Reply[Reduction]:

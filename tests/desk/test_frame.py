@@ -79,7 +79,9 @@ def order(number: int = 1) -> WorkingOrder:
 
 
 def price(epic: str, bid: str = "30.200") -> PriceSeen:
-    return PriceSeen(Tick(epic, D(bid), D(bid) + D("0.02"), AT_MS, AT_MS), D("30.000"), "TRADEABLE")
+    return PriceSeen(
+        Tick(epic, D(bid), D(bid) + D("0.02"), AT_MS, AT_MS), D("30.000"), MarketStatus.TRADEABLE
+    )
 
 
 def event(text: str) -> EventRow:
@@ -146,7 +148,9 @@ def test_a_market_without_prices_is_in_the_list_and_its_position_counts_by_the_b
     bare = replace(position(0), bid=None, offer=None, upl=D("-3.00"))
     now = seen(1)
     account = replace(now.account, positions=(bare,))
-    text = drawn(replace(now, account=account, prices={"SILVER": PriceSeen(None, None, "SUSPENDED")}))
+    text = drawn(
+        replace(now, account=account, prices={"SILVER": PriceSeen(None, None, MarketStatus.SUSPENDED)})
+    )
 
     (line,) = [line for line in text.split("\n") if "suspended" in line]
     assert "SILVER - - suspended" in " ".join(line.split())

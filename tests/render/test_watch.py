@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from capcli.broker.stream import Streams
 from capcli.domain.account import UnreadableRow
-from capcli.domain.market import Side
+from capcli.domain.market import MarketStatus, Side
 from capcli.domain.stream import Disconnected, Gap, Quiet, Tick
 from capcli.errors import UsageError
 from capcli.marketdata.live_book import LiveBook, LivePosition, LiveTotals
@@ -90,7 +90,7 @@ def test_a_low_screen_says_how_many_do_not_fit(board):
 
 
 def test_a_silent_market_a_closed_one_and_a_break_look_different(board):
-    board.take([Quiet("SILVER", "TRADEABLE", 5_000), Disconnected(0, "gone")])
+    board.take([Quiet("SILVER", MarketStatus.TRADEABLE, 5_000), Disconnected(0, "gone")])
 
     shown = painted(board, 80)
 
@@ -111,7 +111,7 @@ def book():
 def test_positions_are_shown_with_their_total_and_the_state_of_their_feed():
     board = BookBoard()
     board.book = book()
-    board.take([Quiet("GOLD", "TRADEABLE", 10_000)])
+    board.take([Quiet("GOLD", MarketStatus.TRADEABLE, 10_000)])
 
     shown = drawn(board, Subject("paper", "1"), Terminal(terminal=True, width=80), 40_000)
 
@@ -176,8 +176,8 @@ def test_other_events_are_documents_and_sentences():
     events = [
         Gap(0, 1500, "gone"),
         Disconnected(0, "gone"),
-        Quiet("GOLD", "CLOSED", 0),
-        Quiet("GOLD", "TRADEABLE", 0),
+        Quiet("GOLD", MarketStatus.CLOSED, 0),
+        Quiet("GOLD", MarketStatus.TRADEABLE, 0),
     ]
 
     assert [json.loads(lines.told(event))["data"] for event in events] == [
