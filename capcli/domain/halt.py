@@ -4,8 +4,6 @@ from datetime import datetime
 
 from msgspec import Struct
 
-REASON_LENGTH = 200
-
 
 class Halt(Struct, frozen=True):
     """A halt in force. `at` is None where the switch is on and what stands in it cannot be read."""
@@ -37,9 +35,3 @@ class HaltKept(Struct, frozen=True):
     places: tuple[str, ...]
     failed: tuple[str, ...]
     everywhere: bool
-
-
-def tidy(reason: str) -> str:
-    """Return a reason on one line, at most so long as fits a message."""
-    line = " ".join("".join(letter if letter.isprintable() else " " for letter in reason).split())
-    return line[:REASON_LENGTH]

@@ -19,9 +19,14 @@ _TAG = re.compile(r"[0-9a-z][0-9a-z_-]{0,31}")
 _PLAIN = re.compile(r"[\w .,:+-]+")
 
 
+def on_one_line(text: str) -> str:
+    """Return another's text on one line, without control, format and direction characters."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+
+
 def read_note(text: str) -> str | None:
     """Return a note as one printable line, None if empty. Raises ValueError for more than 200 characters."""
-    line = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+    line = on_one_line(text)
     if len(line) > LONGEST_NOTE:
         raise ValueError(f"must be at most {LONGEST_NOTE} characters, not {len(line)}")
     return line or None

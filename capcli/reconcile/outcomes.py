@@ -245,7 +245,6 @@ def _undecided(attempt: AttemptRecord, message: str, command: str, then: str) ->
         message,
         int(Exit.MAY_BE_LIVE),
         next=command,
-        retry_safe=False,
         details={"attempt_id": attempt.attempt_id, "state": attempt.state.value, "seen": attempt.note},
         assistant_error=False,
         then=then,
@@ -267,11 +266,8 @@ def _unprotected(attempt: AttemptRecord, order: StoredOrder) -> Problem | None:
         gone = f"{landed} Its stop was missing, so it was {_ENDED[attempt.ending]}: nothing is left of it."
         return _no_stop("NO_STOP_CLOSED", gone, preview_command(order.request, order.order_type))
     if attempt.protected is Protection.UNCHECKED:
-        return _no_stop(
-            "STOP_UNVERIFIED",
-            f"{landed} Its stop could not be verified. Check it now.",
-            after,
-        )
+        unseen = f"{landed} Its stop could not be verified. Check it now."
+        return _no_stop("STOP_UNVERIFIED", unseen, after)
     if attempt.stop_level is not None:
         message = f"{landed} Its stop is not as asked: the broker has {plain(attempt.stop_level)}, "
         request, stop = order.request, order.request.stop

@@ -14,7 +14,6 @@ from capcli.domain.candidates import ReconciliationReport
 from capcli.domain.fields import with_fields_of
 from capcli.domain.market import Side
 from capcli.domain.order import Kind
-from capcli.domain.stored_order import StoredOrder
 from capcli.errors import AttemptElsewhere, AttemptUnknown, Busy, Exit, Problem
 from capcli.reconcile.outcomes import KIND_WORDS, execution_reply, may_be_live, strayed
 from capcli.reconcile.readback import is_about_order
@@ -287,22 +286,9 @@ def _describe_change(before: AttemptState, attempt: AttemptRecord) -> Settled:
     )
 
 
-def settled_words(attempt: AttemptRecord, order: StoredOrder | None) -> str:
-    """Say that an attempt was settled now, and its result."""
-    if order is None:
-        sentence = _describe_change(attempt.state, attempt).sentence
-    else:
-        sentence = execution_reply(attempt, order, replayed=False).data.sentence
-    return f"{attempt.attempt_id} was settled now: {sentence}"
-
-
-def settled_now(found: Reconciliation) -> tuple[str, ...]:
-    """Say what has just been settled, for a command that was about something else."""
-    return tuple(
-        f"{row.attempt_id} was settled now: {row.sentence}"
-        for row in found.attempts
-        if row.state != row.state_before and not row.state.unresolved
-    )
+def settled_words(row: Settled) -> str:
+    """Say that an attempt was settled now, for a command that was about something else."""
+    return f"{row.attempt_id} was settled now: {row.sentence}"
 
 
 def _reply(rows: list[Settled], account_id: str, lately: tuple[str, ...] = ()) -> Reply[Reconciliation]:

@@ -10,7 +10,7 @@ from capcli.domain.account import Position, WorkingOrder
 from capcli.domain.bracket import Bracket
 from capcli.domain.check_input import CheckInput
 from capcli.domain.money import plain, short
-from capcli.domain.notes import LONGEST_NOTE
+from capcli.domain.notes import LONGEST_NOTE, on_one_line
 from capcli.domain.numbers import money, result
 from capcli.domain.opened import opened_figures
 from capcli.domain.sizing import Figures
@@ -21,9 +21,8 @@ _LINE_LENGTH = LONGEST_NOTE + 10
 
 
 def harmless(text: str, most: int = _NAME_LENGTH) -> str:
-    """Return another's text on one line, without control, format and direction characters."""
-    line = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
-    return line[:most]
+    """Return another's text on one line, so much of it as fits."""
+    return on_one_line(text)[:most]
 
 
 def one_line(text: str) -> str:

@@ -8,8 +8,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from capcli.domain.account import Listed, WorkingOrder
-from capcli.domain.halt import Halt, HaltKept, tidy
+from capcli.domain.halt import Halt, HaltKept
 from capcli.domain.money import plain, short
+from capcli.domain.notes import on_one_line
 from capcli.domain.numbers import counted
 from capcli.errors import CapcliError, EnvironmentUnknown, Halted, NotConfirmed, StateFolderUnusable
 from capcli.ports import Clock
@@ -18,6 +19,7 @@ from capcli.reply import Reply
 
 _RESUME = "capcli resume"
 _PLACES = "capcli config path"
+_LONGEST_REASON = 200
 _STAYS = "Closing, cancelling and tightening a stop are still possible."
 
 
@@ -60,7 +62,7 @@ class Halting:
         A second halt leaves the first as it is. `waiting` cancels the mandates' working orders and reads the
         others; its failure does not undo the halt. Problem STATE_FOLDER: only this process is halted.
         """
-        mine = Halt(self._clock(), by, self._pid, tidy(reason))
+        mine = Halt(self._clock(), by, self._pid, on_one_line(reason)[:_LONGEST_REASON])
         before = self._switch.read()
         kept = self._switch.set(mine)
         changed = before is None and kept.halt == mine

@@ -26,7 +26,7 @@ from capcli.errors import (
 )
 from capcli.reconcile.blocking import refuse_while_order_unresolved, refuse_while_unresolved
 from capcli.reconcile.outcomes import Execution, execution_reply
-from capcli.reconcile.reconcile import settled_words
+from capcli.reconcile.reconcile import Reconciliations, settled_words
 from capcli.reply import Reply, about
 from capcli.safety.approval_text import order_text
 from capcli.safety.halt import refuse_while_halted
@@ -245,8 +245,8 @@ class Executions:
             )
         # One of those reads may have found the session renewed elsewhere, on another account.
         self._require_account(preview, self._context.broker.account_id)
-        order_of = self._reconciler.lookup.order_of
-        return snapshot, checked, tuple([settled_words(one, order_of(one)) for one in settled])
+        describe = Reconciliations(self._context).describe
+        return snapshot, checked, tuple([settled_words(describe(one.state, one, None)) for one in settled])
 
     def _approval_request(self, preview: PreviewRecord, checked: CheckInput) -> ApprovalRequest:
         """Return what a person is asked about a preview, with the figures of the new snapshot."""

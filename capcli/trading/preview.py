@@ -30,7 +30,7 @@ from capcli.domain.stored_order import StoredOrder, write_order
 from capcli.domain.unusual import Caution, CautionInput, Unusual, cautions
 from capcli.errors import CapcliError, ChecksFailed, Exit, Problem, Refused, RiskTooSmall, UsageError
 from capcli.fanout import together
-from capcli.reconcile.reconcile import Reconciliations, settled_now
+from capcli.reconcile.reconcile import Reconciliations, settled_words
 from capcli.reply import Reply
 from capcli.safety.approval_text import harmless
 from capcli.trading.exit_orders import placed
@@ -152,10 +152,9 @@ class Previews:
         account_id = context.broker.account_id
         if account_id and context.journal.unresolved(context.env, context.broker.host, account_id):
             with suppress(CapcliError):
-                return tuple(
-                    Caution(Unusual.SETTLED, words)
-                    for words in settled_now(Reconciliations(self._context, waits=False).reconcile().data)
-                )
+                found = Reconciliations(self._context, waits=False).reconcile().data.attempts
+                done = (row for row in found if row.state != row.state_before and not row.state.unresolved)
+                return tuple([Caution(Unusual.SETTLED, settled_words(row)) for row in done])
         return ()
 
     def from_snapshot(
