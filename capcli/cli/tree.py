@@ -29,9 +29,6 @@ PLAIN: dict[str, Any] = {
 }
 
 
-_EXTRA = re.compile(r" *\[([^\[\]]*)\]$")
-_RANGE = re.compile(r"(\d+)<=x<=(\d+)")
-_FROM = re.compile(r"x>=(\d+)")
 _CHOICE = re.compile(r"<([\w-]+(?:\|[\w-]+)+)>")
 _COUNTED = re.compile(r"<\w+(?: range)?>")
 
@@ -47,24 +44,16 @@ def records(command: Command, ctx: Context) -> Iterator[tuple[Any, str, str]]:
     for param in parameters(command, ctx):
         record = param.get_help_record(ctx)
         if record is not None:
-            names, about = record
-            yield param, _CHOICE.sub(r"\1", _COUNTED.sub("N", names)), _about(about)
+            yield param, _CHOICE.sub(r"\1", _COUNTED.sub("N", record[0])), _about(param)
 
 
-def _about(text: str) -> str:
-    """Put what the library says in brackets at the end into words."""
-    found = _EXTRA.search(text)
-    if found is None:
-        return text
-    words = []
-    for part in found[1].split("; "):
-        if part.startswith("default: ") and part != "default: 0":
-            words.append(f"default {part.removeprefix('default: ')}")
-        elif span := _RANGE.fullmatch(part):
-            words.append(f"{span[1]} to {span[2]}")
-        elif least := _FROM.fullmatch(part):
-            words.append(f"{least[1]} or more")
-    return f"{text[: found.start()]} ({', '.join(words)})".lstrip() if words else text[: found.start()]
+def _about(param: Any) -> str:
+    """Say what a parameter is, with its default and its bounds."""
+    default, least = getattr(param.default, "value", param.default), getattr(param.type, "min", None)
+    words = [f"default {default}"] if param.show_default and default else []
+    if least is not None and not param.count:
+        words.append(f"{least} or more" if param.type.max is None else f"{least} to {param.type.max}")
+    return f"{param.help or ''} ({', '.join(words)})".lstrip() if words else param.help or ""
 
 
 class _Page(Command):
