@@ -2,14 +2,16 @@
 
 import json
 import re
+from collections.abc import Iterator
 from random import Random
 from typing import Any
 
 import pytest
 
-from capcli.domain.masking import parse, written
+from capcli.domain.masking import Mask, parse, written
 from capcli.errors import UsageError
-from capcli.health.recording import Read, document, record
+from capcli.health import recording_check
+from capcli.health.recording import Exchange, Read, document, record
 from capcli.health.recording_check import _paper, _trade, check, mask_for, vocabulary
 
 
@@ -18,6 +20,21 @@ def recording() -> str:
     with _paper() as broker:
         _trade(broker)
         return document(record(broker, mask_for(Random(1))))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def compared_once() -> Iterator[None]:
+    """Ask the paper broker once for all recordings here: it answers each of them the same."""
+    real, answers = recording_check._reference, dict[bool, list[Exchange]]()
+
+    def reference(mask: Mask | None) -> list[Exchange]:
+        if (mask is None) not in answers:
+            answers[mask is None] = [*real(mask)]
+        return answers[mask is None]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recording_check, "_reference", reference)
+        yield
 
 
 def changed(recording: str, path: str, change: Any) -> list[tuple[str, str, str, str]]:

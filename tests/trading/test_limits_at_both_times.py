@@ -107,18 +107,25 @@ def failed(work: Callable[[], object]) -> set[str]:
     return set()
 
 
-@pytest.mark.parametrize("rule", LIMITS)
-def test_a_limit_says_the_same_before_the_question_and_at_the_send(seats: Seats, rule: str) -> None:
-    book, bound = Book.laid(seats()), seats(CAP_DRY_RUN="true", **LIMITS[rule])
-    ready = {name: book.free.preview(**words) for name, words in ORDERS.items()}
-    if rule == "halt":
-        book.free.app.halting.halt("", by="capcli halt")
-    if rule == "unresolved":
-        lost_order(book.free, "GOLD", "0.1")
-    found = {name: of_order(bound, words, ready[name]) for name, words in ORDERS.items()}
-    for name, (question, send) in book.amendments(bound).items():
-        found[name] = failed(question), failed(send)
-    assert found == {name: ({rule},) * 2 if name in REFUSED[rule] else (set(), set()) for name in found}
+@pytest.mark.parametrize(
+    "rules",
+    [[rule for rule in LIMITS if LIMITS[rule]], ["halt"], ["unresolved"]],
+    ids=["set", "halt", "unresolved"],
+)
+def test_a_limit_says_the_same_before_the_question_and_at_the_send(seats: Seats, rules: list[str]) -> None:
+    book = Book.laid(seats())
+    for rule in rules:
+        bound = seats(CAP_DRY_RUN="true", **LIMITS[rule])
+        ready = {name: book.free.preview(**words) for name, words in ORDERS.items()}
+        if rule == "halt":
+            book.free.app.halting.halt("", by="capcli halt")
+        if rule == "unresolved":
+            lost_order(book.free, "GOLD", "0.1")
+        found = {name: of_order(bound, words, ready[name]) for name, words in ORDERS.items()}
+        for name, (question, send) in book.amendments(bound).items():
+            found[name] = failed(question), failed(send)
+        refused = REFUSED[rule]
+        assert found == {name: ({rule},) * 2 if name in refused else (set(), set()) for name in found}, rule
 
 
 def test_an_unresolved_order_in_the_market_refuses_what_it_may_change_at_both_times(seats: Seats) -> None:
