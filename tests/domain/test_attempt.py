@@ -26,6 +26,7 @@ def answered(status: int, reference: str | None = None, code: str | None = None)
     [
         (Answer(Delivery.NOT_CONNECTED), S.NOT_SENT),
         (Answer(Delivery.LOST), S.UNKNOWN),
+        (Answer(Delivery.LOST, status=200, deal_reference="o_1"), S.UNKNOWN),
         (answered(200, "o_1"), S.ACKED),
         (answered(200), S.UNKNOWN),
         (answered(200, ""), S.UNKNOWN),

@@ -729,12 +729,19 @@ def test_rows_at_the_edge_of_a_working_order(
     assert (found.outcome, found.deals) == (outcome, deals)
 
 
+REDUCED = replace(OPPOSITE, size=D(2))
+
+
 @pytest.mark.parametrize(
     ("lost", "look", "outcome"),
     [
         (netting("1", old="1"), settled(seen(replace(CUT, type="WORKING_ORDER"))), V.NOTHING_THERE),
         (netting("1", old="1"), settled(seen(replace(CUT, at=NOW - timedelta(seconds=2)))), V.NOTHING_THERE),
         (netting("1", old="1"), settled(seen(replace(CUT, side=Side.SELL))), V.NOTHING_THERE),
+        *(
+            (replace(netting("1", old="3"), opposite=frozenset()), seen(positions=[other]), V.NOTHING_THERE)
+            for other in (replace(REDUCED, side=Side.BUY), replace(REDUCED, epic="GOLD"))
+        ),
         (
             netting("1.5", old="1"),
             seen(hidden("1.5"), CUT, positions=[replace(REST, size=D("0.4"))]),

@@ -329,11 +329,24 @@ def test_an_order_that_only_its_own_row_shows_is_told_as_that(seat: Seat) -> Non
     assert only(reconcile(seat)).next == f"capcli resolve {row.attempt_id}"
 
 
-def test_waiting_tells_of_what_its_first_look_settled_too(seat: Seat) -> None:
+def lose_an_order_and_a_close(seat: Seat) -> tuple[str, str]:
+    """Leave an order that landed and a close that was not made, both without an answer."""
     deal = seat.open().deal_id or ""
     placed = lose(seat, landed=True, size="2")
     seat.tap.breaks("DELETE", "/positions", before=LOST, times=2)
-    closing = seat.app.closings.close(deal, confirmed=True).data.attempt_id
+    return placed, seat.app.closings.close(deal, confirmed=True).data.attempt_id
+
+
+def test_what_is_settled_hides_nothing_that_may_be_live(seat: Seat) -> None:
+    placed, closing = lose_an_order_and_a_close(seat)
+    reply = reconcile(seat)
+    found = {row.attempt_id: row.state for row in reply.data.attempts}
+    assert (list(found), found[placed], found[closing]) == ([placed, closing], S.LANDED, S.UNKNOWN)
+    assert (reply.exit_code, reply.problem.details["attempt_id"]) == (8, closing)
+
+
+def test_waiting_tells_of_what_its_first_look_settled_too(seat: Seat) -> None:
+    placed, closing = lose_an_order_and_a_close(seat)
     found = seat.app.reconciliations.wait().data.attempts
     assert {row.attempt_id: row.state for row in found} == {placed: S.LANDED, closing: S.ABSENT}
 

@@ -3,10 +3,14 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from capcli.domain.attempt import AttemptRecord, AttemptState, Ending, Evidence, Protection
 from capcli.domain.market import Side
 from capcli.domain.order import Kind, Trigger
+from capcli.reconcile.reconciler import protection
+from tests.domain.builders import an_order, distance
+from tests.domain.test_matching import POSITION
 from tests.reconcile.test_reconcile import (
     LOST,
     QUIET_S,
@@ -158,6 +162,13 @@ def test_an_order_without_a_stop_that_cannot_be_read_back_misses_none(seat: Seat
     )
     reply = seat.execute(shown.preview_id)
     assert (reply.exit_code, reply.data.protected) == (0, Protection.NOT_ASKED)
+
+
+def test_a_trailing_stop_whose_level_is_not_shown_is_there() -> None:
+    order = an_order(stop=distance("1"), trailing=True)
+    for trailing, protected in ((True, Protection.YES), (False, Protection.NO)):
+        row = replace(POSITION, trailing=trailing, stop_level=None)
+        assert protection(order, (row,)) == {"protected": protected, "stop_level": None}
 
 
 def test_a_stop_that_nobody_asked_for_is_shown(seat: Seat) -> None:

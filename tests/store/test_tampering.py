@@ -259,6 +259,21 @@ def test_a_page_of_an_index_that_another_one_stands_in_for(
     assert isinstance(risk(later), JournalAltered)
 
 
+@plain_alone
+def test_damage_that_no_statement_meets_is_found_by_a_look_through_the_file(
+    used: Path, key: bytes | None
+) -> None:
+    with closing(SqliteJournal(used)) as journal:
+        journal.check()
+    content = bytearray(used.read_bytes())
+    content[36:40] = (7).to_bytes(4, "big")  # how many pages are free
+    used.write_bytes(content)
+    with closing(SqliteJournal(used)) as journal:
+        assert journal.preview(WAITING)
+        with pytest.raises(JournalUnreadable, match=r"is damaged (?s:.)*freelist"):
+            journal.check()
+
+
 def is_damaged(journal: SqliteJournal, key: bytes | None) -> bool:
     """Say whether a look through the file finds damage, be it that nothing can be read any more."""
     try:

@@ -467,6 +467,7 @@ def test_a_stop_that_was_asked_for_and_is_not_there_is_exit_9(seat: Seat) -> Non
     assert reply.data.next == f"capcli positions amend {deal} --stop 25 --confirm"
     assert "WITHOUT its stop" in reply.data.sentence
     assert states(seat) == [S.LANDED]
+    assert seat.app.reconciliations.reconcile(reply.data.attempt_id).exit_code == 9
 
 
 def test_a_stop_that_stayed_where_it_was_is_exit_9_too(seat: Seat) -> None:
