@@ -90,7 +90,7 @@ def _listed(row: Position, size: Decimal | None, *, sure: bool = True) -> Candid
     return Candidate(ids, (row,), row.level, size, order_id, Ending.OPEN, sure, at)
 
 
-def _waiting(row: WorkingOrder, *, sure: bool = True) -> Candidate:
+def _waiting(row: WorkingOrder, *, sure: bool) -> Candidate:
     ids, order_id, at = (row.deal_id,), row.deal_id, row.created_at
     return Candidate(ids, (row,), row.level, row.size, order_id, Ending.WAITING, sure, at)
 

@@ -236,6 +236,8 @@ def hidden(size: str) -> Activity:
 
 
 CUT = row("old", size=D(1), working_order_id=None)
+MEANWHILE = row("short", side=Side.SELL, size=D(1))
+NO_ORDER = V.NOTHING_THERE, ()
 REST = replace(POSITION, deal_id="rest", size=D("0.5"), working_order_id="hidden")
 
 
@@ -245,6 +247,9 @@ REST = replace(POSITION, deal_id="rest", size=D("0.5"), working_order_id="hidden
         (netting("1", old="3"), seen(positions=[replace(OPPOSITE, size=D(2))]), V.LANDED, ("old",)),
         (netting("1", old="3"), seen(positions=[replace(OPPOSITE, size=D("2.5"))]), V.NOTHING_THERE, ()),
         (netting("1", old="1"), seen(CUT), V.UNDECIDED, ("old",)),
+        (netting("1"), seen(MEANWHILE, replace(CUT, deal_id="short")), V.UNDECIDED, ("short",)),
+        (netting("1"), seen(replace(MEANWHILE, status="DELETED"), replace(CUT, deal_id="short")), *NO_ORDER),
+        (netting("1"), seen(replace(MEANWHILE, source="SL"), replace(CUT, deal_id="short")), *NO_ORDER),
         (netting("1", old="1"), seen(hidden("1"), CUT), V.LANDED, ("old",)),
         (netting("1.5", old="1"), seen(hidden("1.5"), CUT, positions=[REST]), V.LANDED, ("rest", "old")),
         (netting("1.5", old="1"), seen(CUT, positions=[REST]), V.UNDECIDED, ("rest", "old")),

@@ -351,6 +351,19 @@ def test_waiting_tells_of_what_its_first_look_settled_too(seat: Seat) -> None:
     assert {row.attempt_id: row.state for row in found} == {placed: S.LANDED, closing: S.ABSENT}
 
 
+def test_an_equal_order_without_a_deal_is_named_beside_the_deal_that_fits(seat: Seat) -> None:
+    lose(seat, landed=True)
+
+    def with_another(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        orders = [row for row in rows if (row["type"], row["source"]) == ("WORKING_ORDER", "USER")]
+        return [*({**row, "dealId": "another"} for row in orders), *rows]
+
+    activity(seat, with_another)
+    row = only(reconcile(seat))
+    assert (row.state, list(row.candidates)) == (S.UNKNOWN, seat.book())
+    assert "The activity shows an order like it (another) and no deal of it yet." in row.sentence
+
+
 def moved_by_hand(seat: Seat, level: str) -> str:
     (order,) = seat.app.broker.orders()
     body = f'{{"level":{level}}}'.encode()
@@ -830,6 +843,7 @@ def test_an_amendment_that_hangs_is_settled_by_the_position(seat: Seat, made: bo
     assert (row.state, row.exit_code, row.deal_ids) == (S.LANDED if made else S.ABSENT, 0, (deal,))
     assert row.evidence == (Evidence.INFERRED if made else Evidence.NONE)
     assert held(seat, row.attempt_id).deal_ids == ((deal,) if made else ())
+    assert row.next == "capcli positions"
     assert row.sentence.startswith(f"The amendment of {deal} ")
 
 

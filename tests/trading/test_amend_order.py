@@ -263,6 +263,12 @@ def test_an_order_that_somebody_cancelled_first_is_cancelled(seat: Seat) -> None
     assert cancel(seat, deal).exit_code == 0
 
 
+def test_of_two_that_wait_the_named_one_is_changed(seat: Seat) -> None:
+    first, second = place(seat), place(seat)
+    assert amend(seat, second, "20.25").exit_code == 0
+    assert {row.deal_id: row.level for row in waiting(seat)} == {first: D(26), second: D("20.25")}
+
+
 def test_an_unknown_or_cancelled_order_is_said_to_be_gone(seat: Seat) -> None:
     deal = place(seat)
     cancel(seat, deal)
