@@ -37,6 +37,7 @@ class Command(Struct, frozen=True):
 
     `about`: its line in the help of its group, with which its own help begins.
     `results`: its result types, the usual one first. `streams`: a document for each event, until stopped.
+    `numbers`: each open deal that it shows on a terminal has a number from then on.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Command(Struct, frozen=True):
     changes: Changes = Changes.NOTHING
     exit_codes: frozenset[Exit] = frozenset()
     streams: bool = False
+    numbers: bool = False
 
     def kind(self, at: int = 0) -> Any:
         """Return one of its result types, or the JSON schema that stands for it."""
@@ -62,10 +64,10 @@ class Command(Struct, frozen=True):
 
 
 def _row(
-    changes: Changes, exit_codes: frozenset[Exit], name: str, about: str, *results: str, streams: bool = False
+    changes: Changes, exit_codes: frozenset[Exit], name: str, about: str, *results: str, **facts: bool
 ) -> Command:
     dry_run = ("trading.dry_run.DryRun",) if changes is Changes.ACCOUNT else ()
-    return Command(name, about, results + dry_run, changes, exit_codes, streams)
+    return Command(name, about, results + dry_run, changes, exit_codes, **facts)
 
 
 _tells = partial(_row, Changes.NOTHING, _LOCAL)
@@ -85,21 +87,25 @@ _STATUS, _FAULTS = "paper.state.PaperStatus", "paper.state.PaperFaults"
 _SETTING, _VERIFIED = "render.results.SettingChanged", "safety.audit.Verified"
 
 _TRADE = (
-    _opens("buy", "Buy: shows the preview, asks, and sends it once.", _PREVIEW, _EXECUTION),
-    _opens("sell", "Sell: shows the preview, asks, and sends it once.", _PREVIEW, _EXECUTION),
+    _opens("buy", "Buy: shows the preview, asks, and sends it once.", _PREVIEW, _EXECUTION, numbers=True),
+    _opens("sell", "Sell: shows the preview, asks, and sends it once.", _PREVIEW, _EXECUTION, numbers=True),
     _checks("preview", "Show an order and every check; sends nothing.", _PREVIEW),
     _checks("propose", "Work out the size that a risk allows; sends nothing.", "trading.propose.Proposal"),
-    _opens("execute", "Send a preview, once.", _EXECUTION),
+    _opens("execute", "Send a preview, once.", _EXECUTION, numbers=True),
     _reads(
-        "positions", "Open positions: P&L, margin, distance to the stop.", "account.portfolio.PositionsFound"
+        "positions",
+        "Open positions: P&L, margin, distance to the stop.",
+        "account.portfolio.PositionsFound",
+        numbers=True,
     ),
-    _sends("positions amend", "Change the stop or the limit of a position.", _AMENDMENT),
-    _sends("positions breakeven", "Move the stop of a position to its entry.", _AMENDMENT),
-    _reads("orders", "Working orders.", "account.portfolio.OrdersFound"),
+    _sends("positions amend", "Change the stop or the limit of a position.", _AMENDMENT, numbers=True),
+    _sends("positions breakeven", "Move the stop of a position to its entry.", _AMENDMENT, numbers=True),
+    _reads("orders", "Working orders.", "account.portfolio.OrdersFound", numbers=True),
     _sends(
         "orders amend",
         "Change a working order: its level, stop, limit or expiry.",
         "trading.amend_order.OrderAmendment",
+        numbers=True,
     ),
     _sends(
         "orders cancel",

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from capcli.cli.commands import COMMANDS
 from capcli.cli.word_tables import NO_DEALS
 from capcli.domain.money import plain, short
 from capcli.errors import CapcliError, DealUnknown, UsageError
+from capcli.render.fields import rows_key
 
 if TYPE_CHECKING:
     from capcli.app import App
@@ -18,19 +20,6 @@ _NUMBER = re.compile(r"[0-9]{1,9}")
 # A deal id of the broker's has dashes and 36 characters; what is this short may be a number or an epic.
 _SHORT = 16
 _LATEST = 1000
-# The commands whose results show open deals.
-_OPEN = frozenset(
-    {
-        "positions",
-        "orders",
-        "execute",
-        "buy",
-        "sell",
-        "positions amend",
-        "positions breakeven",
-        "orders amend",
-    }
-)
 _DEALS = {"positions": "open position", "orders": "working order"}
 
 
@@ -141,7 +130,7 @@ def numbers_of(app: "App", account: str | None, deal_ids: Sequence[str], *, give
 
 def numbers_shown(app: "App", command: str, reply: "Reply[Any]") -> dict[str, int]:
     """Return the numbers of the deals that a result shows; each that is open gets one."""
-    data = reply.data
-    rows = next((getattr(data, name) for name in ("positions", "orders") if hasattr(data, name)), (data,))
+    key = rows_key(type(reply.data))
+    rows = getattr(reply.data, key) if key in _DEALS else (reply.data,)
     deals = [deal for row in rows if isinstance(deal := getattr(row, "deal_id", None), str)]
-    return numbers_of(app, reply.account_id, deals, give=command in _OPEN)
+    return numbers_of(app, reply.account_id, deals, give=COMMANDS[command].numbers)

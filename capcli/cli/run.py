@@ -12,7 +12,6 @@ from typer.exceptions import TyperException
 
 from capcli.cli.call import Call
 from capcli.cli.commands import LISTED
-from capcli.cli.completion_memory import remember
 from capcli.cli.confirming import SENT
 from capcli.cli.global_options import VALUES, first_command, hoist, plain, wants_json
 from capcli.cli.io_streams import IOStreams
@@ -119,9 +118,11 @@ def run(
 
         # What was asked to be shown are fields of a result that there is none of.
         call.options = replace(call.options, fields=(), csv=False)
-        reply = dry_reply(stop)
+        finish(call, dry_reply(stop), app.env, explain=explain)
     call.write(reply, app.env, explain=explain)
     with suppress(Exception):
+        from capcli.cli.completion_memory import remember
+
         # The answer is out, perhaps an order's: what a shell would like to know cannot change how it ends.
         remember(app, call.command, reply, one=one)
     raise typer.Exit(reply.exit_code)

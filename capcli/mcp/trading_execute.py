@@ -1,13 +1,11 @@
 """Tools that send a previewed order or change, once. Each needs its own confirm=true."""
 
-from typing import Any
-
 from fastmcp.tools import ToolResult
 from msgspec.structs import replace
 
 from capcli.app import App
 from capcli.domain.order import Kind
-from capcli.errors import Busy, UnderWay
+from capcli.errors import Busy, PreviewElsewhere, UnderWay
 from capcli.mcp import arguments as args
 from capcli.mcp.tool_runner import ToolRunner, confirm_wait_s, under_way
 from capcli.mcp.toolset import TRADES, Toolset
@@ -38,13 +36,7 @@ def cap_trade_execute_position(
 ) -> ToolResult:
     wait_s = confirm_wait_s(timeout_s, wanted=wait_for_confirm)
     return _execute(
-        runner,
-        Kind.MARKET,
-        preview_id,
-        confirmed=confirm,
-        again=again,
-        wait_s=wait_s,
-        ensure_stop=ensure_stop,
+        runner, Kind.MARKET, preview_id, wait_s, confirmed=confirm, again=again, ensure_stop=ensure_stop
     )
 
 
@@ -68,13 +60,7 @@ def cap_trade_execute_working_order(
 ) -> ToolResult:
     wait_s = confirm_wait_s(timeout_s, wanted=wait_for_confirm)
     return _execute(
-        runner,
-        Kind.WORKING,
-        preview_id,
-        confirmed=confirm,
-        again=again,
-        wait_s=wait_s,
-        ensure_stop=ensure_stop,
+        runner, Kind.WORKING, preview_id, wait_s, confirmed=confirm, again=again, ensure_stop=ensure_stop
     )
 
 
@@ -105,7 +91,15 @@ def cap_trade_execute_working_order_update(
     )
 
 
-def _execute(runner: ToolRunner, kind: Kind, preview_id: str, **options: Any) -> ToolResult:
+def _execute(runner: ToolRunner, kind: Kind, preview_id: str, wait_s: float, **options: bool) -> ToolResult:
+    def execute(app: App) -> Reply[Execution]:
+        try:
+            return app.protected_executions.execute(preview_id, kind=kind, wait_s=wait_s, **options)
+        except PreviewElsewhere as error:
+            if error.details.get("kind") == Kind.WORKING_UPDATE:
+                error.next = f"cap_trade_execute_working_order_update preview_id={preview_id}"
+            raise
+
     def so_far(app: App) -> Reply[Execution]:
         """Return the state of an order under way. It is no failure, so that nobody retries it."""
         try:
@@ -121,4 +115,4 @@ def _execute(runner: ToolRunner, kind: Kind, preview_id: str, **options: Any) ->
             return reply
         return replace(reply, problem=replace(reply.problem, assistant_error=False))
 
-    return runner.send(lambda app: app.protected_executions.execute(preview_id, kind=kind, **options), so_far)
+    return runner.send(execute, so_far)

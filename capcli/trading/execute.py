@@ -161,8 +161,9 @@ class Executions:
         if not preview.kind.is_order:
             raise PreviewElsewhere(
                 f"{preview.preview_id} previews the update of a working order, not an order. Nothing was "
-                "sent now. The tool cap_trade_execute_working_order_update sends it.",
+                "sent now. Only an assistant's tools can send it.",
                 next="capcli orders",
+                kind=preview.kind.value,
             )
         if kind is not None and preview.kind is not kind:
             raise PreviewElsewhere(

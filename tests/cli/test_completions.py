@@ -126,6 +126,12 @@ def test_deals_come_and_go(capcli):
     assert offered(capcli, "positions") == []
 
 
+def test_a_part_that_is_closed_leaves_the_deal(capcli):
+    deal = capcli.bought("--stop", "24.50")
+    assert capcli("close", deal, "--size", "50%", "--yes").code == 0
+    assert offered(capcli, "positions") == [deal]
+
+
 def test_a_listing_of_all_positions_forgets_those_that_are_gone(capcli):
     capcli.bought("--stop", "24.50")
     capcli("close", "--all", "--yes")

@@ -121,6 +121,21 @@ async def test_a_limit_orders_preview_never_runs_as_a_market_order(ask: Assistan
     assert orders(seat) == 0
 
 
+async def test_an_update_sent_as_an_order_is_refused_with_the_call_that_sends_it(ask: Assistant) -> None:
+    order = {"epic": "SILVER", "direction": "BUY", "type": "LIMIT", "level": 20, "size": 1}
+    working = await ask.works("cap_trade_preview_working_order", **order)
+    sent = await ask.works("cap_trade_execute_working_order", preview_id=working["preview_id"], confirm=True)
+    update = await ask.works("cap_trade_preview_working_order_update", deal_id=sent["deal_id"], level="20.25")
+
+    refused = await ask("cap_trade_execute_position", preview_id=update["preview_id"], confirm=True)
+
+    assert (refused.is_error, refused.code) == (True, "PREVIEW_ELSEWHERE")
+    tool, argument = refused.data["error"]["next"].split()
+    assert argument == f"preview_id={update['preview_id']}"
+    done = await ask.works(tool, preview_id=update["preview_id"], confirm=True)
+    assert done["level"] == 20.25
+
+
 async def test_a_working_order_waits_at_its_level(ask: Assistant) -> None:
     preview = await ask.works(
         "cap_trade_preview_working_order",
