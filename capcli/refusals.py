@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from capcli.domain.account import OrderType
 from capcli.domain.attempt import Answer, AttemptState
+from capcli.domain.broker_codes import split_code
 from capcli.domain.command_line import placed
 from capcli.domain.commands import preview_command
 from capcli.domain.money import NotANumber, parse_decimal, short
@@ -195,12 +196,12 @@ TABLE: Mapping[str, Meaning] = MappingProxyType(
 
 def meaning_of(reason: str) -> tuple[Meaning | None, Decimal | None]:
     """Return what a refusal means, and the bound that the broker put behind its colon (API page 4.1)."""
-    code, _, value = reason.partition(":")
+    code, value = split_code(reason)
     try:
         bound = parse_decimal(value)
     except NotANumber:
         bound = None
-    return TABLE.get(code.strip()), bound
+    return TABLE.get(code), bound
 
 
 def in_words(reason: str) -> str:

@@ -13,6 +13,7 @@ from msgspec import Struct
 from capcli import ids
 from capcli.account.booking_totals import Booked, Totals, by_key, totals
 from capcli.domain.account import Activity, Listed, Transaction, UnreadableRow
+from capcli.domain.broker_codes import BAD_RANGE
 from capcli.domain.fields import with_fields_of
 from capcli.errors import BrokerRefused, Busy, UsageError
 from capcli.fanout import together
@@ -30,7 +31,6 @@ _MOST_BOOKING_DAYS = 3660
 AT_ONCE = 4
 _PATIENT_WINDOWS = 3
 _LATE = timedelta(seconds=120)
-_BAD_RANGE = "error.invalid.daterange"
 
 Progress = Callable[[int, int], None]
 """Called with the number of windows read and of all."""
@@ -222,7 +222,7 @@ class History:
         try:
             return self._windows(_cut(start, last, _MONTH, current=end is None), read)
         except BrokerRefused as error:
-            if error.details.get("broker_code") != _BAD_RANGE:
+            if error.details.get("broker_code") != BAD_RANGE:
                 raise
         # One server was seen to keep bookings to a day as well (API page 16).
         return self._windows(_cut(start, last, _DAY, current=end is None), read)

@@ -44,11 +44,6 @@ def error_code(body: bytes) -> str | None:
     return text_of(body, "errorCode")
 
 
-def base_code(code: str | None) -> str:
-    """Return an errorCode without the value that may follow its colon."""
-    return (code or "").partition(":")[0].strip()
-
-
 def is_not_found(status: int, body: bytes) -> bool:
     """Say whether the broker itself (JSON) says 404."""
     return status == _NOT_FOUND and json_object(body) is not None

@@ -8,8 +8,9 @@ from types import MappingProxyType
 import httpx
 from msgspec import Struct
 
-from capcli.broker.answers import base_code, clean, error_code, json_object
+from capcli.broker.answers import clean, error_code, json_object
 from capcli.broker.retry import SESSION_LOST, is_glitch
+from capcli.domain.broker_codes import EPIC_UNKNOWN, NO_ACCOUNT, WATCHLIST_UNKNOWN, base_code
 from capcli.errors import (
     BrokerRefused,
     CapcliError,
@@ -82,15 +83,12 @@ TABLE: Mapping[str, Meaning] = MappingProxyType(
         "error.null.api.key": _WRONG_KEY,
         "error.invalid.api.key": _WRONG_KEY,
         "error.security.api-key-missing": _WRONG_KEY,
-        "error.null.accountId": _NO_ACCOUNT,
-        "error.not-found.epic": _EPIC,
-        "error.epic.not-found": _EPIC,
-        "error.invalid.epic": _EPIC,
+        NO_ACCOUNT: _NO_ACCOUNT,
         "error.not-found.dealId": _DEAL,
         "error.positions.dealId.not-found": _DEAL,
         "error.workingorders.dealId.not-found": _DEAL,
-        "error.invalid.watchlist": _WATCHLIST,
-        "error.not-found.watchlist": _WATCHLIST,
+        **dict.fromkeys(EPIC_UNKNOWN, _EPIC),
+        **dict.fromkeys(WATCHLIST_UNKNOWN, _WATCHLIST),
         **dict.fromkeys(SESSION_LOST, _SESSION),
     }
 )

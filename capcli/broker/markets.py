@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import partial
 
 from capcli.broker import requests, translate, wire
-from capcli.broker.answers import base_code, clean, is_not_found
+from capcli.broker.answers import clean, is_not_found
 from capcli.broker.failures import PRICES_EMPTY
 from capcli.broker.reader import Reader, decoded, rows_of
 from capcli.broker.requests import Ask
@@ -137,7 +137,7 @@ class MarketReads:
         reply = self._reader.read(ask)
         if reply.status == _NOT_FOUND:
             # An empty window is a 404 too, with any body (API page 18.14): the market itself tells.
-            if base_code(reply.code) != PRICES_EMPTY:
+            if reply.code != PRICES_EMPTY:
                 self.details(epic)
             return Rows(())
         page = translate.rows(rows_of(reply, "prices", ask), wire.Bar, translate.candle)

@@ -153,7 +153,7 @@ def prices(epic: str, resolution: Resolution, bars: int, start: datetime | None,
             )
         bars = PAGE
     params = {"resolution": resolution.value, "max": str(bars)}
-    return Ask("GET", path_of("prices", epic), params | _bounds(start, end))
+    return Ask("GET", path_of("prices", epic), params | between(start, end))
 
 
 def activity(window: Mapping[str, str], deal_id: str | None, only: Mapping[str, tuple[str, ...]]) -> Ask:
@@ -175,17 +175,13 @@ def transactions(window: Mapping[str, str], kind: str | None) -> Ask:
     return Ask("GET", TRANSACTIONS.path, dict(window) | ({"type": kind} if kind else {}))
 
 
-def between(start: datetime, end: datetime) -> dict[str, str]:
-    """Return a window of the history."""
-    return _bounds(start, end)
-
-
 def last(seconds: int) -> dict[str, str]:
     """Return the latest window of the history, which the broker counts back from its own clock."""
     return {"lastPeriod": str(seconds)}
 
 
-def _bounds(start: datetime | None, end: datetime | None) -> dict[str, str]:
+def between(start: datetime | None, end: datetime | None) -> dict[str, str]:
+    """Return a window of time; without a start or an end it is open there."""
     known = {"from": start, "to": end}
     return {name: wire_time(at.astimezone(UTC)) for name, at in known.items() if at is not None}
 
@@ -285,12 +281,12 @@ def top_up(amount: Decimal) -> Request:
 
 
 def create_watchlist(name: str, epics: Iterable[str]) -> Request:
-    body: dict[str, object] = {"name": name}
-    return Request("POST", WATCHLISTS.path, _json(body | ({"epics": list(epics)} if epics else {})))
+    body = {"name": name} | ({"epics": list(epics)} if epics else {})
+    return Request("POST", WATCHLISTS.path, msgspec.json.encode(body))
 
 
 def add_to_watchlist(watchlist_id: str, epic: str) -> Request:
-    return Request("PUT", path_of("watchlists", watchlist_id), _json({"epic": epic}))
+    return Request("PUT", path_of("watchlists", watchlist_id), msgspec.json.encode({"epic": epic}))
 
 
 def remove_from_watchlist(watchlist_id: str, epic: str) -> Request:
@@ -321,7 +317,3 @@ def _text(value: str) -> str:
 
 def _object(fields: list[tuple[str, str]]) -> bytes:
     return ("{" + ",".join(f'"{name}":{value}' for name, value in fields) + "}").encode()
-
-
-def _json(fields: dict[str, object]) -> bytes:
-    return msgspec.json.encode(fields)

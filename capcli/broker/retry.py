@@ -7,7 +7,7 @@
 
 import httpx
 
-from capcli.broker.answers import base_code
+from capcli.domain.broker_codes import base_code
 
 BACKOFF_S = (1.0, 2.0, 4.0)
 """Waits after a 429. The broker sends no Retry-After."""

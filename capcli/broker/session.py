@@ -9,7 +9,6 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from capcli.broker import requests, translate, wire
-from capcli.broker.answers import base_code
 from capcli.broker.calls import Calls
 from capcli.broker.failures import SAME_ACCOUNT, UNKNOWN_ACCOUNT, account_unknown, refused
 from capcli.broker.login import encryption_key, log_in
@@ -363,10 +362,9 @@ class Sessions:
             )
         ask = requests.switch_account(target)
         reply = self._calls.patient(ask, live.tokens.headers)
-        code = base_code(reply.code)
-        if code in UNKNOWN_ACCOUNT:
+        if reply.code in UNKNOWN_ACCOUNT:
             raise account_unknown(target, self._accounts(live))
-        if reply.status != _OK and code != SAME_ACCOUNT:
+        if reply.status != _OK and reply.code != SAME_ACCOUNT:
             raise refused(ask.endpoint, reply.status, reply.body)
         stored = _with_tokens(live.stored, reply.tokens)
         check = self._calls.patient(requests.SESSION, Live(stored, 0).tokens.headers)

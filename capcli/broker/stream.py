@@ -12,11 +12,12 @@ from urllib.parse import urlsplit
 import msgspec
 
 from capcli.broker import readings
-from capcli.broker.answers import base_code, clean
+from capcli.broker.answers import clean
 from capcli.broker.failures import HEALTH, session_expired
 from capcli.broker.readings import MaybeMillis, MaybeNumber, MaybeWord, Word
 from capcli.broker.retry import MOST_RENEWALS, SESSION_LOST
 from capcli.broker.transport import Tokens
+from capcli.domain.broker_codes import base_code
 from capcli.domain.hosts import is_loopback
 from capcli.domain.market import Resolution
 from capcli.domain.stream import MOST_EPICS, Bar, Disconnected, Gap, StreamEvent, Tick

@@ -15,6 +15,7 @@ from capcli import __version__
 from capcli.broker.answers import error_code
 from capcli.broker.proxies import Proxy, proxy_for
 from capcli.broker.requests import Ask
+from capcli.domain.broker_codes import base_code
 from capcli.errors import ConfigError
 from capcli.ports import PREFIX, Clock
 
@@ -61,8 +62,9 @@ class Reply(Struct, frozen=True):
         return f"Reply(status={self.status})"
 
     @property
-    def code(self) -> str | None:
-        return error_code(self.body)
+    def code(self) -> str:
+        """Return its errorCode without what follows the colon; empty for none."""
+        return base_code(error_code(self.body))
 
 
 class Wire:

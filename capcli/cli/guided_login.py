@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from capcli.credential_names import CREDENTIAL_NAMES, CREDENTIALS
+from capcli.domain.broker_codes import NO_ACCOUNT
 from capcli.errors import (
     CapcliError,
     ConfigError,
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from capcli.render.results import LoginDone
 
 TRIES = 3
-_NO_ACCOUNT = "error.null.accountId"
 _UNSTORED = "Nothing was stored."
 _CHECKLIST = "capcli live checklist"
 
@@ -235,4 +235,4 @@ def _noted(reply: "Reply[LoginDone]", note: str) -> "Reply[LoginDone]":
 
 
 def _is_elsewhere(error: LoginRefused | ConfigError) -> bool:
-    return error.details.get("broker_code") == _NO_ACCOUNT
+    return error.details.get("broker_code") == NO_ACCOUNT

@@ -65,21 +65,13 @@ class _Clock:
         self.at += timedelta(seconds=max(0.0, seconds))
 
 
-class Vocabulary(Struct, frozen=True):
-    """Field names and words that may stay in a recording: what our client reads and the paper broker says."""
-
-    words: frozenset[str]
-    names: frozenset[str]
-
-
 def mask_for(random_numbers: random.Random) -> Mask:
     """Return a mask that lets the vocabulary through and nothing else."""
-    known = vocabulary()
-    return Mask(known.words, known.names, random_numbers)
+    return Mask(*vocabulary(), random_numbers)
 
 
-def vocabulary() -> Vocabulary:
-    """Return what may stay: our enums, our field names, and what a paper broker without a user says."""
+def vocabulary() -> tuple[set[str], set[str]]:
+    """Return the words and the field names that may stay: our own, and what a paper broker says."""
     kinds = [kind for module in (account, market) for kind in vars(module).values()]
     enums = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, StrEnum)]
     words: set[str] = {member.value for kind in enums for member in kind}
@@ -90,7 +82,7 @@ def vocabulary() -> Vocabulary:
     names = {name for shape in shapes for name in getattr(shape, "__struct_encode_fields__", ())}
     for exchange in _reference(None):
         _gather(exchange.body, words, names)
-    return Vocabulary(frozenset(words | {*SHOWN_EPICS}), frozenset(names))
+    return words | {*SHOWN_EPICS}, names
 
 
 def check(text: str, name: str) -> RecordingChecked:

@@ -8,6 +8,7 @@ from capcli import ids
 from capcli.context import Context
 from capcli.domain.account import UnreadableRow, Watchlist
 from capcli.domain.attempt import NOTHING_DONE, Answer, AttemptState, classify
+from capcli.domain.broker_codes import EPIC_UNKNOWN, WATCHLIST_UNKNOWN, base_code
 from capcli.domain.market import MarketRow
 from capcli.errors import (
     BrokerRefused,
@@ -236,10 +237,10 @@ def _refusal(what: str, state: AttemptState, answer: Answer) -> CapcliError:
     if not isinstance(error, BrokerRefused):
         return error
     facts = {"http_status": answer.status, "broker_code": answer.error_code}
-    code = (answer.error_code or "").partition(":")[0]
-    if code == "error.not-found.epic":
+    code = base_code(answer.error_code)
+    if code in EPIC_UNKNOWN:
         return EpicUnknown(f"{what} was refused: the broker has no such market there.", next=_NEXT, **facts)
-    if code in {"error.not-found.watchlist", "error.invalid.watchlist"}:
+    if code in WATCHLIST_UNKNOWN:
         return WatchlistUnknown(f"{what} was refused: the list is gone.", next=_NEXT, **facts)
     return BrokerRefused(
         f"The broker rejected it: {what} was refused ({answer.detail}).", next=_NEXT, **facts

@@ -123,6 +123,6 @@ def test_a_file_that_is_no_recording_is_refused(text: str) -> None:
 
 
 def test_no_name_of_the_paper_broker_is_a_word_that_stays() -> None:
-    words = vocabulary().words
+    words, _ = vocabulary()
     assert {"USD", "TRADEABLE", "BUY", "SILVER"} <= words
     assert all(word == word.upper() for word in words)
