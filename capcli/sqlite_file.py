@@ -55,6 +55,8 @@ class DatabaseFile(Struct, frozen=True):
             return f"was locked by another process for {wait_s:g} s", "", "capcli health"
         if family == "SQLITE_FULL":
             return "has no space left on its disk", " Free some space first.", "capcli health"
+        if family == "SQLITE_IOERR":
+            return f"failed on its disk ({text})", " The disk may be full or broken.", "capcli health"
         if family in _DAMAGE_ERRORS:
             return f"is damaged ({text})", f" {self.damaged}", "capcli health"
         if family in _FOLDER_ERRORS:

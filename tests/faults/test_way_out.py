@@ -21,7 +21,10 @@ import pytest
 from capcli.app import App
 from capcli.errors import kind_of
 from capcli.mcp import session, trading_close
+from capcli.mcp.next_step import NextSteps
+from capcli.mcp.server import tools
 from capcli.mcp.tool_runner import ToolRunner
+from capcli.paper import store
 from capcli.paper.state import reset, switches
 from capcli.runtime import Runtime, utc_now
 from capcli.store.db import Database
@@ -38,6 +41,7 @@ pytestmark = [
 ]
 
 TABLE = tomllib.loads(Path(__file__).with_name("way_out.toml").read_text())
+PLACES = ("journal", "config", "cache", "locks", "paper.db", "paper.db of embedded paper")
 FACES = ("terminal", "script", "assistant")
 ACTIONS = tuple(TABLE["columns"])
 SETTINGS = {
@@ -162,13 +166,10 @@ class Bench:
     def run(self, cell: Cell, answer: str = "y\n") -> "Told":
         if cell.runner == "assistant":
             return self.assistant(cell.action)
-        cli = Cli(self.root)
         yes = [] if cell.runner == "terminal" or cell.action == "halt" else ["--confirm"]
         as_json = ["--json"] if cell.runner == "script" else []
         typed = answer if cell.runner == "terminal" else None
-        done = cli(
-            *self.words(cell.action), *yes, *as_json, env=self.settings, typed=typed, runtime=self.runtime()
-        )
+        done = self.cli(*self.words(cell.action), *yes, *as_json, typed=typed)
         document = json.loads(done.out) if as_json else {}
         following = document.get("error", {}).get("next") or _next_of(done.err)
         warned = "warning: " in done.err
@@ -176,12 +177,16 @@ class Bench:
             assert bool(document["data"].get("warnings")) is warned, done
         return Told(done.code, following, warned, f"{done.out}\n{done.err}")
 
+    def cli(self, *words: str, typed: str | None = None) -> Any:
+        return Cli(self.root)(*words, env=self.settings, typed=typed, runtime=self.runtime())
+
     def assistant(self, action: str) -> "Told":
         def build(way_out: str | None = None) -> App:
             environ = {"CAPCLI_HOME": str(self.root), **self.settings}
             return App.build(environ=environ, runtime=self.runtime(), way_out=way_out)
 
         with closing(ToolRunner(build, build_way_out=build)) as runner:
+            runner.next_steps = NextSteps(tools(runner))
             call: dict[str, Callable[[], Any]] = {
                 "close": lambda: trading_close.cap_trade_positions_close(runner, self.position, confirm=True),
                 "size": lambda: trading_close.cap_trade_positions_close(
@@ -280,7 +285,13 @@ def break_journal(stack: ExitStack, bench: Bench, state: str) -> None:
         return
     used(bench)
     journal = bench.root / "journal.db"
-    if state == "locked":
+    if state in {"deleted", "older"}:
+        before = journal.read_bytes()
+        bench.cli("preview", "SILVER", "--size", "1")
+        journal.unlink()
+        if state == "older":
+            journal.write_bytes(before)
+    elif state == "locked":
         holder = stack.enter_context(closing(sqlite3.connect(journal, isolation_level=None)))
         holder.execute("PRAGMA locking_mode=EXCLUSIVE")
         holder.execute("BEGIN EXCLUSIVE")
@@ -305,6 +316,26 @@ def break_folder(stack: ExitStack, bench: Bench, place: str, state: str) -> None
             file.write_bytes(b"\xff\x00 garbage")
 
 
+def break_paper(stack: ExitStack, bench: Bench, state: str) -> None:
+    """The file of the broker inside capcli, on a disk of its own."""
+    if state == "missing":
+        return
+    disk = bench.root.with_name("disk")
+    stack.enter_context(mounted(disk))
+    file = disk / "paper.db"
+    reset(file, limits=False, at=utc_now())
+    bench.root.mkdir(parents=True, exist_ok=True)
+    (bench.root / "paper.db").symlink_to(file)
+    if state == "locked":
+        holder = stack.enter_context(closing(sqlite3.connect(file, isolation_level=None)))
+        holder.execute("PRAGMA locking_mode=EXCLUSIVE")
+        holder.execute("BEGIN EXCLUSIVE")
+    elif state == "corrupt":
+        file.write_bytes(b"no database" * 1000)
+    else:
+        (fill if state == "full" else freeze)(disk)
+
+
 def apply(stack: ExitStack, cell: Cell, bench: Bench) -> None:
     place, state = cell.place, cell.state
     if place == "settings":
@@ -322,8 +353,10 @@ def apply(stack: ExitStack, cell: Cell, bench: Bench) -> None:
             del bench.settings[name]
         config.unlink()
         break_config(bench, state)
-    elif place.startswith("paper.db of"):
-        bench.settings = {"CAP_ENV": "paper"}
+    elif place.startswith("paper.db"):
+        if place.endswith("embedded paper"):
+            bench.settings = {"CAP_ENV": "paper"}
+        break_paper(stack, bench, state)
     elif state in {"full", "read-only"}:
         on_disk(stack, bench, place, state)
     elif place == "config":
@@ -342,6 +375,7 @@ def bench(request: pytest.FixtureRequest, books: Books, monkeypatch: pytest.Monk
     cell: Cell = request.param
     # Real time, which a locked journal would take ten seconds of.
     monkeypatch.setitem(Database.__init__.__kwdefaults__, "wait_s", 0.2)
+    monkeypatch.setattr(store, "BUSY_SECONDS", 0.2)
     folder = Path(tempfile.mkdtemp(prefix="capcli-way-out-"))
     settings = SETTINGS | {"CAP_API_URL": books.address}
     position = books.open("/positions")
@@ -403,7 +437,6 @@ def gone(cell: Cell, before: dict[str, Any], after: dict[str, Any], bench: Bench
 def test_every_state_of_every_place_has_its_row() -> None:
     rows = {(row["place"], row["state"]) for row in TABLE["row"]}
     states = ("full", "read-only", "locked", "corrupt", "missing")
-    wanted = {(place, state) for place in ("journal", "config", "cache", "locks") for state in states}
+    wanted = {(place, state) for place in PLACES for state in states}
     assert wanted <= rows
-    assert set(TABLE["impossible"]) == {"paper.db"}
     assert {state for place, state in rows if place == "settings"} == set(STATES)
