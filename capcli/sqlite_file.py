@@ -55,8 +55,6 @@ class DatabaseFile(Struct, frozen=True):
             return f"was locked by another process for {wait_s:g} s", "", "capcli health"
         if family == "SQLITE_FULL":
             return "has no space left on its disk", " Free some space first.", "capcli health"
-        if family == "SQLITE_IOERR":
-            return f"failed on its disk ({text})", " The disk may be full or broken.", "capcli health"
         if family in _DAMAGE_ERRORS:
             return f"is damaged ({text})", f" {self.damaged}", "capcli health"
         if family in _FOLDER_ERRORS:
@@ -64,7 +62,8 @@ class DatabaseFile(Struct, frozen=True):
         if family in _LOCK_ERRORS:
             fix = " Keep it on a local disk: name a folder there in CAPCLI_HOME."
             return f"cannot be locked on its file system ({text})", fix, "capcli config path"
-        return f"failed ({text})", "", "capcli health"
+        disk = " Its disk may be full or broken." if family == "SQLITE_IOERR" else ""
+        return f"failed ({text})", disk, "capcli health"
 
     def _error(self, path: Path, what: str, command: str, then: str = "", **details: str) -> ConfigError:
         message = f"{self.name} {path} {what}. {self.unchanged}{then}"
