@@ -9,8 +9,14 @@ from collections import Counter
 
 import pytest
 
+from capcli.app import App
+from capcli.cli.commands import COMMANDS, Changes
+from capcli.mcp.server import tools
+from capcli.mcp.tool_runner import ToolRunner
+from tests.faults.campaign.deeds import DO, SENT_BY
 from tests.faults.campaign.kinds import BY_NAME, KINDS, On
 from tests.faults.campaign.plan import DEEDS, draw
+from tests.faults.campaign.report import Tally, missing
 from tests.faults.campaign.sabotage import SABOTAGES
 from tests.faults.campaign.strikes import STRIKES
 from tests.store.builders import CHILD_ENV
@@ -43,6 +49,35 @@ def test_1000_runs_break_no_promise(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_seed_is_always_the_same_run() -> None:
     assert [draw(seed) for seed in range(20)] == [draw(seed) for seed in range(20)]
     assert len({draw(seed) for seed in range(20)}) == 20
+
+
+# What sends something and is no deed of the campaign, with the reason.
+NO_DEED = {
+    "buy": "asks on a terminal; what it sends after the yes is sent by `execute`",
+    "sell": "the same",
+    "desk": "a full screen; what its keys send is sent by the use cases of the other commands",
+    "mcp serve": "the server that the tools of the deeds are called on",
+    "mandate revoke": "cancels as `orders cancel` does; test_mandates.py has mandates",
+    "cap_session_logout": "ends a session and changes nothing else; sessions end by a kind of fault",
+}
+
+
+def test_whatever_sends_something_is_a_deed_or_has_a_reason() -> None:
+    sends = {name for name, row in COMMANDS.items() if row.changes is Changes.ACCOUNT}
+    sends |= {tool.name for tool in tools(ToolRunner(App.build)) if tool.changes}
+    assert set(SENT_BY).isdisjoint(NO_DEED)
+    assert sends == {*SENT_BY, *NO_DEED}
+    assert set(SENT_BY.values()) <= set(DEEDS) == set(DO)
+
+
+def test_a_kind_that_struck_nothing_and_a_command_that_never_ran_are_named() -> None:
+    met = Counter(kind.name for kind in KINDS)
+    ran = Counter(SENT_BY.keys())
+    assert missing(Tally(struck=met, commands=ran)) == []
+    assert missing(Tally(struck=met - Counter(["held up"]), commands=ran - Counter(["close"]))) == [
+        "held up",
+        "close",
+    ]
 
 
 def test_every_kind_has_a_strike_and_is_drawn() -> None:

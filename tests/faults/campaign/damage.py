@@ -117,13 +117,15 @@ UNFIT = frozenset({"no journal", "overwritten journal", "read-only journal"})
 
 
 @contextmanager
-def damaged(home: Path, guard: Path, kinds: list[str]) -> Iterator[None]:
-    """Damage what is there; everything is repaired in the end."""
+def damaged(home: Path, guard: Path, kinds: list[str]) -> Iterator[list[str]]:
+    """Damage what is there and yield what was done; everything is repaired in the end."""
     with ExitStack() as repairs:
         harmed: set[Path] = set()
+        done: list[str] = []
         for kind in kinds:
             place, harm = DAMAGES[kind](home, guard)
             if place.exists() and place not in harmed:
                 harmed.add(place)
+                done.append(kind)
                 repairs.enter_context(harm(place))  # type: ignore[arg-type]
-        yield
+        yield done

@@ -1,10 +1,13 @@
 """What users do: each deed of a step as command lines and tool calls."""
 
 from collections.abc import Callable
+from decimal import Decimal
+from math import ceil
 
 from tests.faults.campaign.history import Command
 from tests.faults.campaign.plan import Step
 from tests.faults.campaign.runner import Live, Runner
+from tests.faults.campaign.settings import EPICS
 from tests.faults.checker import Books
 
 _FAR = {"BUY": "20", "SELL": "40"}
@@ -155,10 +158,10 @@ def again(runner: Runner, step: Step) -> None:
         _execute(runner, step, "cap_trade_execute_position", known[int(step.pick * len(known))])
 
 
-def _run(runner: Runner, step: Step, *words: str) -> None:
+def _run(runner: Runner, step: Step, *words: str, last: tuple[str, ...] = ()) -> None:
     there = (*words, *_where(runner, step))
-    every = (*there, *_form(step))
-    _signed(runner, step, step.home, lambda: runner.run(step.home, step.deed, *there, "--json"))
+    every = (*there, *_form(step), *last)
+    _signed(runner, step, step.home, lambda: runner.run(step.home, step.deed, *there, "--json", *last))
     faults = runner.arm(step)
     with runner.besieged(step.home, faults):
         lives = _beside(runner, step)
@@ -183,6 +186,13 @@ def amend(runner: Runner, step: Step) -> None:
         _call(runner, step, "cap_trade_positions_amend", deal_id=deal, stop_distance="9", confirm=True)
     else:
         _run(runner, step, "positions", "amend", deal, stop, *(["8"] * (step.pick <= 0.8)), "--confirm")
+
+
+def breakeven(runner: Runner, step: Step) -> None:
+    deal = _there(runner, "positions", step.pick)
+    if step.pick < 0.7:
+        runner.venue.order("gain", deal=deal)
+    _run(runner, step, "positions", "breakeven", deal, "--confirm")
 
 
 def amend_order(runner: Runner, step: Step) -> None:
@@ -215,7 +225,14 @@ def close_part(runner: Runner, step: Step) -> None:
     if step.server:
         _call(runner, step, "cap_trade_positions_close", deal_id=deal, size=part, confirm=True)
     else:
-        _run(runner, step, "close", deal, "--size", part, "--confirm")
+        share = _share(runner, deal, part) if step.near else part
+        _run(runner, step, "close", deal, "--size", share, "--confirm")
+
+
+def _share(runner: Runner, deal: str, part: str) -> str:
+    """Return a size in percent of a position: rounded down to the market's step it is that size."""
+    held = runner.venue.order("book")["positions"].get(deal)
+    return f"{ceil(Decimal(part) / Decimal(held['size']) * 10_000) / 100}%" if held else "50%"
 
 
 def close_all(runner: Runner, step: Step) -> None:
@@ -228,6 +245,14 @@ def cancel(runner: Runner, step: Step) -> None:
         _call(runner, step, "cap_trade_orders_cancel", deal_id=deal, confirm=True)
     else:
         _run(runner, step, "orders", "cancel", deal, "--confirm")
+
+
+def cancel_all(runner: Runner, step: Step) -> None:
+    _there(runner, "orders", step.pick)
+    if step.server:
+        _call(runner, step, "cap_trade_orders_cancel", all_orders=True, confirm=True)
+    else:
+        _run(runner, step, "orders", "cancel", "--all", "--confirm")
 
 
 def flatten(runner: Runner, step: Step) -> None:
@@ -273,9 +298,80 @@ def use_account(runner: Runner, step: Step) -> None:
     """Make an account the active one; with the tool too, which logs in on it."""
     account = runner.accounts[step.pick < 0.5]
     if step.server:
-        _call(runner, step, "cap_session_login", account_id=account)
+        tool = "cap_session_switch_account" if step.near else "cap_session_login"
+        _call(runner, step, tool, account_id=account)
     else:
         _run(runner, step, "accounts", "use", account, "--confirm")
+
+
+def preferences(runner: Runner, step: Step) -> None:
+    """Choose a leverage, or switch hedging."""
+    leverage = str((1, 5, 7, 10, 20)[int(step.pick * 5)])
+    hedging = step.side == "BUY"
+    if step.near and step.server:
+        _call(runner, step, "cap_account_preferences_set", hedging_mode=hedging, confirm=True)
+    elif step.server:
+        chosen = {"COMMODITIES": leverage}
+        _call(runner, step, "cap_account_preferences_set", leverages=chosen, confirm=True)
+    else:
+        chosen = ("--hedging", "on" if hedging else "off") if step.near else ()
+        chosen = chosen or ("--leverage", f"COMMODITIES={leverage}")
+        _run(runner, step, "accounts", "preferences", *chosen, "--confirm")
+
+
+def top_up(runner: Runner, step: Step) -> None:
+    """Put play money on an account, or take some off: an amount of its own each time."""
+    amount = f"{'-' if step.side == 'SELL' else ''}{float(step.size) * 10 + 0.25:g}"
+    if step.server:
+        _call(runner, step, "cap_account_demo_topup", amount=amount, confirm=True)
+    else:
+        _run(runner, step, "accounts", "topup", "--confirm", last=("--", amount))
+
+
+def _list(runner: Runner, step: Step) -> str:
+    """Return the id or the name of a watchlist; a hand makes one where there is none."""
+    if not runner.venue.order("book")["watchlists"] and step.pick < 0.9:
+        body = {"name": "By hand", "epics": ["SILVER", "GOLD"]}
+        runner.venue.order("hand", method="POST", path="/watchlists", body=body)
+    lists = runner.venue.order("book")["watchlists"]
+    chosen = _chosen(list(lists), step.pick)
+    return str(lists[chosen]["name"]) if step.near and chosen in lists else chosen
+
+
+def create_list(runner: Runner, step: Step) -> None:
+    name = f"List {step.size}" if step.pick < 0.8 else "By hand"
+    if step.server:
+        _call(runner, step, "cap_watchlists_create", name=name, confirm=True)
+    else:
+        _run(runner, step, "watchlists", "create", name, "SILVER", *["NOWHERE"] * step.near)
+
+
+def _epic(step: Step) -> str:
+    return EPICS[int(float(step.size) * 10) % len(EPICS)]
+
+
+def add_to_list(runner: Runner, step: Step) -> None:
+    name, epic = _list(runner, step), _epic(step)
+    if step.server:
+        _call(runner, step, "cap_watchlists_add_market", watchlist_id=name, epic=epic, confirm=True)
+    else:
+        _run(runner, step, "watchlists", "add", name, epic)
+
+
+def remove_from_list(runner: Runner, step: Step) -> None:
+    name, epic = _list(runner, step), _epic(step)
+    if step.server:
+        _call(runner, step, "cap_watchlists_remove_market", watchlist_id=name, epic=epic, confirm=True)
+    else:
+        _run(runner, step, "watchlists", "remove", name, epic)
+
+
+def delete_list(runner: Runner, step: Step) -> None:
+    name = _list(runner, step)
+    if step.server:
+        _call(runner, step, "cap_watchlists_delete", watchlist_id=name, confirm=True)
+    else:
+        _run(runner, step, "watchlists", "delete", name, "--confirm")
 
 
 DO: dict[str, Callable[[Runner, Step], None]] = {
@@ -283,16 +379,57 @@ DO: dict[str, Callable[[Runner, Step], None]] = {
     "place": place,
     "again": again,
     "amend": amend,
+    "breakeven": breakeven,
     "amend order": amend_order,
     "update order": update_order,
     "close": close,
     "close part": close_part,
     "close all": close_all,
     "cancel": cancel,
+    "cancel all": cancel_all,
     "flatten": flatten,
     "halt": halt,
     "resume": resume,
     "reconcile": reconcile,
     "resolve": resolve,
     "use account": use_account,
+    "preferences": preferences,
+    "top up": top_up,
+    "create list": create_list,
+    "add to list": add_to_list,
+    "remove from list": remove_from_list,
+    "delete list": delete_list,
+}
+
+# What changes anything at the broker, and the deed that does it: commands, and tools.
+SENT_BY = {
+    "execute": "open",
+    "positions amend": "amend",
+    "positions breakeven": "breakeven",
+    "orders amend": "amend order",
+    "orders cancel": "cancel",
+    "close": "close",
+    "flatten": "flatten",
+    "accounts use": "use account",
+    "accounts preferences": "preferences",
+    "accounts topup": "top up",
+    "watchlists create": "create list",
+    "watchlists add": "add to list",
+    "watchlists remove": "remove from list",
+    "watchlists delete": "delete list",
+    "cap_trade_execute_position": "open",
+    "cap_trade_execute_working_order": "place",
+    "cap_trade_execute_working_order_update": "update order",
+    "cap_trade_positions_amend": "amend",
+    "cap_trade_positions_close": "close",
+    "cap_trade_orders_cancel": "cancel",
+    "cap_trade_flatten": "flatten",
+    "cap_session_login": "use account",
+    "cap_session_switch_account": "use account",
+    "cap_account_preferences_set": "preferences",
+    "cap_account_demo_topup": "top up",
+    "cap_watchlists_create": "create list",
+    "cap_watchlists_add_market": "add to list",
+    "cap_watchlists_remove_market": "remove from list",
+    "cap_watchlists_delete": "delete list",
 }

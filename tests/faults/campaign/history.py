@@ -97,7 +97,10 @@ class Signed:
 
 @dataclass
 class History:
-    """A run from the outside. `lost`: journals as they were before an older copy took their place."""
+    """A run from the outside. `lost`: journals as they were before an older copy took their place.
+
+    `armed`: the kinds that were to befall a process; `struck`: those that did.
+    """
 
     plan: Plan
     folder: Path
@@ -108,6 +111,7 @@ class History:
     lost: dict[str, list[Books]] = field(default_factory=dict)
     unfit: list[Unfit] = field(default_factory=list)
     signed: list[Signed] = field(default_factory=list)
+    armed: list[str] = field(default_factory=list)
     struck: list[str] = field(default_factory=list)
     server_said: str = ""
     seconds: float = 0

@@ -13,6 +13,7 @@ from typing import Any
 
 from tests.faults.campaign.clock import MONDAY
 from tests.faults.campaign.history import Command, History
+from tests.faults.campaign.settings import SETTINGS, denies
 from tests.faults.campaign.venue import HAND, Entry
 from tests.faults.checker import NOT_PLACED, OPEN, Books, violations_in_moves
 
@@ -286,7 +287,7 @@ def words_are_the_journals(case: Case) -> Iterator[str]:
         late = command.state == "ABSENT" and row["state"] in {"LANDED", "NOT_SENT"}
         held = [books.attempts.get(row["id"]) for books in case.every(command.home)]
         # On a full disk a refusal may stay unwritten: what is found later says the same of the account.
-        unwritten = "disk full" in struck(case.history) and {command.state, row["state"]} <= NOT_PLACED
+        unwritten = "disk full" in case.history.armed and {command.state, row["state"]} <= NOT_PLACED
         if command.state not in {one["state"] for one in held if one} and not late and not unwritten:
             yield f"{_name(command)} told {command.state}, the journal says {row['state']}: {command.said}"
 
@@ -318,7 +319,7 @@ def _is_said_of(command: Command, entry: Entry) -> bool:
     """Say whether "nothing was sent" can be about a request: a table says it of the deal of its row."""
     deal = entry.path.rsplit("/", 1)[1]
     rows = [line for line in command.said.splitlines() if "othing was sent" in line]
-    return command.deed not in {"flatten", "close all"} or any(deal in row for row in rows)
+    return command.deed not in {"flatten", "close all", "cancel all"} or any(deal in row for row in rows)
 
 
 def nothing_sent_is_true(case: Case) -> Iterator[str]:
@@ -329,7 +330,7 @@ def nothing_sent_is_true(case: Case) -> Iterator[str]:
         for entry in case.of_step(command):
             if not _is_said_of(command, entry):
                 continue
-            if entry.reached and entry.status == 200 and (entry.is_order or entry.is_change):
+            if entry.is_done and entry.changes:
                 yield f"{_name(command)} sent {entry.method} {entry.path}: {command.said}"
 
 
@@ -372,13 +373,14 @@ def halted_is_halted(case: Case) -> Iterator[str]:
 def _was_to_reduce(case: Case, by: Command, sent: Sent) -> bool:
     """Say whether the book right before a command had enough of the other side to be no more than reduced."""
     asked, before = _body(sent.entry), case.during(by)[:1]
+    hedging = any(book["preferences"][sent.entry.account].get("hedgingMode") for book in before)
     against = [
         Decimal(str(row["size"]))
         for book in before
         for row in book["positions"].values()
         if row["account_id"] == sent.entry.account and row["direction"] != asked["direction"]
     ]
-    reduces = not case.history.plan.hedging and sent.entry.path == "/positions"
+    reduces = not hedging and sent.entry.path == "/positions"
     return by.deed == "close part" or (reduces and sum(against) >= Decimal(str(asked["size"])))
 
 
@@ -430,6 +432,9 @@ def cancelled_is_cancelled(case: Case) -> Iterator[str]:
         position["order_id"] for one in case.entries for position in one.after.get("positions", {}).values()
     }
     for command in case.history.commands:
+        for row in command.data.get("cancellations", ()):
+            if row["done"] and row["deal_id"] in case.history.ledger["orders"]:
+                yield f"{_name(command)} told that {row['deal_id']} is cancelled, the broker has it"
         if command.deed != "cancel" or command.data.get("state") != "LANDED":
             continue
         deal = command.data.get("deal_id")
@@ -441,24 +446,26 @@ def cancelled_is_cancelled(case: Case) -> Iterator[str]:
 
 def flat_is_flat(case: Case) -> Iterator[str]:
     for command in case.history.commands:
-        if command.deed != "flatten" or not command.data.get("flat"):
+        cancelled = command.deed == "cancel all" and command.data and command.exit in {0, None}
+        if not command.data.get("flat") and not (cancelled and not command.error):
             continue
+        parts = ("orders",) if cancelled else ("positions", "orders")
         account = command.document.get("account_id") or command.data.get("account_id")
         # A row that every list leaves out is there for nobody.
         hidden = any(entry.struck == "missing position" for entry in case.of_step(command))
-        if not hidden and not any(_is_empty(book, account) for book in case.during(command)):
-            yield f"{_name(command)} told that {account} is flat, and it never was: {command.said}"
+        if not hidden and not any(_is_empty(book, account, parts) for book in case.during(command)):
+            yield f"{_name(command)} told that {account} has no {parts}, and it always had: {command.said}"
 
 
-def _is_empty(book: dict[str, Any], account: object) -> bool:
-    rows = [row for part in ("positions", "orders") for row in book[part].values()]
+def _is_empty(book: dict[str, Any], account: object, parts: Collection[str]) -> bool:
+    rows = [row for part in parts for row in book[part].values()]
     return not any(row["account_id"] == account for row in rows)
 
 
 def amended_is_amended(case: Case) -> Iterator[str]:
     for command in case.history.commands:
         data = command.data
-        if command.deed != "amend" or data.get("state") != "LANDED":
+        if command.deed not in {"amend", "breakeven"} or data.get("state") != "LANDED":
             continue
         told, deal = data.get("stop_level"), data.get("deal_id")
         seen = [book["positions"].get(deal) for book in case.during(command)]
@@ -561,7 +568,8 @@ def nothing_unapproved(case: Case) -> Iterator[str]:
         return
     users: dict[tuple[str, ...], set[str]] = defaultdict(set)
     for entry in case.entries:
-        if entry.step == HAND or not (entry.is_order or entry.is_change):
+        # A watchlist is not a person's to approve.
+        if entry.step == HAND or not entry.changes or entry.path.startswith("/watchlists"):
             continue
         home = entry.step.partition(".")[0]
         request = (entry.method, entry.path, sha256(entry.body.encode()).hexdigest())
@@ -578,14 +586,45 @@ def nothing_unapproved(case: Case) -> Iterator[str]:
 def repeating_is_safe(case: Case) -> Iterator[str]:
     for command in case.history.commands:
         safe = command.error.get("retry_safe") or command.data.get("retry_safe")
-        if command.deed == "close part" and safe:
+        if command.deed in {"close part", "top up"} and safe:
             for entry in case.of_step(command):
-                if entry.is_order and entry.confirm.get("dealStatus") == "ACCEPTED":
+                done = entry.confirm.get("dealStatus") == "ACCEPTED" if entry.is_order else entry.is_done
+                if done and (entry.is_order or entry.path == "/accounts/topUp"):
                     yield f"{_name(command)} may be repeated, and the broker has it: {command.said}"
 
 
 def _name(command: Command) -> str:
     return f"{command.step} ({command.tool or ' '.join(command.words)})"
+
+
+def one_change_a_command(case: Case) -> Iterator[str]:
+    """A command sends what it sends once; a change of a deal again where it was seen not to be made."""
+    for command in case.history.commands:
+        sent = [entry for entry in case.of_step(command) if entry.changes]
+        for (method, path, body), count in Counter((one.method, one.path, one.body) for one in sent).items():
+            if count > 1 + any(one.is_change and (one.method, one.path) == (method, path) for one in sent):
+                yield f"{_name(command)} sent {method} {path} {body} {count} times"
+        if sum(entry.is_setting for entry in sent) > 1:
+            yield f"{_name(command)} sent several changes: {[f'{one.method} {one.path}' for one in sent]}"
+
+
+def settings_are_true(case: Case) -> Iterator[str]:
+    """What is told of preferences, play money and watchlists is what the broker has, or had meanwhile."""
+    for command in case.history.commands:
+        if command.deed not in SETTINGS:
+            continue
+        done = [entry for entry in case.of_step(command) if entry.is_setting and entry.is_done]
+        if done and denies(command):
+            yield f"{_name(command)} changed {done[0].path} {done[0].body}, and denies it: {command.said}"
+        succeeded = command.exit == 0 or (command.tool and not command.error and not command.server_died)
+        if not succeeded or not command.data or command.hung:
+            continue
+        account = command.document.get("account_id") or command.data.get("account_id")
+        books = case.during(command)
+        if not any(SETTINGS[command.deed](command, book, str(account)) for book in books):
+            yield f"{_name(command)} told of {account} what never was: {command.said} {books[-1:]}"
+        if command.deed == "top up" and [entry.account for entry in done] != [account]:
+            yield f"{_name(command)} told that {account} was topped up; the broker did {done}"
 
 
 PROMISES: dict[str, Callable[[Case], Iterator[str]]] = {
@@ -612,5 +651,7 @@ PROMISES: dict[str, Callable[[Case], Iterator[str]]] = {
         nobody_denies_what_is_there,
         unfit_sends_no_order,
         nothing_unapproved,
+        one_change_a_command,
+        settings_are_true,
     )
 }

@@ -8,26 +8,35 @@ from random import Random
 from tests.faults.campaign.kinds import KINDS, Kind, On
 
 HOMES = ("one", "two")
-# What is done, how often of a hundred, and which requests it makes: a fault is drawn from what can meet it.
+# What is done, its weight among all, and which requests it makes: a fault is drawn from what can meet it.
 _BOOK = (On.CONFIRM, On.POSITIONS, On.WAITING, On.ACTIVITY, On.READ, On.PROCESS)
 _SEND, _CHANGE, _LOOK = (On.ORDER, *_BOOK), (On.CHANGE, *_BOOK), _BOOK
+_SET = (On.CHANGE, On.READ, On.PROCESS)
 DEEDS: dict[str, tuple[int, tuple[On, ...]]] = {
     "open": (26, _SEND),
     "place": (10, _SEND),
     "again": (7, _LOOK),
     "amend": (6, _CHANGE),
+    "breakeven": (3, _CHANGE),
     "amend order": (4, _CHANGE),
     "update order": (3, _CHANGE),
     "close": (8, _CHANGE),
     "close part": (7, _SEND),
     "close all": (3, _CHANGE),
     "cancel": (5, _CHANGE),
-    "flatten": (3, (On.CHANGE, *_BOOK)),
+    "cancel all": (3, _CHANGE),
+    "flatten": (3, _CHANGE),
     "halt": (3, (On.PROCESS,)),
     "resume": (4, (On.PROCESS,)),
     "reconcile": (7, _LOOK),
     "resolve": (4, _LOOK),
     "use account": (3, _LOOK),
+    "preferences": (4, _SET),
+    "top up": (4, _SET),
+    "create list": (2, _SET),
+    "add to list": (2, _SET),
+    "remove from list": (2, _SET),
+    "delete list": (2, _SET),
 }
 BESIDE = ("reconcile", "close all", "flatten", "halt", "resume", "use account")
 PAUSES = ("", "", "", "3", "45", "125")

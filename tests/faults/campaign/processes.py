@@ -213,11 +213,16 @@ def ended(pid: int) -> int | None:
     return -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
 
 
-def is_suspended(pid: int) -> bool:
+def state(pid: int) -> str:
+    """Return a process's state as Linux has it, nothing where there is none."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0] == "T"
+        return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
     except OSError:
-        return False
+        return ""
+
+
+def is_suspended(pid: int) -> bool:
+    return state(pid) == "T"
 
 
 @dataclass

@@ -30,6 +30,7 @@ from tests.faults.campaign.processes import (
     is_suspended,
     launch,
     pipe,
+    state,
 )
 from tests.faults.campaign.venue import Armed, Remote
 from tests.faults.checker import OPEN, Books
@@ -44,12 +45,13 @@ _FILE_LIMITS = (0, 4096, 20_000, 60_000, 90_000, 120_000, 140_000)
 
 @dataclass
 class Live:
-    """A process under way, and what will befall it: (when, signal)."""
+    """A process under way, and what will befall it: (when, signal, the kind that it is counted as)."""
 
     command: Command
     pid: int
     pipes: tuple[int, int]
-    blows: list[tuple[float, int]] = field(default_factory=list)
+    blows: list[tuple[float, int, str]] = field(default_factory=list)
+    disk: int | None = None
     stopped_at: float = 0
 
 
@@ -134,7 +136,8 @@ class Runner:
             sabotage=self.plan.sabotage,
             work=work,
         )
-        live = Live(command, launch(begin), (out, err), sorted(_blows(names)))
+        live = Live(command, launch(begin), (out, err), sorted(_blows(names)), disk)
+        self.history.struck += names.keys() & {"clock ahead", "clock behind"}
         self.history.commands.append(command)
         return live
 
@@ -151,17 +154,23 @@ class Runner:
                     self._close(live)
                 elif passed > PATIENCE_S:
                     live.command.hung = True
-                    live.blows = [(0, signal.SIGKILL)]
+                    live.blows = [(0, signal.SIGKILL, "")]
             time.sleep(_POLL_S)
 
     def _strike(self, live: Live, passed: float) -> None:
         while live.blows and live.blows[0][0] <= passed:
-            os.kill(live.pid, live.blows.pop(0)[1])
+            _, number, kind = live.blows.pop(0)
+            if kind and state(live.pid) not in {"", "Z"}:
+                self.history.struck.append(kind)
+            os.kill(live.pid, number)
 
     def _close(self, live: Live) -> None:
         command = live.command
         command.ended = self.time.monotonic()
         command.out, command.err = map(drained, live.pipes)
+        files = (self.folder / command.home).glob("*.db*")
+        if live.disk is not None and any(one.stat().st_size >= live.disk for one in files):
+            self.history.struck.append("disk full")
 
     def run(self, home: str, deed: str, *words: str, faults: tuple[Fault, ...] = ()) -> Command:
         live = self.start(home, deed, *words, faults=faults)
@@ -249,7 +258,7 @@ class Runner:
             if one.on != On.PROCESS:
                 self.venue.arm(Armed(one.kind, one.on, one.times, one.skip, one.value))
         mine = tuple(one for one in step.faults if one.on == On.PROCESS)
-        self.history.struck += [one.kind for one in mine]
+        self.history.armed += [one.kind for one in mine]
         return mine
 
     def _copy(self) -> None:
@@ -269,6 +278,7 @@ class Runner:
         self.history.lost.setdefault(home, []).append(Books.read(journal))
         put_back(journal, older[int(value * len(older))][1])
         self.behind.add(home)
+        self.history.struck.append("older journal")
         self.history.unfit.append(Unfit(home, "older journal", self.time.monotonic()))
 
     def _stop(self, home: str) -> None:
@@ -291,7 +301,8 @@ class Runner:
             self.behind |= set(self.plan.homes) if self.plan.one_user else {home}
         began, had_one = self.time.monotonic(), self._journal(home).exists()
         guard = self.user(home) / ".capcli-guard"
-        with damaged(self.folder / home, guard, kinds), self._hindered(home, faults):
+        with damaged(self.folder / home, guard, kinds) as done, self._hindered(home, faults):
+            self.history.struck += done
             yield
         for kind in UNFIT & set(kinds):
             if had_one:
@@ -303,7 +314,10 @@ class Runner:
     def _hindered(self, home: str, faults: tuple[Fault, ...]) -> Iterator[None]:
         names = {one.kind: one for one in faults}
         helper = 0
-        if "journal locked" in names or "clock jumps" in names:
+        hindering = names.keys() & ({"journal locked"} if self._journal(home).exists() else set())
+        hindering |= names.keys() & {"clock jumps"}
+        self.history.struck += hindering
+        if hindering:
             helper = os.fork()
             if not helper:
                 self._besiege(home, names)
@@ -362,8 +376,8 @@ class Runner:
         )
 
 
-def _blows(names: dict[str, Fault]) -> Iterator[tuple[float, int]]:
-    """Say when which signals come (real seconds from the start)."""
+def _blows(names: dict[str, Fault]) -> Iterator[tuple[float, int, str]]:
+    """Say when which signals come (real seconds from the start), and as what they count."""
     for kind, number in (
         ("killed", signal.SIGKILL),
         ("suspended", signal.SIGSTOP),
@@ -372,9 +386,9 @@ def _blows(names: dict[str, Fault]) -> Iterator[tuple[float, int]]:
         ("terminated", signal.SIGTERM),
     ):
         if kind in names:
-            yield names[kind].value * 0.4, number
+            yield names[kind].value * 0.4, number, "" if kind == "interrupted twice" else kind
     if "interrupted twice" in names:
-        yield names["interrupted twice"].value * 0.4 + 0.15, signal.SIGINT
+        yield names["interrupted twice"].value * 0.4 + 0.15, signal.SIGINT, "interrupted twice"
 
 
 def _wait(live: Live, passed: float) -> int | None:

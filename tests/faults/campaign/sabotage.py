@@ -1,19 +1,35 @@
-"""capcli broken on purpose, and the promise that the oracle must then find broken: a judge that can fail."""
+"""capcli or its record broken on purpose, and the promise that the oracle must then find broken."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
+from tests.faults.campaign.history import History, Unfit
 from tests.faults.campaign.plan import Fault, Plan, Step
+from tests.faults.campaign.venue import HAND, Entry
+
+
+def _nothing() -> None:
+    pass
+
+
+def _kept(_history: History) -> None:
+    pass
 
 
 @dataclass(frozen=True)
 class Sabotage:
-    """What is done to a forked process of capcli, the steps in which it shows, and as what."""
+    """What is done to a forked process of capcli, the steps in which it shows, and as what.
+
+    `recorded`: what is done to the record of the run before it is judged. `asks`: a person approves.
+    """
 
     done: Callable[[], None]
     steps: tuple[Step, ...]
     promise: str
+    recorded: Callable[[History], None] = _kept
+    asks: bool = False
 
 
 def _replace(owner: Any, name: str, make: Callable[[Any], Any]) -> None:
@@ -91,6 +107,74 @@ def _all_is_well() -> None:
     _replace(Reply, "exit_code", lambda _real: property(lambda _self: 0))
 
 
+def _lost_is_not_sent() -> None:
+    from msgspec.structs import replace
+
+    from capcli.broker.changes import Changes
+    from capcli.domain.attempt import Delivery
+
+    def make(real: Any) -> Any:
+        def send(self: Any, *given: Any) -> Any:
+            answer, reply = real(self, *given)
+            if answer.delivery is Delivery.LOST:
+                answer = replace(answer, delivery=Delivery.NOT_CONNECTED)
+            return answer, reply
+
+        return send
+
+    _replace(Changes, "_send_now", make)
+
+
+def _a_close_is_believed() -> None:
+    from capcli.reconcile import readback
+
+    _replace(readback, "is_open", lambda _real: lambda *_given: False)
+
+
+def _nobody_is_asked() -> None:
+    from capcli.safety.approval import Approvals
+
+    _replace(Approvals, "permit", lambda _real: lambda *_given, **_more: None)
+
+
+def _changes_are_believed() -> None:
+    from capcli.account.preferences import Wanted
+
+    looks = count()
+    _replace(Wanted, "seen_in", lambda _real: lambda *_given: next(looks) > 0)
+
+
+def _settings_twice() -> None:
+    from capcli.broker.client import CapitalBroker
+
+    def make(real: Any) -> Any:
+        def send(self: Any, *given: Any, **more: Any) -> Any:
+            real(self, *given, **more)
+            return real(self, *given, **more)
+
+        return send
+
+    _replace(CapitalBroker, "send", make)
+
+
+def _orders_of(history: History) -> list[Entry]:
+    return [entry for entry in history.entries if entry.is_order and entry.step != HAND]
+
+
+def _second_has_the_deals_of_the_first(history: History) -> None:
+    first, second = history.books["one"].attempts.values()
+    history.books["one"].attempts[second["id"]] = {**second, "deal_ids": first["deal_ids"]}
+
+
+def _on_another_account(history: History) -> None:
+    for entry in _orders_of(history):
+        entry.account = "another"
+
+
+def _without_a_journal(history: History) -> None:
+    history.unfit.append(Unfit("one", "no journal", 0, float("inf")))
+
+
 def _step(deed: str, size: str = "1", *faults: Fault, **more: Any) -> Step:
     return Step(deed, "one", 0, size, faults=faults, tidy=False, **more)
 
@@ -113,8 +197,39 @@ SABOTAGES = {
     "every exit code is 0": Sabotage(
         _all_is_well, (_step("open", "1", Fault("silence before", "order")),), "exits fit"
     ),
+    "a lost answer is an order not sent": Sabotage(
+        _lost_is_not_sent, (_step("open", "1", Fault("reset after", "order")),), "nothing sent is true"
+    ),
+    "a lost top-up is not sent": Sabotage(
+        _lost_is_not_sent, (_step("top up", "1", Fault("reset after", "change")),), "settings are true"
+    ),
+    "a close is believed": Sabotage(
+        _a_close_is_believed,
+        (_step("open"), _step("close", "1.1", Fault("change lost", "change"))),
+        "closed is closed",
+    ),
+    "nobody is asked": Sabotage(_nobody_is_asked, (_step("open"),), "nothing unapproved", asks=True),
+    "preferences are believed": Sabotage(
+        _changes_are_believed,
+        (_step("preferences", "1", Fault("change lost", "change"), near=True),),
+        "settings are true",
+    ),
+    "changes are sent twice": Sabotage(_settings_twice, (_step("top up"),), "one change a command"),
+    "a deal has two owners": Sabotage(
+        _nothing,
+        (_step("open"), _step("open", "1.1")),
+        "one owner",
+        _second_has_the_deals_of_the_first,
+    ),
+    "orders reach another account": Sabotage(
+        _nothing, (_step("open"),), "stays on its account", _on_another_account
+    ),
+    "an order without a journal": Sabotage(
+        _nothing, (_step("open"),), "unfit sends no order", _without_a_journal
+    ),
 }
 
 
 def plan_of(name: str) -> Plan:
-    return Plan(0, ("one",), False, False, False, 600, 0, steps=SABOTAGES[name].steps, sabotage=name)
+    one = SABOTAGES[name]
+    return Plan(0, ("one",), False, False, False, 600, 0, asks=one.asks, steps=one.steps, sabotage=name)

@@ -89,7 +89,7 @@ async def held_up(passing: Passing) -> bool:
 
 def another_answer(*, done: bool) -> Strike:
     async def strike(passing: Passing) -> bool:
-        other = passing.venue.earlier.get(passing.entry.method)
+        other = passing.venue.earlier.get(passing.entry.kin)
         if done:
             await passing.ask()
         await passing.say(
@@ -119,8 +119,11 @@ def edited(change: Callable[[Passing, Any], Any]) -> Strike:
         answer = await passing.ask()
         if answer.status == 200:
             document = json.loads(answer.body, parse_float=Decimal)
-            changed = json.dumps(change(passing, document), default=float).encode()
-            answer = Answer(200, answer.headers, changed)
+            told = json.dumps(document, default=float)
+            changed = json.dumps(change(passing, document), default=float)
+            answer = Answer(200, answer.headers, changed.encode())
+            if changed == told:
+                passing.entry.struck = ""
         await passing.say(answer)
         return True
 
@@ -153,6 +156,8 @@ def _too_much(body: Any) -> Any:
 async def stale(passing: Passing) -> bool:
     answer = await passing.ask()
     old = passing.venue.frozen.get(passing.entry.path)
+    if not old:
+        passing.entry.struck = ""
     await passing.say(Answer(200, answer.headers, old.body) if old and answer.status == 200 else answer)
     return True
 
@@ -191,7 +196,8 @@ def _late_activity(passing: Passing, body: Any) -> Any:
 
 async def change_lost(passing: Passing) -> bool:
     deal = passing.entry.path.rsplit("/", 1)[1]
-    await passing.say(Answer.of(200, {"dealReference": f"p_{deal}"}))
+    told = {"status": "SUCCESS", "successful": True, "watchlistId": "999"}
+    await passing.say(Answer.of(200, told if passing.entry.is_setting else {"dealReference": f"p_{deal}"}))
     return True
 
 

@@ -25,14 +25,22 @@ from tests.faults.proxy import HOST, Exchange, read_message, reset
 LABEL, PID = "x-campaign-step", "x-campaign-pid"
 HAND = "hand"
 _BOOKS = ("/positions", "/workingorders")
+_SETTINGS = ("/accounts/preferences", "/accounts/topUp", "/watchlists")
+
+
+# What is read here shows what the broker holds at that moment.
+_SEEN = ("/positions", "/workingorders", "/accounts", "/watchlists")
 
 
 @dataclass
 class Book:
-    """What the broker holds: deal id -> row."""
+    """What the broker holds: deal id -> row, account -> cash, and what it chose, id -> watchlist."""
 
     positions: dict[str, dict[str, Any]]
     orders: dict[str, dict[str, Any]]
+    cash: dict[str, str]
+    preferences: dict[str, dict[str, int]]
+    watchlists: dict[str, dict[str, Any]]
 
 
 @dataclass
@@ -63,6 +71,24 @@ class Entry:
     @property
     def is_change(self) -> bool:
         return self.method in {"PUT", "DELETE"} and self.path.startswith(_BOOKS)
+
+    @property
+    def is_setting(self) -> bool:
+        """Say whether it changes preferences, play money or a watchlist."""
+        return self.method != "GET" and self.path.startswith(_SETTINGS)
+
+    @property
+    def changes(self) -> bool:
+        return self.is_order or self.is_change or self.is_setting
+
+    @property
+    def is_done(self) -> bool:
+        return self.reached and self.status == 200
+
+    @property
+    def kin(self) -> str:
+        """Return what is alike in the requests whose answers may be taken for each other's."""
+        return self.method + ("/".join(self.path.split("/")[:3]) if self.is_setting else "")
 
 
 @dataclass(frozen=True)
@@ -110,6 +136,8 @@ def sorts_of(method: str, path: str) -> set[str]:
     """Return what kinds of request this is one of."""
     if path.startswith(_BOOKS) and method != "GET":
         return {On.ORDER if method == "POST" else On.CHANGE}
+    if path.startswith(_SETTINGS) and method != "GET":
+        return {On.CHANGE}
     found: set[str] = {On.READ} if method == "GET" or path == "/session" else set()
     heads = {
         "/confirms": On.CONFIRM,
@@ -170,7 +198,15 @@ class Venue:
         positions = self.look(f"SELECT {columns}, stop, profit, order_id FROM positions")
         orders = self.look(f"SELECT {columns}, level, stop_offset, profit_offset FROM orders")
         rows = [{row["deal_id"]: dict(row) for row in found} for found in (positions, orders)]
-        return asdict(Book(*rows))
+        cash = {row["account_id"]: row["cash"] for row in self.look("SELECT account_id, cash FROM accounts")}
+        chosen: dict[str, dict[str, int]] = {account: {} for account in cash}
+        for row in self.look("SELECT account_id, name, value FROM preferences"):
+            chosen[row["account_id"]][row["name"]] = row["value"]
+        lists = {
+            str(row["id"]): {"name": row["name"], "epics": [one for one in row["epics"].split(",") if one]}
+            for row in self.look("SELECT id, name, epics FROM watchlists")
+        }
+        return asdict(Book(*rows, cash, chosen, lists))
 
     def handle(self, passing: Passing, body: bytes) -> Answer:
         """Hand one request to the broker, one at a time, and write down what it did."""
@@ -179,7 +215,7 @@ class Venue:
         query = dict(part.partition("=")[::2] for part in passing.query.split("&") if part)
         with self._turn:
             entry.account = self._account(passing.headers)
-            watched = entry.is_order or entry.is_change
+            watched = entry.changes
             if watched:
                 entry.before = self.book()
                 self._freeze(passing.headers, entry.path)
@@ -190,8 +226,8 @@ class Venue:
                 entry.after = self.book()
                 self._note_reference(entry, answer)
                 if answer.status == 200:
-                    self.earlier[entry.method] = answer
-            elif entry.path in _BOOKS:
+                    self.earlier[entry.kin] = answer
+            elif entry.path.startswith(_SEEN):
                 entry.after = self.book()
         return answer
 
@@ -343,6 +379,15 @@ def _log(venue: Venue, _given: dict[str, Any]) -> Any:
     return [asdict(entry) for entry in venue.log]
 
 
+def _gain(venue: Venue, given: dict[str, Any]) -> None:
+    """Let a position have been opened at a price that has been left far behind."""
+    bid, offer = _price(venue, given)
+    levels = {"BUY": f"{bid - 3:.3f}", "SELL": f"{offer + 3:.3f}"}
+    for side, level in levels.items():
+        found = "UPDATE positions SET level = ? WHERE deal_id = ? AND direction = ?"
+        venue.change(found, level, given["deal"], side)
+
+
 def _accounts(venue: Venue, _given: dict[str, Any]) -> Any:
     return venue.accounts()
 
@@ -353,6 +398,7 @@ ORDERS: dict[str, Order] = {
     "book": _book,
     "hand": _hand,
     "price": _price,
+    "gain": _gain,
     "log": _log,
     "accounts": _accounts,
 }
