@@ -29,6 +29,7 @@ from capcli.errors import (
 )
 from capcli.ports import Request
 from capcli.reconcile.deal_account import active_account
+from capcli.reconcile.readback import require_account
 from capcli.refusals import refusal
 from capcli.reply import Reply, about
 from capcli.safety.approval_text import request_text
@@ -146,7 +147,7 @@ class AccountChanges:
             raise UsageError("Name what is to change.", next="capcli accounts preferences --help")
         account_id = self._context.broker.session().account_id
         with about(account_id), self._context.lock(self._context.env, self._context.broker.host, account_id):
-            before = self._context.broker.preferences()
+            before = self._preferences_of(account_id)
             _check(wanted, before)
             refuse_while_halted(self._context.halt, "The change of preferences")
             if wanted.seen_in(before):
@@ -163,7 +164,7 @@ class AccountChanges:
         answer = self._send(request, account_id, text)
         self._context.broker.forget_preferences()
         self._require_taken(answer, words, lambda: self._why_not(wanted))
-        now = self._seen(words, answer, self._context.broker.preferences, wanted.seen_in)
+        now = self._seen(words, answer, partial(self._preferences_of, account_id), wanted.seen_in)
         if wanted.seen_in(now):
             return _set(now, account_id, f"{_lead(answer)} {effects}", sent=True)
         leverages = "".join(f", {name} {short(one.current)}" for name, one in now.leverages.items())
@@ -174,6 +175,15 @@ class AccountChanges:
         code, exit_code = "PREFERENCES_UNKNOWN", int(Exit.MAY_BE_LIVE)
         problem = Problem(code, message, exit_code, next=_READ, retry_safe=True, assistant_error=False)
         return _set(now, account_id, message, problem, sent=True)
+
+    def _preferences_of(self, account_id: str) -> Preferences:
+        """Read the preferences of an account: another program may have moved the session to another one.
+
+        Raises UnreadableAnswer there.
+        """
+        found = self._context.broker.preferences()
+        require_account(self._context.broker, account_id, _READ)
+        return found
 
     def _why_not(self, wanted: Wanted) -> str:
         """Say what may be behind a refusal: hedging does not switch while positions are open (seen)."""
@@ -285,17 +295,19 @@ class AccountChanges:
 
     def _seen(self, words: _Words, answer: Answer, read: Callable[[], T], done: Callable[[T], bool]) -> T:
         """Read back a few times until it is as asked. Raises ChangeUnseen when it could not be read."""
-        found = None
+        found, why = None, ""
         for pause in READ_BACK_DELAYS_S:
             self._context.sleep(pause)
-            with suppress(CapcliError):
+            try:
                 found = read()
+            except CapcliError as error:
+                why = error.message.rstrip(".")
             if found is not None and done(found):
                 break
         if found is None:
             raise ChangeUnseen(
-                f"{words.name} was sent ({_detail(answer)}), and the result could not be read. Check before "
-                "you repeat it.",
+                f"{words.name} was sent ({_detail(answer)}), and the result could not be read ({why}). "
+                "Check before you repeat it.",
                 next=words.read,
             )
         return found

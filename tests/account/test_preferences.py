@@ -12,7 +12,7 @@ from capcli.errors import CapcliError, WouldSend
 from capcli.reply import Reply
 from capcli.runtime import Options
 from tests.support.fixtures import Seats
-from tests.support.seat import FIRST_ACCOUNT, Seat, refusal, stop_at
+from tests.support.seat import FIRST_ACCOUNT, SECOND_ACCOUNT, Seat, refusal, stop_at
 from tests.support.tap import says
 
 D = Decimal
@@ -132,6 +132,29 @@ def test_a_read_back_that_fails_is_no_word_on_what_was_sent(seat: Seat) -> None:
     error = refusal(lambda: prefer(seat, leverages={"SHARES": D(2)}))
     assert (error.code, int(error.exit_code), error.retry_safe) == ("CHANGE_UNSEEN", 8, False)
     assert error.next == "capcli accounts preferences"
+
+
+def test_preferences_of_another_account_are_no_word_on_what_was_sent(seat: Seat) -> None:
+    """The broker did it on the account to which another program moved the session right before."""
+    seat.tap.breaks(
+        "PUT",
+        PREFERENCES,
+        before=lambda _: seat.switched_by_another_program(SECOND_ACCOUNT, old_tokens="follow"),
+    )
+    error = refusal(lambda: prefer(seat, leverages={"SHARES": D(2)}))
+    assert (error.code, int(error.exit_code), error.retry_safe) == ("CHANGE_UNSEEN", 8, False)
+    assert f"The session was switched to account {SECOND_ACCOUNT} in the meantime" in error.message
+
+
+def test_preferences_are_compared_with_those_of_the_account_that_was_asked(seat: Seat) -> None:
+    seat.tap.breaks(
+        "GET",
+        PREFERENCES,
+        before=lambda _: seat.switched_by_another_program(SECOND_ACCOUNT, old_tokens="follow"),
+    )
+    error = refusal(lambda: prefer(seat, hedging=False))
+    assert (error.code, seat.tap.seen("PUT")) == ("UNREADABLE_ANSWER", [])
+    assert f"{FIRST_ACCOUNT} was not read" in error.message
 
 
 @pytest.mark.parametrize(

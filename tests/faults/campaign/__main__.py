@@ -5,6 +5,8 @@ import gc
 import os
 import pickle
 import sys
+import traceback
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -71,7 +73,11 @@ def _at_once(broker: Path, seeds: range, jobs: int) -> Iterator[Tally]:
 def _many(broker: Path, seeds: range) -> Tally:
     total = Tally()
     for seed in seeds:
-        total.add(play(draw(seed), broker, tally))
+        try:
+            total.add(play(draw(seed), broker, tally))
+        except Exception:  # noqa: BLE001 - one run that cannot be judged must not hide the others
+            what = f"seed {seed}: {traceback.format_exc()}"
+            total.add(Tally(1, broken=Counter(["the campaign broke"]), seeds={seed: [what]}))
         if seed in total.seeds:
             print("\n".join(total.seeds[seed]), file=sys.stderr, flush=True)
     return total

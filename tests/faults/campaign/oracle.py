@@ -373,7 +373,7 @@ def halted_is_halted(case: Case) -> Iterator[str]:
 def _was_to_reduce(case: Case, by: Command, sent: Sent) -> bool:
     """Say whether the book right before a command had enough of the other side to be no more than reduced."""
     asked, before = _body(sent.entry), case.during(by)[:1]
-    hedging = any(book["preferences"][sent.entry.account].get("hedgingMode") for book in before)
+    hedging = any(book["preferences"].get(sent.entry.account, {}).get("hedgingMode") for book in before)
     against = [
         Decimal(str(row["size"]))
         for book in before

@@ -30,7 +30,7 @@ def _asked(command: Command) -> str:
 
 def _is_preferred(command: Command, book: dict[str, Any], account: str) -> bool:
     """Say whether a book has what was asked for, and all that was told."""
-    data, held = command.data, book["preferences"][account]
+    data, held = command.data, book["preferences"].get(account, {})
     leverage, hedging = held.get("COMMODITIES", _COMMODITIES), bool(held.get("hedgingMode"))
     wanted = re.search(r"COMMODITIES\D+(\d+)", _asked(command))
     switched = re.search(r"hedging(?:_mode=| )(on|True)?", _asked(command))
@@ -41,7 +41,7 @@ def _is_preferred(command: Command, book: dict[str, Any], account: str) -> bool:
 
 
 def _is_topped_up(command: Command, book: dict[str, Any], account: str) -> bool:
-    return Decimal(str(command.data["cash"])) == Decimal(book["cash"][account])
+    return Decimal(str(command.data["cash"])) == Decimal(book["cash"].get(account, "NaN"))
 
 
 def _is_listed(command: Command, book: dict[str, Any], _account: str) -> bool:
