@@ -1,7 +1,7 @@
 """capcli or its record broken on purpose, and the promise that the oracle must then find broken."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
 
@@ -108,7 +108,7 @@ def _all_is_well() -> None:
 
 
 def _lost_is_not_sent() -> None:
-    from msgspec.structs import replace
+    from msgspec import structs
 
     from capcli.broker.changes import Changes
     from capcli.domain.attempt import Delivery
@@ -117,7 +117,7 @@ def _lost_is_not_sent() -> None:
         def send(self: Any, *given: Any) -> Any:
             answer, reply = real(self, *given)
             if answer.delivery is Delivery.LOST:
-                answer = replace(answer, delivery=Delivery.NOT_CONNECTED)
+                answer = structs.replace(answer, delivery=Delivery.NOT_CONNECTED)
             return answer, reply
 
         return send
@@ -129,6 +129,27 @@ def _a_close_is_believed() -> None:
     from capcli.reconcile import readback
 
     _replace(readback, "is_open", lambda _real: lambda *_given: False)
+
+
+def _a_cancellation_is_believed() -> None:
+    from capcli.reconcile.readback import ReadBack
+    from capcli.trading import cancel
+
+    _replace(cancel, "order_read_back", lambda _real: lambda *_given: ReadBack.GONE)
+    _replace(cancel.Cancellations, "_is_in_activity", lambda _real: lambda *_given: True)
+
+
+def _positions_break() -> None:
+    from capcli.broker.client import CapitalBroker
+
+    def make(_real: Any) -> Any:
+        def positions(*_given: Any, **_more: Any) -> Any:
+            raise AssertionError("on purpose")
+
+        return positions
+
+    _replace(CapitalBroker, "positions", make)
+    _replace(CapitalBroker, "list_positions", make)
 
 
 def _nobody_is_asked() -> None:
@@ -171,6 +192,15 @@ def _on_another_account(history: History) -> None:
         entry.account = "another"
 
 
+def _the_row_says_rejected(history: History) -> None:
+    (row,) = history.books["one"].attempts.values()
+    history.books["one"].attempts[row["id"]] = {**row, "state": "REJECTED"}
+
+
+def _one_a_day(history: History) -> None:
+    history.plan = replace(history.plan, a_day=1)
+
+
 def _without_a_journal(history: History) -> None:
     history.unfit.append(Unfit("one", "no journal", 0, float("inf")))
 
@@ -207,6 +237,21 @@ SABOTAGES = {
         _a_close_is_believed,
         (_step("open"), _step("close", "1.1", Fault("change lost", "change"))),
         "closed is closed",
+    ),
+    "a cancellation is believed": Sabotage(
+        _a_cancellation_is_believed,
+        (_step("place"), _step("cancel", "1.1", Fault("change lost", "change"))),
+        "cancelled is cancelled",
+    ),
+    "positions break": Sabotage(_positions_break, (_step("close all"),), "nothing breaks"),
+    "a row is not what was told": Sabotage(
+        _nothing, (_step("open"),), "words are the journals", _the_row_says_rejected
+    ),
+    "a state without its event": Sabotage(
+        _nothing, (_step("open"),), "the journal is whole", _the_row_says_rejected
+    ),
+    "more orders than the day has": Sabotage(
+        _nothing, (_step("open"), _step("open", "1.1")), "the day is kept", _one_a_day
     ),
     "nobody is asked": Sabotage(_nobody_is_asked, (_step("open"),), "nothing unapproved", asks=True),
     "preferences are believed": Sabotage(
