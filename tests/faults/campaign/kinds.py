@@ -21,6 +21,7 @@ class On(StrEnum):
 class Kind:
     """One kind of fault. `lasting`: it befalls every such request of a step; `once`: never more than one.
 
+    `weight`: how often it is drawn, more often where what is drawn seldom meets its request.
     Absence is told after two looks, so a list that is empty by mistake may be so once.
     """
 
@@ -29,6 +30,7 @@ class Kind:
     what: str
     lasting: bool = False
     once: bool = False
+    weight: int = 1
 
 
 _SENDS = (On.ORDER, On.CHANGE)
@@ -44,7 +46,7 @@ KINDS = (
     Kind("silence before", _SENDS, "no answer ever, the broker never had the request"),
     Kind("silence after", _SENDS, "the broker did it, no answer ever"),
     Kind("slow answer", _ANY, "the answer takes some seconds"),
-    Kind("held up", (On.ORDER,), "silence, and the broker has the request much later"),
+    Kind("held up", (On.ORDER,), "silence, and the broker has the request much later", weight=3),
     # Something in front of the broker.
     Kind("502 after", _ANY, "a gateway's page, the broker did it"),
     Kind("503 before", _ANY, "a gateway's page, the broker never had it"),
@@ -79,15 +81,17 @@ KINDS = (
     Kind("confirm without a price", (On.CONFIRM,), "level 0", lasting=True),
     # Lists.
     Kind("stale positions", (On.POSITIONS,), "positions as they were before the change", lasting=True),
-    Kind("stale positions once", (On.POSITIONS,), "the same for one answer"),
-    Kind("stale orders", (On.WAITING,), "waiting orders as they were before the change", lasting=True),
-    Kind("stale activity", (On.ACTIVITY,), "activity as it was before the change", lasting=True),
-    Kind("empty positions", (On.POSITIONS,), "no positions", once=True),
-    Kind("empty orders", (On.WAITING,), "no waiting orders", once=True),
+    Kind("stale positions once", (On.POSITIONS,), "the same for one answer", weight=4),
+    Kind(
+        "stale orders", (On.WAITING,), "waiting orders as they were before the change", lasting=True, weight=8
+    ),
+    Kind("stale activity", (On.ACTIVITY,), "activity as it was before the change", lasting=True, weight=8),
+    Kind("empty positions", (On.POSITIONS,), "no positions", once=True, weight=4),
+    Kind("empty orders", (On.WAITING,), "no waiting orders", once=True, weight=8),
     Kind("unreadable position", (On.POSITIONS,), "one row lacks its price and its size", lasting=True),
-    Kind("unreadable order", (On.WAITING,), "one row is of an unknown type", lasting=True),
+    Kind("unreadable order", (On.WAITING,), "one row is of an unknown type", lasting=True, weight=4),
     Kind("missing position", (On.POSITIONS,), "the newest row is missing", lasting=True),
-    Kind("late activity", (On.ACTIVITY,), "rows of the last minute are missing", lasting=True),
+    Kind("late activity", (On.ACTIVITY,), "rows of the last minute are missing", lasting=True, weight=4),
     # The broker's doing.
     Kind("stop dropped", (On.ORDER,), "opened without the stop that was asked for"),
     Kind("part filled", (On.ORDER,), "only a part of the size is done"),
@@ -101,7 +105,12 @@ KINDS = (
     # Others on the account.
     Kind("equal trade before", (On.ORDER,), "a hand places the equal order just before; ours is answered"),
     Kind("equal trade after, ours unanswered", (On.ORDER,), "and ours was done"),
-    Kind("equal trade at once, ours lost", (On.ORDER,), "a hand places the equal order as ours is lost"),
+    Kind(
+        "equal trade at once, ours lost",
+        (On.ORDER,),
+        "a hand places the equal order as ours is lost",
+        weight=2,
+    ),
     Kind("equal trade later, ours lost", (On.ORDER,), "a hand places the equal order some seconds later"),
     Kind("opposite trade before", (On.ORDER,), "a hand sells what we buy"),
     Kind("closed by hand", _SENDS, "a hand closes every position after it, the answer is lost"),
@@ -109,10 +118,10 @@ KINDS = (
     Kind("killed at its request", _SENDS, "SIGKILL when the request arrives, which is lost"),
     Kind("killed at its answer", _SENDS, "SIGKILL when the broker has done it"),
     Kind("suspended at its request", _SENDS, "SIGSTOP when the request arrives; continued later"),
-    Kind("killed", (On.PROCESS,), "SIGKILL at a random moment"),
+    Kind("killed", (On.PROCESS,), "SIGKILL at a random moment", weight=3),
     Kind("suspended", (On.PROCESS,), "SIGSTOP at a random moment; continued later"),
     Kind("interrupted", (On.PROCESS,), "Ctrl-C at a random moment"),
-    Kind("interrupted twice", (On.PROCESS,), "Ctrl-C twice at random moments"),
+    Kind("interrupted twice", (On.PROCESS,), "Ctrl-C twice at random moments", weight=3),
     Kind("terminated", (On.PROCESS,), "SIGTERM at a random moment"),
     Kind("disk full", (On.PROCESS,), "no file of the process can grow beyond some size"),
     Kind("journal locked", (On.PROCESS,), "another program holds the journal's write lock for a while"),

@@ -189,7 +189,7 @@ def _fault(chance: Random, met: tuple[On, ...]) -> Fault:
     # What is sent is where it hurts: half of the faults befall it where the deed sends anything.
     first = met[:1] if chance.random() < 0.5 else met
     fitting = [kind for kind in KINDS if set(kind.on) & set(first)]
-    kind = chance.choice(fitting)
+    kind = chance.choices(fitting, [kind.weight for kind in fitting])[0]
     on = chance.choice([one for one in kind.on if one in first])
     skip = chance.randint(0, 9) if on is On.READ else 0
     return Fault(kind.name, on.value, skip, _times(chance, kind), round(chance.random(), 3))
