@@ -83,9 +83,9 @@ KINDS = (
     Kind("stale positions", (On.POSITIONS,), "positions as they were before the change", lasting=True),
     Kind("stale positions once", (On.POSITIONS,), "the same for one answer", weight=4),
     Kind(
-        "stale orders", (On.WAITING,), "waiting orders as they were before the change", lasting=True, weight=8
+        "stale orders", (On.WAITING,), "waiting orders as they were before the change", lasting=True, weight=3
     ),
-    Kind("stale activity", (On.ACTIVITY,), "activity as it was before the change", lasting=True, weight=8),
+    Kind("stale activity", (On.ACTIVITY,), "activity as it was before the change", lasting=True, weight=4),
     Kind("empty positions", (On.POSITIONS,), "no positions", once=True, weight=4),
     Kind("empty orders", (On.WAITING,), "no waiting orders", once=True, weight=8),
     Kind("unreadable position", (On.POSITIONS,), "one row lacks its price and its size", lasting=True),

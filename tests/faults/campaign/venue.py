@@ -309,7 +309,11 @@ class Venue:
                     await passing.say(await passing.ask())
                     continue
                 passing.entry.struck, passing.value = met.name, met.value
-                if not await STRIKES[met.name](passing):
+                goes_on = await STRIKES[met.name](passing)
+                if not passing.entry.struck:
+                    # It changed nothing of this answer, so it waits for the next.
+                    met.times += 1
+                if not goes_on:
                     return
         except (OSError, asyncio.IncompleteReadError):
             pass
