@@ -42,6 +42,9 @@ def test_everything_is_gone_orders_first_and_the_halt_stays(seat: Seat) -> None:
     assert seat.app.halting.current() is not None
     assert reply.data.sentence.endswith("The halt stays in force until capcli resume.")
     assert reply.data.next == "capcli resume"
+    (closed,) = (row.pl_account for row in reply.data.deals if row.deal_id == deal)
+    assert (reply.data.pl_account, reply.data.account_currency) == (closed, "USD")
+    assert closed is not None
 
 
 def test_a_flat_account_is_halted_and_said_to_be_flat(seat: Seat) -> None:
@@ -61,6 +64,7 @@ def test_without_a_yes_nothing_happens_not_even_the_halt(seat: Seat) -> None:
     assert isinstance(error, NotConfirmed)
     assert error.next == "capcli flatten --confirm"
     assert (seat.app.halting.current(), left(seat)) == (None, 1)
+    assert seat.app.flattenings.flatten(confirmed=False, by="capcli flatten", person=True).data.flat
 
 
 def test_called_back_before_it_begins_it_does_not_even_halt(seat: Seat) -> None:
@@ -286,7 +290,10 @@ def test_what_was_opened_meanwhile_is_closed_in_another_round(seat: Seat) -> Non
     assert reply.data.deals[0].deal_id == deal
 
 
-def test_what_was_opened_twice_meanwhile_is_closed_in_a_third_round(seat: Seat) -> None:
+@pytest.mark.parametrize(("times", "exit_code", "stays"), [(2, 0, 0), (3, 8, 1)])
+def test_what_was_opened_meanwhile_is_closed_in_three_rounds_and_told_after_them(
+    seat: Seat, times: int, exit_code: int, stays: int
+) -> None:
     seat.open()
 
     def open_another(_request: httpx.Request) -> None:
@@ -297,9 +304,10 @@ def test_what_was_opened_twice_meanwhile_is_closed_in_a_third_round(seat: Seat) 
         answer = seat.tap._inner.handle_request(httpx.Request("POST", url, headers=tokens, json=body))
         assert answer.status_code == 200
 
-    seat.tap.breaks("DELETE", "/positions", before=open_another, times=2)
+    seat.tap.breaks("DELETE", "/positions", before=open_another, times=times)
     reply = flatten(seat)
-    assert (reply.exit_code, left(seat), len(reply.data.deals)) == (0, 0, 3)
+    assert (reply.exit_code, left(seat), len(reply.data.deals)) == (exit_code, stays, 3)
+    assert ("Not tried: " in reply.data.sentence) is bool(stays)
 
 
 def test_an_account_that_cannot_be_read_back_is_not_called_flat(seat: Seat) -> None:

@@ -121,6 +121,7 @@ def test_of_two_that_opened_at_the_same_time_none_is_the_oldest(seat: Seat) -> N
         assert (error.code, error.next) == ("CHECKS_FAILED", f"capcli close {other} --size 2")
     later = replace(two, opened_at=at + timedelta(microseconds=1))
     assert reducible((one, later), one.deal_id, D(2)) is one
+    assert "is no longer open" in refusal(lambda: reducible((one, later), "gone", D(2))).message
 
 
 def test_of_several_older_ones_the_oldest_is_named(seat: Seat) -> None:
