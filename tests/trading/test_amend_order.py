@@ -131,6 +131,7 @@ def test_an_amendment_is_recorded(seat: Seat) -> None:
     kept = seat.app.journal.attempt(done.attempt_id or "")
     assert kept is not None
     assert (kept.kind, kept.path, kept.state) == (Kind.AMEND, f"/workingorders/{deal}", S.LANDED)
+    assert kept.level == D(27)
 
 
 def test_nothing_to_change_sends_nothing(seat: Seat) -> None:
