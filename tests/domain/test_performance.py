@@ -82,9 +82,17 @@ def test_lines_by_hour_are_of_the_opening_and_what_names_no_deal_stands_last() -
     assert (found[-1].trades, found[-1].costs, found[-1].pl) == (0, D("-2.50"), D(4))
 
 
-def test_lines_by_side_are_of_the_opening() -> None:
-    found = lines(ledger(ROWS, OPENINGS), "side")
-    assert [line.key for line in found] == ["BUY", "SELL", "", None]
+@pytest.mark.parametrize(
+    ("by", "keys"),
+    [
+        ("market", ["GOLD", "SILVER"]),
+        ("tag", ["dip", "", None]),
+        ("side", ["BUY", "SELL", "", None]),
+        ("client", ["me", "", None]),
+    ],
+)
+def test_lines_are_named_by_what_they_are_of(by: str, keys: list[str | None]) -> None:
+    assert [line.key for line in lines(ledger(ROWS, OPENINGS), by)] == keys
 
 
 def test_without_a_loss_there_is_no_profit_factor_and_without_trades_no_rate() -> None:

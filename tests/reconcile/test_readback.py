@@ -77,6 +77,9 @@ def test_what_is_not_on_another_account_is_not_gone(seat: Seat) -> None:
     broker = seat.app.orders.broker
     assert on_account(broker, FIRST_ACCOUNT)
     assert not on_account(broker, SECOND_ACCOUNT)
+    seat.tap.breaks("GET", "/session", before=says(500, text=""), times=9)
+    assert not on_account(broker, FIRST_ACCOUNT)
+    seat.tap.mend()
     assert amended_read_back(broker, "D0", SECOND_ACCOUNT, BARE) is ReadBack.UNREADABLE
     assert order_read_back(broker, "D0", SECOND_ACCOUNT) is ReadBack.UNREADABLE
     assert amended_read_back(broker, "D0", SECOND_ACCOUNT, Target(NO_EXITS, D(24))) is ReadBack.UNREADABLE

@@ -55,6 +55,8 @@ def test_every_change_has_its_event(journal: SqliteJournal, raw: sqlite3.Connect
         (7, "alarm", "a_000000000001", None, None),
         (8, "open", "a_00000000000c", None, "CLAIMED"),
     ]
+    (opened,) = raw.execute("SELECT detail FROM events WHERE kind = 'open'").fetchone()
+    assert json.loads(opened) == {"kind": "CLOSE", "body_sha256": a_close("a_00000000000c").body_sha256}
 
 
 def test_the_chain_can_be_verified_from_outside(journal: SqliteJournal, raw: sqlite3.Connection) -> None:
