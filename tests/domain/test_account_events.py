@@ -125,9 +125,14 @@ def test_two_bookings_of_one_instant_name_no_amount():
 @pytest.mark.parametrize("lone", [row(), row(side=None)])
 def test_a_row_that_may_be_either_waits_for_the_next_look_and_not_for_ever(lone):
     assert read_activity([lone], NOBODY, NOW) == ([], AT)
+    assert read_activity([lone], NOBODY, AT + timedelta(seconds=149.9)) == ([], AT)
     found, told_to = read_activity([lone], NOBODY, AT + timedelta(seconds=150))
     assert [fact.kind for _, fact in found] == [EventKind.FILLED]
     assert told_to == AT + timedelta(seconds=150)
+
+
+def test_a_row_that_waits_keeps_back_no_other():
+    assert told(row(), row(source="SL", deal="d2", side=Side.SELL)) == [("stop_hit", "BUY")]
 
 
 def test_working_orders_that_fill_expire_or_are_refused():

@@ -2,7 +2,7 @@
 
 import json
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
@@ -198,6 +198,9 @@ def test_times_go_back_by_a_thousand_to_three_thousand_days() -> None:
     latest, earliest = (Mask((), (), Drawn(highest=highest)) for highest in (False, True))
     assert latest.text("2026-11-29T10:00:00") == "2024-03-04T10:00:00"
     assert earliest.text("2026-11-29T10:00:00") == "2018-09-11T10:00:01"
+    before, after = datetime(2026, 11, 29, 10, tzinfo=UTC), datetime(2024, 3, 4, 10, tzinfo=UTC)
+    counted = {"serverTime": Lexeme(f"{before.timestamp() * 1000:.0f}")}
+    assert list(latest.value(counted).values()) == [f"{after.timestamp() * 1000:.0f}"]
 
 
 def test_every_digit_may_be_drawn_and_no_number_begins_with_nothing() -> None:

@@ -98,6 +98,8 @@ def test_levels_of_the_account_fire_once_each():
         (margin, Decimal("60.00"))
     ]
     assert alarms.waiting == ()
+    assert loss.reached(Decimal("-100.5")) == "Open P&L is below -100: -100.5"
+    assert margin.reached(Decimal(60)) == "Margin is above 50 % of equity: 60 %"
 
 
 def test_an_account_without_equity_is_all_margin():

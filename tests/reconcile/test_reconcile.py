@@ -79,7 +79,7 @@ def test_an_order_that_landed_is_inferred(seat: Seat) -> None:
     reply = reconcile(seat, attempt_id)
     row = only(reply)
     assert (reply.exit_code, row.state_before, row.state) == (0, S.UNKNOWN, S.LANDED)
-    assert held(seat, attempt_id).protected is Protection.YES
+    assert (held(seat, attempt_id).protected, held(seat, attempt_id).size) == (Protection.YES, D("1.5"))
     assert (row.evidence, list(row.deal_ids)) == (
         Evidence.INFERRED,
         seat.book(),

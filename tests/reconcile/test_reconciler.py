@@ -1,5 +1,6 @@
 """What a confirmation and the book together tell of an order: its deals, its ending, its stop."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -28,6 +29,7 @@ from tests.store.builders import a_close
 from tests.support.seat import FIRST_ACCOUNT, Seat, stop_at
 from tests.support.tap import says
 
+D = Decimal
 STOP = stop_at("24")
 WAITS = Trigger(stop_at("26").value)
 
@@ -56,6 +58,25 @@ def test_what_an_order_opened_is_its_own(
     ids = [row.deal_id for row in (*seat.app.broker.positions(), *seat.app.broker.orders())]
     assert (list(found.deal_ids), list(found.opened_deal_ids)) == (ids, ids)
     assert (found.ending, found.protected) == (ending, protected)
+    orders = [row.working_order_id for row in seat.app.broker.positions()]
+    assert [found.order_id] == (orders or ids)
+    assert found.size == D("1.5")
+
+
+def test_a_lost_amendment_of_an_order_that_is_gone_was_not_made(seat: Seat) -> None:
+    attempt_id, order = lost_change(seat, Kind.AMEND)
+    assert seat.app.broker.send("DELETE", f"/workingorders/{order}", None).status == 200
+    reconcile(seat, attempt_id)
+    found = held(seat, attempt_id)
+    assert (found.state, found.note) == (AttemptState.REJECTED, "the deal is gone")
+
+
+def test_a_lost_amendment_that_asked_for_no_stop_misses_none(seat: Seat) -> None:
+    attempt_id, order = lost_change(seat, Kind.AMEND)
+    assert seat.app.broker.send("PUT", f"/workingorders/{order}", b'{"level":27}').status == 200
+    reconcile(seat, attempt_id)
+    found = held(seat, attempt_id)
+    assert (found.state, found.protected) == (AttemptState.LANDED, Protection.NOT_ASKED)
 
 
 def test_what_an_order_reduced_was_opened_by_another(seat: Seat) -> None:

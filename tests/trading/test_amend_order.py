@@ -264,6 +264,21 @@ def test_an_order_that_somebody_cancelled_first_is_cancelled(seat: Seat) -> None
     assert cancel(seat, deal).exit_code == 0
 
 
+def test_a_change_that_was_taken_and_is_not_there_is_doubt(seat: Seat) -> None:
+    deal = place(seat)
+    seat.tap.breaks("PUT", "/workingorders", before=says(200, {"dealReference": f"p_{deal}"}))
+    reply = amend(seat, deal, "27")
+    assert (reply.exit_code, reply.data.level) == (8, D(26))
+    assert "the broker accepted it, but the order does not show it" in reply.data.sentence
+
+
+def test_a_cancellation_whose_end_nothing_can_tell_is_doubt(seat: Seat) -> None:
+    deal = place(seat)
+    seat.tap.breaks("DELETE", "/workingorders", after=says(502, text=""))
+    seat.tap.breaks("GET", "/history/activity", before=says(500, text=""), times=99)
+    assert cancel(seat, deal).exit_code == 8
+
+
 def test_of_two_that_wait_the_named_one_is_changed(seat: Seat) -> None:
     first, second = place(seat), place(seat)
     assert amend(seat, second, "20.25").exit_code == 0
