@@ -143,6 +143,22 @@ def test_a_confirmation_whose_deal_turns_out_to_be_another_size_is_not_believed(
     assert held(seat, reply.data.attempt_id).answered_for == "it is about a size of 99, not 1.5"
 
 
+def test_a_confirmation_about_the_deal_of_another_order_is_kept_with_that_order(seat: Seat) -> None:
+    first = kept(seat, size="2")
+
+    def about_the_first(request: Any) -> Any:
+        answer = seat.tap._inner.handle_request(request)
+        answer.read()
+        deals = [{"dealId": first.deal_ids[0], "status": "OPENED"}]
+        return says(answer.status_code, answer.json() | {"affectedDeals": deals})
+
+    shown = seat.preview()
+    seat.tap.breaks("GET", "/confirms/", before=about_the_first, times=99)
+    reply = seat.execute(shown.preview_id)
+    assert (reply.exit_code, reply.data.state) == (8, AttemptState.ACKED)
+    assert held(seat, reply.data.attempt_id).answered_for == first.attempt_id
+
+
 def test_a_deal_that_may_be_a_late_landing_and_then_is_not_there_is_no_second_alarm(seat: Seat) -> None:
     attempt_id = make_absent(seat)
     by_hand(seat)
