@@ -142,6 +142,8 @@ def test_working_orders_that_fill_expire_or_are_refused():
     assert told(order("EXPIRED", "SYSTEM")) == [("order_expired", "BUY")]
     for status in ("REJECTED", "MODIFY_REJECT", "CANCEL_REJECT"):
         assert told(order(status, "SYSTEM")) == [("rejected", "BUY")]
+        ((_, fact),), _ = read_activity([order(status, "SYSTEM")], NOBODY, NOW)
+        assert fact.detail == f"WORKING_ORDER {status}"
 
 
 @pytest.mark.parametrize(

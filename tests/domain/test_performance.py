@@ -95,6 +95,14 @@ def test_lines_are_named_by_what_they_are_of(by: str, keys: list[str | None]) ->
     assert [line.key for line in lines(ledger(ROWS, OPENINGS), by)] == keys
 
 
+def test_a_trade_belongs_to_the_market_of_its_last_close() -> None:
+    book = ledger([booked(1, "30", "A"), booked(2, "10", "A", epic="SILVER")], {})
+    assert [(line.key, line.trades, line.pl) for line in lines(book, "market")] == [
+        ("GOLD", 0, D(30)),
+        ("SILVER", 1, D(10)),
+    ]
+
+
 def test_without_a_loss_there_is_no_profit_factor_and_without_trades_no_rate() -> None:
     assert total(ledger(ROWS[:3], {})).profit_factor is None
     empty = total(ledger((), {}))

@@ -125,6 +125,7 @@ def test_a_preview_set_back_to_ready_is_not_claimed_again(
         {"env": "live"},
         {"host": "elsewhere"},
         {"account_id": "7654321"},
+        {"method": "PUT"},
         {"path": "/workingorders"},
         {"body_sha256": "0" * 64},
     ],

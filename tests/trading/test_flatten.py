@@ -353,7 +353,7 @@ def test_the_sum_of_a_flattening_is_unknown_where_a_position_was_gone_before(sea
     seat.tap.breaks("GET", f"/positions/{gone}", before=close_elsewhere)
     data = flatten(seat).data
     assert [(row.done, row.exit_code) for row in data.deals] == [(True, 0), (True, 0)]
-    assert data.pl_account is None
+    assert (data.pl_account, data.pl_estimated) == (None, False)
     assert "P&L" not in data.sentence
     assert seat.tap.seen("DELETE") == [f"DELETE /positions/{other}"]
 

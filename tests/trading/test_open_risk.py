@@ -31,7 +31,7 @@ from capcli.trading.open_risk import (
     result_at,
     total_at_stops,
 )
-from tests.domain.builders import ACCOUNT, MARKET, an_order, level
+from tests.domain.builders import ACCOUNT, MARKET, a_market, an_order, level
 from tests.domain.test_matching import ORDER, POSITION, order_row
 from tests.store.builders import ACCOUNT as PLACE
 from tests.store.builders import NOW, a_close, a_preview, an_attempt
@@ -244,6 +244,13 @@ def test_the_brokers_time_of_the_send_counts_before_ours(journal: SqliteJournal)
     assert foreign_orders([order_row(at=NOW + timedelta(seconds=8))], [lost], journal) == {}
 
 
+def test_orders_of_a_market_without_a_margin_factor_add_no_margin() -> None:
+    request = an_order("1")
+    money = figures(request, a_market(margin_factor=None), ACCOUNT, D(1))
+    found = open_risk(Book((POSITION,), (ORDER,)), request, money, (), None)
+    assert (money.margin_pct, found.margin) == (None, 0)
+
+
 APART = replace(ORDER, deal_id="order", size=D(2), level=D(28), stop_level=D(27))
 GOLD = StoredOrder(replace(an_order("1"), epic="GOLD"), None, D(30), D(29), None)
 BARE = StoredOrder(an_order("1"), None, D(30), None, None)
@@ -264,6 +271,7 @@ def sold(size: str) -> Effect:
         (Book((POSITION,), (APART,)), None, "order", ("41.25", None)),
         (Book((POSITION,), (APART,)), sold("0.5"), None, ("28.5", None)),
         (Book((POSITION,), (APART,)), sold("1.5"), None, ("1", None)),
+        (Book((replace(POSITION, stop_level=None),), (APART,)), sold("1.5"), None, ("1", None)),
         (Book((POSITION,), (replace(APART, stop_level=None),)), None, None, ("41.25", "order")),
         (Book((POSITION,), (replace(APART, currency="JPY"),)), None, None, ("41.25", "order")),
         (Book((), (APART,), (flight(GOLD),)), None, None, ("1", "a_000000000001")),
