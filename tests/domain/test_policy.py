@@ -121,6 +121,12 @@ def test_a_mode_forbids_what_it_says_and_nothing_else(mode: str) -> None:
     assert (passes(Rule.MARKET_OPEN, buys), passes(Rule.MARKET_OPEN, sells)) == MODES[mode]
 
 
+def test_the_modes_of_a_closed_market_keep_no_order_from_waiting() -> None:
+    market = a_market(quote=a_quote(status=MarketStatus.CLOSED), modes=("VIEW_ONLY",))
+    assert passes(Rule.MARKET_OPEN, a_case(at("29"), market=market, order_type=OrderType.LIMIT))
+    assert not passes(Rule.MARKET_OPEN, a_case(market=market))
+
+
 def test_a_mode_that_is_not_known_to_forbid_anything_is_named() -> None:
     found = verdict(Rule.MARKET_OPEN, a_case(market=a_market(modes=("HOLIDAY",))))
     assert found

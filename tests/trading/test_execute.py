@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -260,7 +261,9 @@ def test_an_order_of_another_size_is_no_twin(seat: Seat) -> None:
 
 def test_a_refused_order_has_no_twin(seat: Seat) -> None:
     seat.tap.breaks("POST", "/positions", before=says(400, {"errorCode": "error.some.reason"}))
-    assert seat.execute(seat.preview().preview_id).exit_code == 6
+    shown, asked = seat.preview(), seat.time.now()
+    assert seat.execute(shown.preview_id).exit_code == 6
+    assert seat.time.now() - asked < timedelta(seconds=5), "there is no confirmation to wait for"
     assert seat.execute(seat.preview().preview_id).exit_code == 0
 
 

@@ -310,6 +310,21 @@ def test_what_was_opened_meanwhile_is_closed_in_three_rounds_and_told_after_them
     assert ("Not tried: " in reply.data.sentence) is bool(stays)
 
 
+def test_what_nobody_tried_may_be_live_beside_a_deal_that_the_broker_keeps(seat: Seat) -> None:
+    stuck = seat.open().deal_id
+
+    def open_another(_request: httpx.Request) -> None:
+        tokens = seat.app.broker._sessions.live().tokens.headers
+        body = {"epic": "SILVER", "direction": "BUY", "size": 3}
+        url = "http://paper/api/v1/positions"
+        seat.tap._inner.handle_request(httpx.Request("POST", url, headers=tokens, json=body))
+
+    seat.tap.breaks("DELETE", f"/positions/{stuck}", before=CLOSED)
+    seat.tap.breaks("GET", "/positions", before=open_another, times=99)
+    reply = flatten(seat)
+    assert (reply.exit_code, "Not tried: " in reply.data.sentence) == (8, True)
+
+
 def test_an_account_that_cannot_be_read_back_is_not_called_flat(seat: Seat) -> None:
     seat.open()
 
