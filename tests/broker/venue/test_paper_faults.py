@@ -1,8 +1,10 @@
 """What was seen on the venue, set as faults of the paper broker and read by the real client."""
 
 import json
+import shutil
 import tomllib
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -192,19 +194,54 @@ def capcli(tmp_path: Path) -> Cli:
     return Cli(tmp_path / "home")
 
 
+class Mornings:
+    """What commands look at, traded once for each kind of it and copied for the tests that begin with it."""
+
+    def __init__(self, folders: pytest.TempPathFactory) -> None:
+        self._folders = folders
+        self._kept: dict[tuple[bool, ...], tuple[Path, datetime, dict[str, str]]] = {}
+
+    def begin(self, capcli: Cli, words: str) -> dict[str, str]:
+        """Let a command have what it looks at, and no more; return the ids."""
+        kind = (
+            any(word in words for word in ("deal", "positions", "history", "flatten")),
+            "preview}" in words,
+            "positions" in words,
+            "order" in words,
+        )
+        if kind in self._kept:
+            files, capcli.time.now, ids = self._kept[kind]
+            shutil.copytree(files, capcli.home.parent, dirs_exist_ok=True)
+            return ids
+        ids = self._traded(capcli, *kind)
+        files = self._folders.mktemp("morning")
+        shutil.copytree(capcli.home.parent, files, dirs_exist_ok=True)
+        self._kept[kind] = files, capcli.time.now, ids
+        return ids
+
+    @staticmethod
+    def _traded(capcli: Cli, deal: bool, preview: bool, gold: bool, order: bool) -> dict[str, str]:
+        ids = dict[str, str]()
+        if deal:
+            ids["deal"] = capcli.bought()
+        if preview:
+            ids["preview"] = previewed(capcli, "--stop", "24.50")
+        if gold:
+            opened(capcli, "GOLD", "0.1")
+        if order:
+            ids["order"] = opened(capcli, "SILVER", "1", "--at", "24", "--type", "limit").data["deal_id"]
+        return ids
+
+
+@pytest.fixture(scope="module")
+def mornings(tmp_path_factory: pytest.TempPathFactory) -> Mornings:
+    return Mornings(tmp_path_factory)
+
+
 @pytest.mark.parametrize("name", CASES)
-def test_what_was_seen_on_the_venue_is_survived(capcli: Cli, name: str) -> None:
+def test_what_was_seen_on_the_venue_is_survived(capcli: Cli, mornings: Mornings, name: str) -> None:
     case = CASES[name]
-    ids = dict[str, str]()
-    # A command has what it looks at, and no more: each of these takes its time.
-    if any(word in case.words for word in ("deal", "positions", "history", "flatten")):
-        ids["deal"] = capcli.bought()
-    if "preview}" in case.words:
-        ids["preview"] = previewed(capcli, "--stop", "24.50")
-    if "positions" in case.words:
-        opened(capcli, "GOLD", "0.1")
-    if "order" in case.words:
-        ids["order"] = opened(capcli, "SILVER", "1", "--at", "24", "--type", "limit").data["deal_id"]
+    ids = mornings.begin(capcli, case.words)
     assert capcli("paper", "faults", "set", *split(case.fault)).code == 0
 
     done = capcli("--json", *case.words.format(**ids).split())
