@@ -2,6 +2,7 @@
 
 import gc
 import ipaddress
+import json
 import os
 import shutil
 import socket
@@ -16,6 +17,7 @@ import pytest
 import typer
 from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import HealthCheck, settings
+from jsonschema import Draft202012Validator
 from typer.core import TyperGroup
 
 from capcli import system
@@ -130,12 +132,14 @@ def cheap_secrets() -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="session")
 def made_once() -> Iterator[None]:
-    """Derive each command from its function, and each schema from its migrations, once for all tests."""
+    """Make each command of its function and a journal of its migrations, and check each schema, once."""
     images: dict[Migrations, sqlite3.Connection] = {}
     with pytest.MonkeyPatch.context() as patch:
         commands = _commands_once(typer.main.get_command)
         patch.setattr(typer.main, "get_command", commands)
         patch.setattr(tree, "get_command", commands)
+        checked = staticmethod(_checked_once(Draft202012Validator.check_schema))
+        patch.setattr(Draft202012Validator, "check_schema", checked)
         patch.setattr(db, "_migrate", _migrated_once(db._migrate, images, sqlite3.connect))
         yield
     for image in images.values():
@@ -153,6 +157,18 @@ def _commands_once(real: Callable[[typer.Typer], Any]) -> Callable[[typer.Typer]
         return command
 
     return get_command
+
+
+def _checked_once(real: Callable[..., None]) -> Callable[..., None]:
+    sound: set[str] = set()
+
+    def check_schema(schema: Any, **options: Any) -> None:
+        text = json.dumps([schema, repr(options)], sort_keys=True)
+        if text not in sound:
+            real(schema, **options)
+            sound.add(text)
+
+    return check_schema
 
 
 def _migrated_once(
