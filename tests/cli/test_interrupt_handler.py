@@ -8,6 +8,7 @@ from threading import Event
 
 import pytest
 
+from capcli.cli import interrupts
 from capcli.cli.interrupts import handler_kept, shielded
 from capcli.errors import Interrupted
 from capcli.trading.send_gate import SendGate
@@ -38,7 +39,9 @@ def test_work_that_was_not_disturbed_returns_or_raises():
         run(fails)
 
 
-def test_a_ctrl_c_before_the_send_leaves_at_once_and_nothing_can_be_sent_any_more():
+def test_a_ctrl_c_before_the_send_leaves_at_once_and_nothing_can_be_sent_any_more(monkeypatch):
+    # What hangs is given a moment to wind down.
+    monkeypatch.setattr(interrupts, "_WIND_DOWN_S", 0.01)
     send_gate, held = SendGate(), Event()
 
     def reads():
