@@ -54,7 +54,7 @@ def halting_alone(environ: Mapping[str, str]) -> "Iterator[Halting]":
     try:
         places = folders(environ)
     except ConfigError as error:
-        # No state folder can be told from this environment, and everybody looks into the guard folder.
+        # This environment names no state folder; every process checks the guard folder.
         unusable = error
 
         def journal() -> SqliteJournal:
@@ -68,7 +68,7 @@ def halting_alone(environ: Mapping[str, str]) -> "Iterator[Halting]":
 
 
 def _last_env(places: Folders, profile: str | None) -> str | None:
-    """Return the environment that was used last, as far as anything on this computer remembers."""
+    """Return the environment that was used last, if this computer has a record of it."""
     from capcli.credentials.source import envs_in_keychain
     from capcli.store.last_env import LastEnv
 
@@ -93,12 +93,12 @@ class App(UseCases):
         "store.live_place", "FileLivePlace", "folders.state", "settings.profile"
     )
     exit_book: "BestEffortBook" = use("trading.best_effort", "BestEffortBook", "journal", "monotonic")
-    """Where closes and cancellations are recorded, as well as the journal allows."""
+    """Records closes and cancellations, in the journal if possible."""
     paper: "PaperControl" = use(
         "paper_control", "PaperControl", "folders.paper", "clock", "journal", "account_lock", "forget_paper"
     )
     seen: "SeenValues" = use("store.seen", "SeenValues", "folders.cache", "env")
-    """What commands showed, for a shell to complete."""
+    """Values from earlier results, for shell completion."""
     mandate_files: "MandateFiles" = use("store.mandate_files", "MandateFiles", "folders.mandates")
 
     def __init__(
@@ -238,7 +238,7 @@ class App(UseCases):
             login_lock=login_lock,
             session_lock=session_lock,
             on_wait=lambda seconds: caller.on_wait(_PACED.format(ceil(seconds))),
-            # The embedded paper broker is reached over no wire, and its password is public.
+            # The embedded paper broker runs in this process, and its password is public.
             sealed_login=not on_paper,
             dry_run=settings.dry_run,
             reads_only=caller.reads_only,
@@ -308,11 +308,11 @@ class App(UseCases):
 
     @property
     def is_ahead_of_keychain(self) -> bool:
-        """Say whether this process wrote events that the keychain should hear of."""
+        """Whether this process wrote events that are not anchored in the keychain yet."""
         return self._keyed_head is not None and self._keyed_head != self._seal.anchored
 
     def anchor(self) -> None:
-        """Have the keychain remember how far the journal came, if this process wrote to it."""
+        """Store the journal's length and hash in the keychain, if this process wrote to it."""
         if self._keyed_head is not None:
             self._seal.anchor(self._keyed_head)
 
@@ -322,12 +322,12 @@ class App(UseCases):
 
     @once
     def reads(self) -> "Context":
-        """The context of what only reads."""
+        """The context of use cases that only read."""
         return self._context(lambda: self.broker)
 
     @once
     def orders(self) -> "Context":
-        """The context of what changes something at the broker: its requests go first.
+        """The context of use cases that change something at the broker; their requests go first.
 
         Raises SettingInvalid where a setting alone would let orders go to live without a person.
         """
@@ -366,7 +366,7 @@ class App(UseCases):
             host=self.host,
             account=settings.account,
             dry_run=settings.dry_run,
-            # A dry run sends nothing that somebody would have to confirm.
+            # A dry run sends nothing, so there is nothing to confirm.
             confirmation_needed=(settings.require_confirm or caller.asks_always) and not settings.dry_run,
             ensure_stop=settings.ensure_stop,
             patience=Patience(runtime.quiet_s, runtime.gap_s),
@@ -400,7 +400,7 @@ class App(UseCases):
 
     @once
     def programs(self) -> "Launch":
-        """Return what runs the user's own programs."""
+        """Return the launcher of the user's own programs."""
         from capcli.notify import Launcher
 
         return self.runtime.launch or Launcher(self.environ)
@@ -413,13 +413,13 @@ class App(UseCases):
         return LiveItems(self.settings.profile, host_kind(self.host), deadline_s)
 
     def order_notes(self, names: Iterable[str]) -> "Mapping[str, OrderNotes]":
-        """Return what was kept with orders, by the deals and working orders that came of them."""
+        """Return notes and tags of orders, by the ids of their deals and working orders."""
         from capcli.store.order_notes import order_notes
 
         return order_notes(self.folders.journal, self.env, self.host, names)
 
     def candle_file(self, name: str, *, force: bool) -> "CandleTarget":
-        """Return the file that a download goes into. Raises UsageError for a name that tells no format."""
+        """Return the file of a download. Raises UsageError for a name without a known format."""
         from capcli.store.candle_files import FileTarget
 
         return FileTarget(name, self.folders.locks, {"env": self.env, "host": self.host}, force=force)
@@ -431,7 +431,7 @@ class App(UseCases):
         return StreamTarget(write, as_json=as_json)
 
     def forget_paper(self) -> None:
-        """Drop what is cached of the embedded broker: it was reset."""
+        """Drop everything cached from the embedded broker, after its reset."""
         from capcli.store.day_ranges import FileDayRanges
 
         self._preferences_book(HOSTS["paper"]).drop_all()
@@ -444,5 +444,5 @@ class App(UseCases):
                 if name in vars(self):
                     ends.callback(vars(self)[name].close)
             with suppress(CapcliError, OSError):
-                # What was recorded stands; `history verify` reports what is not anchored.
+                # The records are safe; `history verify` reports events that are not anchored.
                 self.anchor()

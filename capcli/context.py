@@ -1,4 +1,4 @@
-"""What every use case works with, and one consistent look at the account. Reads only who we are there."""
+"""The context of every use case, and one consistent snapshot of the account."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -25,14 +25,14 @@ T = TypeVar("T")
 
 
 class Patience(Struct, frozen=True):
-    """How long a missing trace says nothing, and how far apart two looks without one must be (seconds)."""
+    """How long a missing order proves nothing, and the least time between two such checks (seconds)."""
 
     quiet_s: float = 120
     gap_s: float = 30
 
     @property
     def pause_s(self) -> float:
-        """Return how long to wait between two looks of somebody who waits for the verdict."""
+        """Return the pause between two checks while waiting for an outcome."""
         return self.gap_s / 6
 
 
@@ -48,7 +48,7 @@ class supplied(Generic[T]):  # noqa: N801  used as a property is
 
 
 class Context(Struct, frozen=True, kw_only=True):
-    """What every use case works with: broker and journal, limits and approvals, time and chance.
+    """What every use case works with: broker, journal, limits, approvals, clock, random ids.
 
     `account` is the one that the user asked for, if any. `client` names who asks. `notices` are said beside a
     result: settings that cannot be read and that it does not use.
@@ -87,7 +87,7 @@ class Context(Struct, frozen=True, kw_only=True):
         self.supply["policy"]()
 
     def now(self) -> datetime:
-        """Return the broker's time where it is known, else this computer's (UTC)."""
+        """Return the broker's time if known, else this computer's (UTC)."""
         return self.broker.broker_time() or self.clock()
 
     def place(self) -> Place:
@@ -100,7 +100,7 @@ class Context(Struct, frozen=True, kw_only=True):
         return replace(self, supply={**self.supply, "broker": lambda: self.broker.in_lane(lane)})
 
     def where(self, account_id: str | None) -> str:
-        """Name environment, host and account: where something is closed, and the rest is not."""
+        """Name environment, host and account, as the scope of a command."""
         named = dict.fromkeys((self.env, self.host, f"account {account_id or 'unknown'}"))
         return ", ".join(named)
 
@@ -113,7 +113,7 @@ class Context(Struct, frozen=True, kw_only=True):
 
 
 class AccountSnapshot(Struct, frozen=True):
-    """One consistent look at the broker: who we are there, the market, the account and the book.
+    """One consistent read of the broker: the session, the market, the account and the book.
 
     `rates`: account currency for one of the market's currency, and of those other deals are in, where known.
     """
@@ -131,7 +131,7 @@ class AccountSnapshot(Struct, frozen=True):
 
 
 def active_on(broker: Broker, account_id: str) -> str:
-    """Return the account that the broker is on, after a switch to the one that is wanted where they differ.
+    """Return the active account, after a switch to the wanted one if they differ.
 
     A login, of this or of another process, may have landed on the preferred account (API page 2.6).
     """
@@ -140,13 +140,13 @@ def active_on(broker: Broker, account_id: str) -> str:
 
 
 def active_account_id(context: Context) -> str:
-    """Return the account that the session is on, after a login where nothing has been read yet."""
+    """Return the session's account, logging in if nothing has been read yet."""
     return context.broker.account_id or context.broker.login().account_id
 
 
 @contextmanager
 def returning(broker: Broker) -> Iterator[None]:
-    """Leave the active account as it was found: which one that is stays the user's choice."""
+    """Restore the active account afterwards: it is the user's choice."""
     before = broker.account_id
     try:
         yield

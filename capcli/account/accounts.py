@@ -37,7 +37,7 @@ class AccountsFound(Struct, frozen=True):
 
 
 class SessionShown(Struct, frozen=True):
-    """The broker session; `logged_in` is false when there is none, and the broker was not asked then.
+    """The broker session; `logged_in` is false when there is none (then no request was made).
 
     `approval` says who approves orders (confirm or human), `halt` why new risk is halted (None: it is not).
     """

@@ -1,4 +1,4 @@
-"""What bookings add up to: realised P&L, costs and deposits, as a whole and by market, day or month."""
+"""Sums of bookings: realised P&L, costs and deposits, in total and by market, day or month."""
 
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
@@ -32,7 +32,7 @@ class Totals(Struct, frozen=True):
 
 
 class Booked(Struct, frozen=True):
-    """The sums of one market, day or month. What belongs to no market has an empty key."""
+    """The sums of one market, day or month; the key is empty for bookings without a market."""
 
     key: str
     realised_pl: Decimal
@@ -54,7 +54,7 @@ _KEYS: Mapping[str, Callable[[Transaction], str]] = {
 
 
 def totals(rows: Iterable[Transaction]) -> Totals:
-    """Add bookings of one currency up."""
+    """Add up bookings of one currency."""
     sums = dict.fromkeys(Column, _NONE)
     closes, wins = 0, 0
     for row in rows:
@@ -66,7 +66,7 @@ def totals(rows: Iterable[Transaction]) -> Totals:
 
 
 def by_key(rows: Iterable[Transaction], by: str) -> tuple[Booked, ...]:
-    """Add bookings up by market, day or month, in that order. Raises UsageError for another word."""
+    """Add up bookings by market, day or month, sorted. Raises UsageError for another word."""
     key = _KEYS.get(by)
     if key is None:
         raise UsageError(f"A report is by {', '.join(_KEYS)}; not by {by[:20]!a}.")

@@ -23,7 +23,7 @@ _HEADS = {EventKind.STOP_HIT: "Stop hit", EventKind.LIMIT_HIT: "Limit hit"}
 
 
 def sentence(fact: Happened) -> str:
-    """Say what happened."""
+    """Describe an event."""
     text = _SENTENCES[fact.kind]
     return text(fact) if callable(text) else text
 

@@ -109,7 +109,7 @@ class _Looked(SwitchSeen, frozen=True, kw_only=True):
 
 
 class Events:
-    """Looks at the account and tells what happened. Changes nothing but the journal's list of events."""
+    """Reads the account and returns what happened. Changes only the journal's list of events."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -148,7 +148,7 @@ class Events:
         return Feed(patient, place, since)
 
     def after(self, place: Place, number: int) -> tuple[tuple[EventRow, ...], int]:
-        """Return the events behind a number, and the number of the last of them."""
+        """Return the events after a number, and the last event's number."""
         rows = self._context.journal.account_events.after(place, number, MOST)
         return self._rows(place, rows), rows[-1].number if rows else number
 
@@ -156,7 +156,7 @@ class Events:
         return self._broker.broker_time() or self._broker.server_time()
 
     def read_new(self, place: Place) -> list[str]:
-        """Number what is new. What the journal tells is told even where the broker cannot be reached."""
+        """Store new events. Those from the journal are stored even if the broker cannot be reached."""
         journal = self._context.journal
         # Before the entries: see `switch_events`.
         halt = self._context.halt.read()
@@ -184,9 +184,9 @@ class Events:
 
     def _at_broker(self, place: Place, old: _Looked) -> tuple[list[Keyed], _Looked, list[str]]:
         broker = self._broker
-        # Before the reads: what happens while they are on their way is for the next look.
+        # Taken before the reads: what happens during them belongs to the next poll.
         now = self._now()
-        # A clock that was set back: what it tells from now on is new.
+        # The clock was set back: its times count as new from now on.
         start = min(old.read_to or now - _FIRST_LOOK, now) - _OVERLAP
         start = max(start, now - LONGEST)
         waiting = self._context.journal.alerts.waiting(place)
@@ -218,14 +218,14 @@ class Events:
         return events + margin + alerts, replace(new, read_to=max(read_to, start), deals=deals), problems
 
     def _bids(self, epics: set[str]) -> tuple[dict[str, Decimal], list[str]]:
-        """Return the bids that stored alerts are compared with, and what could not be read of them."""
+        """Return the bids that stored alerts are compared with, and which could not be read."""
         problems = list[str]()
         while epics:
             try:
                 read = self._broker.all_details(tuple(sorted(epics)))
             except EpicUnknown as error:
                 problems.append(f"A stored alert waits for a market that is gone: {error.message}")
-                # The others are still looked at.
+                # The other markets are still checked.
                 epics = epics - {error.details.get("epic")} if error.details.get("epic") in epics else set()
                 continue
             return {row.epic: row.quote.bid for row in read if row.quote.bid is not None}, problems
@@ -241,7 +241,7 @@ class Events:
         new = book.unknown(place, events)
         if read_to == now and not any(fact.kind in _CLOSES for _, fact in new):
             return self._with_attempts(place, new), read_to
-        # What a close brought, and whether it was one, only the bookings tell.
+        # Only the bookings show whether it was a close, and its P&L.
         since = min([fact.at for _, fact in new] + [read_to]) - _TOGETHER
         booked: dict[str, list[Transaction]] = {}
         for one in History(self._broker).transactions(Span(start=since)).data.transactions:
@@ -251,7 +251,7 @@ class Events:
         return self._with_attempts(place, book.unknown(place, events)), read_to
 
     def _with_attempts(self, place: Place, events: Sequence[Keyed]) -> list[Keyed]:
-        """Name the attempts of this computer that deals and orders came from."""
+        """Add the attempt ids of deals and orders that were sent from this computer."""
         names = {name for _, fact in events for name in (fact.order_id, fact.deal_id) if name}
         owners = self._context.journal.owners(place[0], place[1], names) if names else {}
         return [
@@ -285,7 +285,7 @@ class Events:
         return sha256("\n".join((*place, began)).encode()).hexdigest()[:8]
 
     def number(self, place: Place, since: str | None) -> int:
-        """Return the number that a cursor stands for, of the last event without one. Raises UsageError."""
+        """Return the event number of a cursor, without one that of the last event. Raises UsageError."""
         last = self._context.journal.account_events.last(place)
         if since is None:
             return last
@@ -306,7 +306,7 @@ class Feed:
         self._events = events
         self._place = place
         if since is None:
-            # What is found now happened before.
+            # Events found now happened before the feed began.
             with suppress(CapcliError):
                 events.read_new(place)
         self._number = events.number(place, since)
@@ -360,7 +360,7 @@ def _check_form(cursor: str) -> None:
 
 
 def _differs(old: _Looked, new: _Looked) -> bool:
-    """Say whether the next look needs to know of a change; how far it was read can wait."""
+    """Whether the state must be saved now: a new read position alone can wait."""
     if new.read_to is None or old.read_to is None:
         return new.read_to is not None
     if new.read_to - old.read_to >= _KEEP_EVERY or not new.deals.keys() <= old.deals.keys():

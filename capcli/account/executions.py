@@ -1,4 +1,4 @@
-"""What this computer sent, from its journal alone: asked, sent, answered, what happened to it, and when."""
+"""What this computer sent, from its journal alone: the request, the answer, the outcome, and when."""
 
 from datetime import datetime
 from decimal import Decimal

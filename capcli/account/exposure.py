@@ -1,4 +1,4 @@
-"""What is at stake: notional, margin and the loss at the stops, by market, class and currency."""
+"""Exposure: notional, margin and the loss at the stops, by market, class and currency."""
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal, localcontext
@@ -89,7 +89,7 @@ class _Converted(Struct, frozen=True):
 
 
 class Exposures:
-    """Reads the book and adds it up. Three requests, and those for the rates of other currencies."""
+    """Reads the open positions and adds them up. Three requests, and one for rates of other currencies."""
 
     def __init__(self, context: Context) -> None:
         self._broker = context.broker
@@ -144,7 +144,7 @@ def _converted(position: Position, rate: Decimal) -> _Converted:
     away = position.stop_distance if position.trailing else None
     if position.stop_level is not None:
         away = price - position.stop_level if is_long else position.stop_level - price
-    # A stop that the price has passed is about to fill: nothing more is at stake by it.
+    # A stop that the price has passed is about to fill: it loses nothing more.
     loss = None if away is None else cents(max(away, Decimal(0)) * value)
     return _Converted(position, rate, cents(value * price), margin, loss, is_long)
 

@@ -258,7 +258,7 @@ class History:
 
 
 def _cut(start: datetime, end: datetime, width: timedelta, *, current: bool) -> list[Window]:
-    """Cut a span into windows that share their bounds, newest first; a `current` one has no end."""
+    """Split a span into windows that share their bounds, newest first; a `current` one has no end."""
     windows: list[Window] = []
     until = end
     while until > start:
@@ -274,7 +274,7 @@ def _whole(at: datetime) -> datetime:
 
 
 def _bounds(span: Span, now: datetime, usual: timedelta, most_days: int) -> tuple[datetime, datetime, bool]:
-    """Return the span in whole seconds, as the broker takes them, and whether it goes up to now."""
+    """Return the span in whole seconds, as the broker accepts them, and whether it ends now."""
     current = span.end is None or span.end >= now
     end = _whole(now if current or span.end is None else span.end)
     start = _whole(span.start or end - (span.length or usual))
@@ -288,7 +288,7 @@ def _bounds(span: Span, now: datetime, usual: timedelta, most_days: int) -> tupl
 
 
 def _read(wanted: Wanted) -> Wanted:
-    """Check the words before anything is asked. Raises UsageError."""
+    """Check the filters before any request. Raises UsageError."""
     return Wanted(
         epics=tuple(dict.fromkeys(map(ids.epic, wanted.epics))),
         types=_words(wanted.types),

@@ -1,4 +1,4 @@
-"""What the journal and the kill switch tell of an account: lost orders, approvals, halts."""
+"""Events of an account from the journal and the kill switch: lost orders, approvals, halts."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
@@ -12,7 +12,7 @@ from capcli.domain.halt import Halt
 from capcli.domain.order import Kind
 from capcli.ports.journal import Journal
 
-# An order that has had no verdict for so long is not on its way any more.
+# An order without an outcome for this long is no longer on its way.
 _STUCK = timedelta(seconds=60)
 _LOST = frozenset({AttemptState.UNKNOWN, AttemptState.ABSENT})
 _FOUND = frozenset({AttemptState.LANDED, AttemptState.REJECTED, AttemptState.ABSENT})
@@ -20,7 +20,7 @@ _CHANGES = {Kind.CLOSE: "The close", Kind.AMEND: "The amendment", Kind.CANCEL: "
 
 
 class SwitchSeen(Struct, frozen=True):
-    """What was known of the kill switch: whether it was on, and when it was last turned off."""
+    """The last known state of the kill switch: whether it was on, and when it was last turned off."""
 
     halted: bool = False
     resumed_at: datetime | None = None
@@ -29,7 +29,7 @@ class SwitchSeen(Struct, frozen=True):
 def attempt_events(
     journal: Journal, place: Place, entries: Sequence[JournalEntry], now: datetime
 ) -> Iterator[Keyed]:
-    """Yield what became unresolved, what was settled, and what the broker refused."""
+    """Yield orders that became unresolved, that were settled, and that the broker refused."""
     log, events = ExecutionsLog(place[0], journal), set[str]()
     for entry in entries:
         if entry.kind != "move" or entry.attempt_id is None:
@@ -76,14 +76,14 @@ def _attempted(
 
 
 def approval_events(journal: Journal, place: Place, entries: Sequence[JournalEntry]) -> Iterator[Keyed]:
-    """Yield the requests that began to wait for a person."""
+    """Yield new requests for approval."""
     for entry in entries:
         if entry.kind != "approval" or entry.to_state != "PENDING":
             continue
         code = str(entry.detail["code_hash"])
         for row in journal.approvals(code)[:1]:
             if (row.env, row.host, row.account_id) == place:
-                # The first line says what it is; its figures are for whoever decides.
+                # Only the first line, which names the request; its figures are for the person who approves.
                 what = next(iter(row.text.splitlines()), "")
                 yield f"approval {code[:16]}", Happened(EventKind.APPROVAL_WAITS, row.created_at, detail=what)
 
@@ -91,7 +91,7 @@ def approval_events(journal: Journal, place: Place, entries: Sequence[JournalEnt
 def switch_events(
     halt: Halt | None, entries: Sequence[JournalEntry], seen: SwitchSeen, now: datetime
 ) -> tuple[list[Keyed], SwitchSeen]:
-    """Return how the kill switch was turned, and what is known of it now.
+    """Return the events of the kill switch, and its state now.
 
     `held`, read before the entries, counts where the journal could not be written: if it is later than the
     last resumption.

@@ -1,4 +1,4 @@
-"""What is open and what waits: positions with P&L, margin and distances, and working orders."""
+"""Open positions with P&L, margin and distances, and working orders."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -111,7 +111,7 @@ class OrdersFound(Struct, frozen=True):
 
 
 class Portfolio:
-    """Reads the book. One request; a book in several currencies takes one more, for all rates."""
+    """Reads positions and orders. One request; with several currencies one more, for all rates."""
 
     def __init__(
         self, context: Context, notes_of: Callable[[Iterable[str]], Mapping[str, OrderNotes]]
@@ -160,7 +160,7 @@ class Portfolio:
         return Totals(self._broker.account_currency, sum(known, Decimal("0.00")), margin, count)
 
     def levels(self, epic: str) -> tuple[tuple[OwnLevel, ...], tuple[UnreadableRow, ...]]:
-        """Return one's own levels in a market, and the deals that could not be read. Two requests."""
+        """Return the user's own levels in a market, and the deals that could not be read. Two requests."""
         positions, orders = together(self._broker.list_positions, self._broker.list_orders)
         found = own_levels(epic, positions.rows, orders.rows)
         return found, (*positions.unreadable, *orders.unreadable)
@@ -185,7 +185,7 @@ class Portfolio:
 
 
 def _names(position: Position) -> Iterator[str]:
-    """Return what the journal may know a position by: itself, and the working order that opened it."""
+    """Return the ids under which the journal may know a position: its own and its working order's."""
     yield position.deal_id
     if position.working_order_id:
         yield position.working_order_id

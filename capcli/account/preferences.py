@@ -1,4 +1,4 @@
-"""What an account can be told besides orders: hedging and leverage, and play money. Sent once, read back."""
+"""Account settings (hedging, leverage) and play money. A change is sent once and read back."""
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -83,7 +83,7 @@ class ToppedUp(Struct, frozen=True):
 
 
 class Wanted(Struct, frozen=True):
-    """What somebody wants to be different; None and classes that are not named stay as they are."""
+    """The wanted changes; None and classes that are not named stay as they are."""
 
     hedging: bool | None = None
     leverages: Mapping[str, Decimal] = field(default_factory=dict)
@@ -101,7 +101,7 @@ class Wanted(Struct, frozen=True):
 
 
 class _Words(Struct, frozen=True):
-    """What is said of one of these mutations: its name, what stays if it is refused, and two commands."""
+    """The words for one of these changes: its name, what stays if it is refused, and two commands."""
 
     name: str
     unchanged: str
@@ -186,7 +186,7 @@ class AccountChanges:
         return found
 
     def _why_not(self, wanted: Wanted) -> str:
-        """Say what may be behind a refusal: hedging does not switch while positions are open (seen)."""
+        """Explain a refusal: hedging does not switch while positions are open (seen)."""
         if wanted.hedging is None:
             return ""
         with suppress(CapcliError):
@@ -249,7 +249,7 @@ class AccountChanges:
         )
 
     def _send(self, request: Request, account_id: str, text: str) -> Answer:
-        """Send once; what is sent and what came back stands in the journal's events."""
+        """Send once; the request and its answer are recorded as events in the journal."""
         context = self._context
         method, path, body = request
         context.rehearse(request, account_id)
@@ -280,12 +280,12 @@ class AccountChanges:
             "error_code": answer.error_code,
         }
         with suppress(CapcliError):
-            # It is out: a journal that fails now must not read as "nothing was sent".
+            # It was sent: a journal failure now must not read as "nothing was sent".
             context.journal.note(None, "account_change_answer", at=context.clock(), detail=sent | received)
         return answer
 
     def _require_taken(self, answer: Answer, words: _Words, why: Callable[[], str]) -> None:
-        """Raise what means that nothing changed: never sent, or refused by the broker."""
+        """Raise if nothing changed: never sent, or refused by the broker."""
         if (state := classify(answer)) not in NOTHING_DONE:
             return
         error = refusal(state, answer, words.name, words.unchanged, words.command)
@@ -328,7 +328,7 @@ def _check(wanted: Wanted, found: Preferences) -> None:
 
 
 def _effects(wanted: Wanted, before: Preferences) -> str:
-    """Say what a change does to margin and to opposite deals."""
+    """Describe what a change does to margin and to opposite deals."""
     effects = []
     for name, value in sorted(wanted.leverages.items()):
         now = before.leverages[name].current
@@ -371,7 +371,7 @@ def _detail(answer: Answer) -> str:
 
 
 def top_up_command(amount: Decimal, *, confirm: bool = False) -> str:
-    """Return the command that moves this amount; one below 0 stands behind `--`."""
+    """Return the command that moves this amount; a negative amount follows `--`."""
     words = ["capcli accounts topup", *["--confirm"] * confirm, *["--"] * (amount < 0), plain(amount)]
     return " ".join(words)
 

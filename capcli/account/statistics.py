@@ -1,4 +1,4 @@
-"""Statistics of closed trades: the broker's bookings, joined with what this computer knows of each deal."""
+"""Statistics of closed trades: the broker's bookings, joined with this computer's journal."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
@@ -143,7 +143,7 @@ class Statistics:
         return found
 
     def _sent(self, names: Iterable[str]) -> dict[str, tuple[AttemptRecord, StoredOrder]]:
-        """Return what was sent from here, by the deals and working orders that came of it."""
+        """Return the orders sent from here, by the ids of their deals and working orders."""
         journal, found = self._context.journal, {}
         for name, owner in journal.owners(self._context.env, self._history.broker.host, names).items():
             attempt = journal.attempt(owner)
@@ -155,7 +155,7 @@ class Statistics:
     def _seen(
         self, missing: Mapping[str, list[datetime]], activity: Iterable[Activity]
     ) -> dict[str, Opening]:
-        """Return what the broker's activity tells of deals that the journal does not know by their id."""
+        """Return the openings of deals unknown to the journal, from the broker's activity."""
         by_deal: dict[str, list[Activity]] = {}
         for row in activity:
             if row.deal_id in missing:
@@ -186,7 +186,7 @@ def _with_order(opening: Opening, order: StoredOrder) -> Opening:
 
 
 def _risk(attempt: AttemptRecord, order: StoredOrder) -> Decimal | None:
-    """Return the loss at the first stop of what an order opened; less where it opened less than previewed."""
+    """Return the loss at the first stop of an order's deal; less if it opened less than previewed."""
     if order.risk is None or len(attempt.opened_deal_ids) > 1 or attempt.kind is not Kind.MARKET:
         return None
     sent = read_effect(attempt.baseline) if attempt.baseline else None
@@ -196,7 +196,7 @@ def _risk(attempt: AttemptRecord, order: StoredOrder) -> Decimal | None:
 
 
 def _side(rows: list[Activity], closes: list[datetime]) -> Side | None:
-    """Return the side of a deal of which only closes are seen."""
+    """Return the side of a deal whose opening is not in the activity."""
     sides = {row.side for row in rows if any(abs(row.at - at) <= _SAME for at in closes)}
     side = sides.pop() if len(sides) == 1 else None
     return side.opposite if side else None
@@ -208,7 +208,7 @@ def _drawdown(points: tuple[CurvePoint, ...], booked: BookingsOfSpan) -> Drawdow
         return None
     highest = worst.sum + worst.drawdown
     before = [point for point in points if point.at < worst.at and point.sum == highest]
-    # The highest point may be the start, before anything was booked.
+    # The peak may be the start, before the first booking.
     peak_at = before[-1].at if before else booked.start
     pct = None
     if booked.opening_balance is not None:

@@ -1,4 +1,4 @@
-"""One look at everything that matters now: money, risk, what is open, what waits, and what limits leave."""
+"""Account status: money, risk, open positions, working orders, and what is left of each limit."""
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
@@ -46,7 +46,7 @@ class LimitLeft(Struct, frozen=True):
 
 
 class Unsettled(Struct, frozen=True):
-    """An attempt of which nobody knows yet what became of it."""
+    """An attempt whose outcome is not known yet."""
 
     attempt_id: str
     kind: Kind
@@ -186,7 +186,7 @@ class Status:
         return tuple(row for row in self._mandates() if row.state is MandateState.ACTIVE)
 
     def _risk(self, book: Book, account: Account) -> Decimal | None:
-        """Return what all deals lose at their stops as CAP_MAX_TOTAL_RISK_PCT counts it; None: no bound."""
+        """Return the loss of all deals at their stops, as CAP_MAX_TOTAL_RISK_PCT counts it; None: no bound."""
         if self._context.policy.max_total_risk_pct is None:
             return None
         currencies = sorted({row.currency for row in book.deals})
@@ -218,7 +218,7 @@ class Status:
 
 
 def _tried(problems: list[str], read: Callable[[], T]) -> T | None:
-    """Return what was read; None, with its message among the problems, where that failed."""
+    """Return the result of a read; on failure None, and its message is added to the problems."""
     try:
         return read()
     except CapcliError as error:

@@ -1,4 +1,4 @@
-"""Alerts that are kept: added, listed, removed. `events` looks at them and tells each once."""
+"""Stored alerts: added, listed, removed. `events` checks them; each fires once."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -38,27 +38,27 @@ class AlertRow(Struct, frozen=True):
 
 
 class AlertsFound(Struct, frozen=True):
-    """Stored alerts of the account: those that wait, and the latest that fired."""
+    """Stored alerts of the account: those waiting, and the latest that fired."""
 
     alerts: tuple[AlertRow, ...]
 
 
 class AlertsChanged(Struct, frozen=True):
-    """The stored alerts that were added or removed, and what that means."""
+    """The stored alerts that were added or removed, and a sentence about it."""
 
     alerts: tuple[AlertRow, ...]
     sentence: str
 
 
 class StoredAlerts:
-    """Keeps alerts in the journal, for each account by itself. Sends nothing to the broker."""
+    """Stores alerts in the journal, for each account separately. Sends nothing to the broker."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self._broker = context.broker
 
     def add(self, levels: Sequence[Level]) -> Reply[AlertsChanged]:
-        """Keep levels until they are reached; a move counts from the present bid.
+        """Store levels until they are reached; a move counts from the current bid.
 
         Raises EpicUnknown, and UsageError where more than 100 would wait: none is kept.
         """
@@ -79,13 +79,13 @@ class StoredAlerts:
         return Reply(AlertsChanged(tuple(map(_row, kept)), sentence), place[2])
 
     def found(self) -> Reply[AlertsFound]:
-        """Return what waits, oldest first, then what fired last."""
+        """Return waiting alerts, oldest first, then the last that fired."""
         place = self._context.place()
         rows = self._context.journal.alerts.of(place, fired=_SHOWN)
         return Reply(AlertsFound(tuple(map(_row, rows))), place[2])
 
     def remove(self, numbers: Sequence[int], *, every: bool = False) -> Reply[AlertsChanged]:
-        """Take alerts off the list. Raises UsageError for a number that is not on it: then all stay."""
+        """Remove alerts. Raises UsageError for an unknown number: then all stay."""
         place = self._context.place()
         book = self._context.journal.alerts
         listed = {one.number: one for one in book.of(place, fired=None)}
@@ -103,7 +103,7 @@ class StoredAlerts:
         )
 
     def account(self) -> AccountLevels:
-        """Return what levels of the account are compared with now. Raises Unreachable, RateLimited."""
+        """Return the figures that account levels are compared with. Raises Unreachable, RateLimited."""
         broker = self._broker.in_lane(Lane.BULK)
         account = active_account(broker.accounts(), broker.account_id or "")
         return AccountLevels.of(account, broker.broker_time() or self._context.clock())

@@ -1,4 +1,4 @@
-"""The AI clients that can start our server: where each keeps its config, and what in it points at us.
+"""AI clients that can start our server: where each keeps its config, and its entries for capcli.
 
-Reads only. What stands in these files is data of other programs; secrets in them are never repeated.
+Reads only. These files belong to other programs; secrets in them are never repeated.
 """

@@ -1,4 +1,4 @@
-"""Writes the server as an MCP bundle (`.mcpb`): capcli's own code, and a form for what it needs to know.
+"""Writes the server as an MCP bundle (`.mcpb`): capcli's own code, and a form for its settings.
 
 The manifest follows version 0.4 of its public format. No credential of this computer goes into it.
 """
@@ -43,7 +43,7 @@ class Bundle(Struct, frozen=True):
 
 
 def name_of_bundle() -> str:
-    """Return how the file is named where nobody named it."""
+    """Return the default file name."""
     return f"{OURS}-{capcli.__version__}.mcpb"
 
 
@@ -54,7 +54,7 @@ def bundle(tools: Iterable[tuple[str, str]]) -> Bundle:
     stream, files = BytesIO(), tuple(_files(tools))
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
         for path, content in files:
-            # A zip knows no earlier time, and the same code must give the same bundle.
+            # The earliest time a zip can hold: the same code must give the same bundle.
             entry = zipfile.ZipInfo(path, (1980, 1, 1, 0, 0, 0))
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = 0o644 << 16
@@ -94,7 +94,7 @@ def _files(tools: Iterable[tuple[str, str]]) -> Iterator[tuple[str, bytes]]:
             " bundle was written.",
             next="capcli health",
         ) from None
-    # For `uv`: the libraries, without those of the extras. The code itself lies beside it.
+    # For `uv`: the dependencies without extras; capcli's code is in the bundle.
     needs = "".join(f"  {json.dumps(need)},\n" for need in every if "extra ==" not in need)
     yield (
         "pyproject.toml",

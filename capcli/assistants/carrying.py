@@ -1,6 +1,6 @@
-"""What an assistant's server is told of this shell, of which a client started from the desktop knows nothing.
+"""Passes this shell's folders and settings to an assistant's server; a client on the desktop lacks them.
 
-Folders and settings go into the entry, secrets never; what cannot go there is named.
+Folders and settings go into the entry, secrets never; variables that cannot go there are named.
 """
 
 import sys
@@ -18,7 +18,7 @@ PLACES = ("CAPCLI_HOME", *XDG)
 _FILES = tuple(name for name in CREDENTIAL_NAMES if name.endswith("_FILE"))
 _PRIVATE = tuple(each.name for each in TABLE if each.private)
 _NETWORK = ("HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "PYTHON_KEYRING_BACKEND")
-# Where a keychain and a runtime folder are found; Codex hands its servers only what it is told to.
+# The locations of keychain and runtime folder; Codex passes only listed variables to its servers.
 _SESSION = ("DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR")
 _NOT_WRITTEN = (
     "set here, and no secret is written into the entry. For the server, store the credentials in the keychain"
@@ -37,7 +37,7 @@ CARRIED = frozenset((*PLACES, *_FILES, *(setting.name for setting in TABLE)))
 """What may stand in an entry that capcli wrote, none of it a secret."""
 
 
-# What a client hands to a server at most, unless the entry says more (the MCP SDK's own list).
+# The variables a client passes to a server unless the entry names more (the MCP SDK's list).
 _HANDED_ON = frozenset(
     {"HOME", "LOGNAME", "PATH", "SHELL", "TERM", "USER"}
     | {"APPDATA", "HOMEDRIVE", "HOMEPATH", "LOCALAPPDATA", "PATHEXT", "PROCESSOR_ARCHITECTURE"}
@@ -46,7 +46,7 @@ _HANDED_ON = frozenset(
 
 
 def handed_on(environ: Mapping[str, str], env_vars: tuple[str, ...]) -> dict[str, str]:
-    """Return what a client from the desktop hands to a server besides the entry's own `env`."""
+    """Return the environment a desktop client passes to a server, besides the entry's own `env`."""
     return {name: text for name, text in environ.items() if name.upper() in _HANDED_ON or name in env_vars}
 
 
@@ -66,7 +66,7 @@ def carried(environ: Mapping[str, str]) -> dict[str, str]:
     if environ.get("CAPCLI_HOME"):
         places = {"CAPCLI_HOME": str(here.state)}
     elif sys.platform != "win32":
-        # A server with nothing but a home must find the folders of this shell.
+        # A server that gets only HOME must find the folders of this shell.
         try:
             there = folders({})
             bare = (there.config, there.state, there.cache)
@@ -101,7 +101,7 @@ def _not_set(why: str, following: str = "capcli config") -> UsageError:
 
 
 def forwarded(assistant: Assistant, environ: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the variables that the client is to hand on by name, without their values: Codex needs that."""
+    """Return the names of variables that the client must pass on (needed for Codex)."""
     if assistant.name != "codex":
         return ()
     session = _SESSION if sys.platform == "linux" else ()
@@ -112,7 +112,7 @@ def forwarded(assistant: Assistant, environ: Mapping[str, str]) -> tuple[str, ..
 
 
 def left_out(assistant: Assistant, environ: Mapping[str, str], env: str | None) -> tuple[str, ...]:
-    """Say what is set here and will not reach the server, and what to do; `env` is the option as typed."""
+    """Name variables set here that will not reach the server, and the fix; `env` is the option as typed."""
     here = {name for name, text in environ.items() if text.strip()}
     good = {each.name for each in TABLE if _is_good(each.name, environ)}
     where = "" if env or "CAP_ENV" in here else ", and name the environment with --env"

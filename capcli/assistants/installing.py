@@ -1,6 +1,6 @@
-"""Puts our server into a client's config, and takes it out again; every byte that is not ours stays.
+"""Adds our server to a client's config and removes it; everything else in the file stays byte for byte.
 
-Backs the file up first and replaces it in one step. No secret is written, and none of the file is repeated.
+Backs the file up first and replaces it in one step. No secret is written or repeated.
 """
 
 import difflib
@@ -42,7 +42,7 @@ class Edit:
         return self.before != self.after
 
     def diff(self) -> str:
-        """Return what changes, as a unified diff; what others wrote as a value is not shown."""
+        """Return the changes as a unified diff; values of other entries are not shown."""
         old, new = ((each or b"").decode().splitlines(keepends=True) for each in (self.before, self.after))
         ours = "|".join(re.escape(word) for word in sorted(self.words, key=len, reverse=True))
         found = []
@@ -51,7 +51,7 @@ class Edit:
             mark, text = line[:1], line[1:].rstrip("\r\n")
             if number >= _HEADER and mark != "@":
                 text = text.expandtabs(2)
-                # A line of ours is whole; of one of theirs only the key: what stands behind may be a secret.
+                # Our own lines are shown in full; of others only the key, since the value may be a secret.
                 if not re.fullmatch(rf"(?:{ours}|[\s{{}}\[\],:=.])*", text):
                     key = _KEY.match(text)
                     text = f"{key[0]}…" if key else "…"
@@ -60,7 +60,7 @@ class Edit:
 
 
 def assistant_named(name: str) -> Assistant:
-    """Return a client by its name, however it is typed. Raises UsageError that names all."""
+    """Return a client by its name in any spelling. Raises UsageError that lists all."""
     wanted = re.sub(r"[^a-z]", "", name.lower())
     for each in ASSISTANTS:
         known = {re.sub(r"[^a-z]", "", word.lower()) for word in (each.name, each.title)}
@@ -108,7 +108,7 @@ def installation(assistant: Assistant, ours: Mapping[str, Any], environ: Mapping
     before, text, content = _content(assistant, file)
     servers = content.get(assistant.key, {})
     old = servers.get(OURS)
-    # Of an entry that is there, all other fields stay.
+    # All other fields of an existing entry stay.
     new = {**(old if isinstance(old, dict) else {}), **ours}
     if isinstance(old, dict) and isinstance(old.get("env"), dict) and "env" in ours:
         new["env"] = old["env"] | ours["env"]
@@ -125,7 +125,7 @@ def installation(assistant: Assistant, ours: Mapping[str, Any], environ: Mapping
 
 
 def removal(assistant: Assistant, environ: Mapping[str, str]) -> Edit:
-    """Plan to take our entry out. Raises ClientConfigBroken."""
+    """Plan to remove our entry. Raises ClientConfigBroken."""
     file = _place(assistant, environ)
     before, text, content = _content(assistant, file)
     servers = content.get(assistant.key, {})
@@ -141,7 +141,7 @@ def removal(assistant: Assistant, environ: Mapping[str, str]) -> Edit:
     found = [each for each in shorter if any(_says(assistant, each, one) for one in wanted)]
     if not found:
         raise _unsafe(assistant, file, "taken out")
-    # As a backup has it, if that is all there is between them.
+    # Restore the backup's text if our entry is the only difference.
     backups = [each.read_bytes() for each in file.parent.glob(f"{file.name}.bak-*") if each.is_file()]
     after = next((each for each in found if each.encode() in backups), found[0])
     return Edit(assistant, file, before, after.encode(), _words(assistant, servers[OURS]))
@@ -190,7 +190,7 @@ def _read(file: Path) -> bytes | None:
 
 
 def _content(assistant: Assistant, file: Path) -> tuple[bytes | None, str, dict[str, Any]]:
-    """Return the config as bytes, as text, and what it says. Raises ClientConfigBroken."""
+    """Return the config as bytes, as text, and parsed. Raises ClientConfigBroken."""
     before = _read(file)
     try:
         text = (before or b"").decode()
@@ -236,7 +236,7 @@ def _says(assistant: Assistant, text: str, wanted: Mapping[str, Any]) -> bool:
 
 
 def _words(assistant: Assistant, ours: Any) -> frozenset[str]:
-    """Return what of our entry may be shown: of its env only what capcli itself writes there."""
+    """Return the parts of our entry that may be shown: of its env only what capcli itself writes."""
     keys = [assistant.key, OURS, "command", "args", "type", "env", "env_vars", *CARRIED]
     forms = [form for key in keys for form in (key, f'"{key}"')]
     if isinstance(ours, Mapping):

@@ -1,4 +1,4 @@
-"""Edits JSON as text, comments and trailing commas included: every byte that is not ours stays."""
+"""Edits JSON as text, comments and trailing commas included; all other bytes stay."""
 
 import json
 import re
@@ -25,7 +25,7 @@ class _Member:
 
 @dataclass(slots=True)
 class _Object:
-    """An object in the text: where its braces are, its members, and where its last word or comment ends."""
+    """An object in the text: positions of its braces, its members, the end of its last value or comment."""
 
     opened: int
     closed: int = -1
@@ -33,12 +33,12 @@ class _Object:
     content_end: int = -1
 
     def member(self, key: str) -> _Member | None:
-        """Return the member that a reader takes: of several with one key the last."""
+        """Return the member with a key; of duplicates the last, as JSON readers do."""
         return next((each for each in reversed(self.members) if each.key == key), None)
 
 
 def with_entry(text: str, key: str, name: str, entry: Mapping[str, Any]) -> str:
-    """Return the text with `name: entry` in the table `key`; of an entry that is there only these fields."""
+    """Return the text with `name: entry` in the table `key`; an existing entry keeps its other fields."""
     if not text.strip(_BLANK):
         mark = text[:1] if text.startswith("\ufeff") else ""
         return f"{mark}{json.dumps({key: {name: dict(entry)}}, indent=2)}\n"
@@ -53,7 +53,7 @@ def with_entry(text: str, key: str, name: str, entry: Mapping[str, Any]) -> str:
 
 
 def without_entry(text: str, key: str, name: str) -> Iterator[str]:
-    """Yield what the text may have been before the entry was added, the likeliest first."""
+    """Yield candidates for the text before the entry was added, the likeliest first."""
     for shorter in _removed(text, _opened(text, key), name):
         left = _readable(shorter, key)
         if left is not None:
@@ -65,7 +65,7 @@ def without_entry(text: str, key: str, name: str) -> Iterator[str]:
 
 
 def _readable(text: str, *path: str) -> _Object | None:
-    """Return an object of a text that may have been cut in a wrong place: behind a comment, say."""
+    """Parse a text that may have been cut in a wrong place, such as after a comment."""
     try:
         return _opened(text, *path)
     except (ValueError, IndexError):
@@ -73,14 +73,14 @@ def _readable(text: str, *path: str) -> _Object | None:
 
 
 def _emptied(text: str, where: _Object) -> Iterator[str]:
-    """Yield the text with `{}` for an object that holds only white space, and as it is."""
+    """Yield the text with an empty object written as `{}`, and unchanged."""
     if not text[where.opened + 1 : where.closed].strip():
         yield text[: where.opened + 1] + text[where.closed :]
     yield text
 
 
 def _set(text: str, path: tuple[str, ...], key: str, value: Any, style: "_Style") -> str:
-    """Give a field of an object a value; a table in it (`env`) keeps its other fields."""
+    """Set a field of an object; a table in it (`env`) keeps its other fields."""
     old = _opened(text, *path).member(key)
     if old is None:
         return _added(text, _opened(text, *path), key, value, style)
@@ -92,7 +92,7 @@ def _set(text: str, path: tuple[str, ...], key: str, value: Any, style: "_Style"
 
 
 class _Style(Struct, frozen=True):
-    """How the file is laid out: its newline, and one step of indentation."""
+    """The file's newline and one step of its indentation."""
 
     newline: str
     unit: str
@@ -105,7 +105,7 @@ class _Style(Struct, frozen=True):
         return cls(newline, _INDENT if own.strip(" \t") or not own else own)
 
     def written(self, value: Any, indent: str) -> str:
-        """Write an object over several lines; what is not an object, and objects of plain fields, in one."""
+        """Write an object over several lines; other values and objects of plain fields on one line."""
         if not isinstance(value, Mapping) or not value or indent.count(self.unit) > 2:  # noqa: PLR2004
             return json.dumps(value, ensure_ascii=False)
         inner = indent + self.unit
@@ -115,7 +115,7 @@ class _Style(Struct, frozen=True):
 
 
 def _added(text: str, where: _Object, key: str, value: Any, style: _Style) -> str:
-    """Return the text with one more member at the end of an object."""
+    """Return the text with a member added at the end of an object."""
     inside = text[where.opened + 1 : where.closed]
     outer = _indent(text, where.opened)
     indent = outer + style.unit
@@ -157,7 +157,7 @@ def _removed(text: str, where: _Object, key: str) -> Iterator[str]:
 
 
 def _opened(text: str, *path: str) -> _Object:
-    """Return the object at a path, the outermost one without. Raises ValueError where there is none."""
+    """Return the object at a path, without one the outermost. Raises ValueError if there is none."""
     for token in _TOKEN.finditer(text):
         if token.group() == "{":
             break
@@ -175,7 +175,7 @@ def _opened(text: str, *path: str) -> _Object:
 
 
 def _object(text: str, opened: int) -> _Object:
-    """Read an object's members; what is inside of them is passed over."""
+    """Read an object's members without parsing their values."""
     if text[opened] != "{":
         raise ValueError("it is not an object")
     found, depth, is_key = _Object(opened, content_end=opened + 1), 0, True
@@ -203,6 +203,6 @@ def _object(text: str, opened: int) -> _Object:
 
 
 def _indent(text: str, at: int) -> str:
-    """Return the white space that the line of a place begins with."""
+    """Return the indentation of the line at a position."""
     line = text[text.rfind("\n", 0, at) + 1 : at]
     return line[: len(line) - len(line.lstrip(" \t"))]

@@ -40,7 +40,7 @@ class LintFinding(Struct, frozen=True):
 
 
 def lint(config: Config, environ: Mapping[str, str], now: datetime) -> tuple[LintFinding, ...]:
-    """Return everything that is wrong with a config, the worst first. Starts nothing but `--version`."""
+    """Return all findings about a config, the worst first. Runs only `--version`."""
     where = f"{config.assistant.title}'s config {config.file}"
     if config.broken:
         return (
@@ -92,7 +92,7 @@ def _command(entry: Entry, environ: Mapping[str, str]) -> Iterator[LintFinding]:
 
 
 def _program(entry: Entry, place: str) -> Iterator[LintFinding]:
-    """Ask the entry's own program for its version, where it is an interpreter or capcli itself."""
+    """Run the entry's program with `--version`, if it is an interpreter or capcli itself."""
     name = program_of(place)
     if _PYTHON.fullmatch(name) and "-m" in entry.args and OURS in entry.args:
         version, what = _version((place, "-m", OURS, "--version")), f"its Python {place}"
@@ -115,7 +115,7 @@ def _program(entry: Entry, place: str) -> Iterator[LintFinding]:
 
 
 def _version(question: tuple[str, ...]) -> str | None:
-    """Return what a capcli says of its version, None when none answers."""
+    """Return the version that a capcli reports, None without an answer."""
     bare = {name: text for name, text in os.environ.items() if not name.startswith(("CAP_", "PYTHON"))}
     try:
         answer = subprocess.run(  # noqa: S603  the user's own client starts the same program
@@ -140,7 +140,7 @@ def _settings(entry: Entry, config: Config, environ: Mapping[str, str]) -> Itera
     for option in (word.partition("=")[0] for word in own_words(entry) if word.startswith("-")):
         if option not in _OPTIONS:
             yield LintFinding(f"`capcli mcp serve` has no option {option}", mend)
-    # What the server will find, as if the client had filled in what it fills in.
+    # The server's environment after the client filled in its placeholders.
     theirs = handed_on(environ, entry.env_vars)
     for name, text in entry.env.items():
         if config.assistant.expands and "${" in text:
@@ -163,7 +163,7 @@ def _settings(entry: Entry, config: Config, environ: Mapping[str, str]) -> Itera
 
 
 def own_words(entry: Entry) -> tuple[str, ...]:
-    """Return the arguments that reach capcli itself, behind an interpreter or a launcher."""
+    """Return the arguments that reach capcli itself, after an interpreter or a launcher."""
     places = [place for place, word in enumerate(entry.args) if word == OURS]
     return entry.args[places[-1] + 1 :] if places else entry.args
 
@@ -179,28 +179,28 @@ def _value(entry: Entry, option: str) -> str | None:
 
 
 def starts_capcli(entry: Entry) -> bool:
-    """Say whether an entry starts capcli itself, and not some launcher that may fetch it first."""
+    """Whether an entry starts capcli itself, not a launcher that may fetch it first."""
     name = program_of(entry.command or "")
     return name == OURS or (_PYTHON.fullmatch(name) is not None and entry.args[:2] == ("-m", OURS))
 
 
 def started_before_saved(assistant: Assistant, file: Path, now: datetime) -> bool:
-    """Say whether the client runs since before its config was last changed; False where it cannot be told."""
+    """Whether the client started before its config last changed; False if unknown."""
     try:
         unsaved_s = now.timestamp() - file.stat().st_mtime
     except OSError:
         return False
-    # The client's oldest process is the one that read the config.
+    # The client's oldest process read the config.
     return assistant.program is not None and max(_ages(assistant.program), default=0) > unsaved_s
 
 
 def _ages(program: str) -> list[int]:
-    """Return for how many seconds each of this user's processes of a program has run; none without `ps`."""
+    """Return the ages in seconds of this user's processes of a program; empty without `ps`."""
     ps = shutil.which("ps")
     if ps is None or sys.platform == "win32":
         return []
     try:
-        # `etime` is the one form of a process's age that Linux and macOS both know.
+        # `etime` is the only process age that both Linux and macOS have.
         listed = subprocess.run(  # noqa: S603  a fixed question to the system's own ps
             (ps, "-xo", "etime=,comm="), capture_output=True, text=True, timeout=_ASK_S, check=False
         ).stdout

@@ -58,7 +58,7 @@ ASSISTANTS = (
 )
 
 
-# Clients that look in another folder where a variable says so.
+# Variables that move a client's config folder.
 _MOVED: Mapping[str, str] = MappingProxyType({"claude-code": "CLAUDE_CONFIG_DIR", "codex": "CODEX_HOME"})
 # Where a client reads skills, below the user's home; Claude Desktop has no folder for them.
 _SKILLS: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -74,7 +74,7 @@ _SKILLS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 
 def skill_file(assistant: Assistant, environ: Mapping[str, str], platform: str = sys.platform) -> Path | None:
-    """Return where the client reads the skill of capcli; None where it has no folder for skills."""
+    """Return where the client reads the skill of capcli; None if it has no folder for skills."""
     home = environ.get("USERPROFILE" if platform == "win32" else "HOME")
     within = _SKILLS.get(assistant.name)
     if not home or within is None:
@@ -123,7 +123,7 @@ def config_file(
 def client_folder(
     assistant: Assistant, environ: Mapping[str, str], platform: str = sys.platform
 ) -> Path | None:
-    """Return the folder that a client makes when it is first started; None where no home folder is known."""
+    """Return the folder that a client creates on its first start; None without a home folder."""
     file = config_file(assistant, environ, platform)
     home = environ.get("USERPROFILE" if platform == "win32" else "HOME")
     if file is None or home is None:
@@ -134,7 +134,7 @@ def client_folder(
 
 
 def own_command() -> tuple[str, ...]:
-    """Return what starts this installation: its script, else its interpreter; both with their full path."""
+    """Return the command of this installation: its script, else its interpreter, with full path."""
     script = Path(sys.executable).with_name("capcli.exe" if sys.platform == "win32" else "capcli")
     return (str(script),) if script.exists() else (sys.executable, "-m", "capcli")
 

@@ -34,7 +34,7 @@ class Entry(Struct, frozen=True):
 
 
 class Config(Struct, frozen=True):
-    """A client's config as far as it is about us; `broken` says why the client cannot use it.
+    """The part of a client's config that concerns capcli; `broken` says why the client cannot use it.
 
     `rivals` name its entries that start the broker's own server.
     """
@@ -55,7 +55,7 @@ def configs(environ: Mapping[str, str]) -> tuple[Config, ...]:
 
 
 def read_config(assistant: Assistant, file: Path) -> Config | None:
-    """Return one config, None where there is none or it is broken and says nothing of capcli."""
+    """Return one config, None if there is none or it is broken and does not mention capcli."""
     try:
         if file.stat().st_size > _LARGEST_FILE:
             return None
@@ -70,7 +70,7 @@ def read_config(assistant: Assistant, file: Path) -> Config | None:
     try:
         content = parse(text, toml=assistant.toml)
     except ValueError as error:
-        # A config that is broken for other reasons than ours is somebody else's finding.
+        # A broken config without an entry for capcli is not our concern.
         return Config(assistant, file, broken=where_broken(error)) if OURS in text else None
     content = content if isinstance(content, dict) else {}
     # Claude Code has tables of servers for its projects, too.
@@ -92,7 +92,7 @@ def read_config(assistant: Assistant, file: Path) -> Config | None:
 
 
 def parse(text: str, *, toml: bool) -> Any:
-    """Return what a config says. Raises ValueError, which `where_broken` puts into words."""
+    """Parse a config. Raises ValueError, which `where_broken` explains."""
     text = text.removeprefix("\ufeff")
     if toml:
         return tomllib.loads(text)
@@ -101,7 +101,7 @@ def parse(text: str, *, toml: bool) -> Any:
     except RecursionError:
         raise ValueError("nested too deeply") from None
     except ValueError:
-        # Positions stay as they were, for the message.
+        # Positions stay the same, for the message.
         loose = _LAST_COMMAS.sub(_blanked, _COMMENTS.sub(_blanked, text))
         if loose == text:
             raise
@@ -114,7 +114,7 @@ def _blanked(found: re.Match[str]) -> str:
 
 
 def where_broken(error: ValueError) -> str:
-    """Say where a parser gave up; its own text is left out where it quotes the file."""
+    """Say where parsing failed; the parser's own text is left out where it quotes the file."""
     if isinstance(error, json.JSONDecodeError):
         return f"is not valid JSON: line {error.lineno}, column {error.colno}: {error.msg.lower()}"
     if isinstance(error, tomllib.TOMLDecodeError):
@@ -139,7 +139,7 @@ def _all_entries(servers: Any) -> Iterator[Entry]:
 
 
 def _is_brokers(entry: Entry) -> bool:
-    """Say whether an entry starts the broker's own server: its module, its command or its folder."""
+    """Whether an entry starts the broker's own server, by module, command or folder."""
     parts = (part for word in (entry.command or "", *entry.args) for part in re.split(r"[/\\]", word))
     stems = (re.split(r"[=<>@\[.]", part.lower())[0] for part in parts)
     return not entry.disabled and any(stem in {"capital_mcp", "capital-mcp"} for stem in stems)

@@ -1,4 +1,4 @@
-"""Puts the skill file of capcli where a client reads skills, and takes it out again."""
+"""Installs and removes the skill file of capcli in a client's folder."""
 
 from pathlib import Path
 
@@ -21,11 +21,11 @@ class SkillEdit(Struct, frozen=True):
         return self.before != self.after
 
     def apply(self) -> None:
-        """Write or remove the file. Raises ConfigError, and then it is as it was."""
+        """Write or remove the file. Raises ConfigError: then it is unchanged."""
         try:
             if self.after is None:
                 self.file.unlink(missing_ok=True)
-                # The folder is ours; where somebody put more into it, it stays.
+                # The folder is ours, but it stays if it holds other files.
                 if not any(self.file.parent.iterdir()):
                     self.file.parent.rmdir()
                 return
@@ -49,7 +49,7 @@ def planned(file: Path, text: str | None) -> SkillEdit:
 
 
 def without_folder(assistant: Assistant) -> str:
-    """Say what to do where a client has no folder for skills."""
+    """Say what to do for a client without a folder for skills."""
     return (
         f"{assistant.title} reads no folder of skills: upload the text of `capcli help agents` as a skill "
         "in its settings."

@@ -1,4 +1,4 @@
-"""Adds our table to TOML at its end, updates it and takes it out; every byte that is not ours stays."""
+"""Adds our table at the end of a TOML file, updates and removes it; all other bytes stay."""
 
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def with_entry(text: str, key: str, name: str, entry: Mapping[str, Any]) -> str:
-    """Return the text with the table `key.name`; of one that is there only these fields are set."""
+    """Return the text with the table `key.name`; an existing one keeps its other fields."""
     import tomlkit
 
     if name in tomllib.loads(text).get(key, {}):
@@ -20,7 +20,7 @@ def with_entry(text: str, key: str, name: str, entry: Mapping[str, Any]) -> str:
 
 
 def without_entry(text: str, key: str, name: str) -> Iterator[str]:
-    """Yield what the text may have been before the entry was added, the likeliest first.
+    """Yield candidates for the text before the entry was added, the likeliest first.
 
     Raises ValueError for an entry that does not stand in one place.
     """
@@ -34,7 +34,7 @@ def without_entry(text: str, key: str, name: str) -> Iterator[str]:
     end = start + len(text) - len(rest)
     if text[:start] + text[end:] != rest:
         raise ValueError("it stands in several places")
-    # The comments above the next table are that one's.
+    # Comments above the next table belong to that one.
     lines = text[start:end].splitlines(keepends=True)
     while end < len(text) and len(lines) > 1 and lines[-1].lstrip()[:1] == "#":
         end -= len(lines.pop())
@@ -46,7 +46,7 @@ def without_entry(text: str, key: str, name: str) -> Iterator[str]:
 
 
 def _document(text: str) -> Any:
-    """Parse to change. Raises ValueError for a layout that would not be written as it was read."""
+    """Parse for editing. Raises ValueError for a layout that would not be written back unchanged."""
     import tomlkit
 
     document = tomlkit.parse(text)

@@ -21,5 +21,5 @@ def import_httpx() -> None:
         del sys.modules[name]
 
 
-# Here, because the package is imported before its modules, which then say `import httpx` as anybody would.
+# Here, because a package is imported before its modules, so they can use a plain `import httpx`.
 import_httpx()

@@ -1,4 +1,4 @@
-"""What an answer of the broker says, read from its bytes. Broker text is only data."""
+"""Reads the bytes of a broker's answer. Broker text is only data."""
 
 import msgspec
 
@@ -34,7 +34,7 @@ def text_of(body: bytes, key: str) -> str | None:
 
 
 def is_bare_object(body: bytes) -> bool:
-    """Say whether a body is a JSON object that names neither an error nor a deal."""
+    """Whether a body is a JSON object without `errorCode` and `dealReference`."""
     found = json_object(body)
     return found is not None and found.keys().isdisjoint({"errorCode", "dealReference"})
 

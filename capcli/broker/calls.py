@@ -1,4 +1,4 @@
-"""Sends what may be repeated, as often as `retry` says: reads, logins and account switches. No change."""
+"""Sends requests that may be repeated (see `retry`): reads, logins and account switches. No changes."""
 
 import httpx
 
@@ -11,7 +11,7 @@ from capcli.errors import CapcliError, RateLimited
 
 
 class Calls:
-    """Sends a repeatable request and waits through what passes by itself."""
+    """Sends a repeatable request; waits and repeats on temporary failures."""
 
     def __init__(self, wire: Wire, pace: Pace) -> None:
         self._wire = wire
@@ -26,7 +26,7 @@ class Calls:
             reply = self._answer(ask, headers, login=login)
             if not is_busy(reply.status):
                 return reply
-            # Written down for all processes of the user: none of them goes on into the limit.
+            # Recorded for all processes of the user, so that none runs into the limit.
             self._pace.back_off(wait_s, login=login)
         reply = self._answer(ask, headers, login=login)
         if is_busy(reply.status):
@@ -49,7 +49,7 @@ class Calls:
         return second
 
     def _attempt(self, ask: Ask, headers: Headers, *, login: bool) -> Reply | CapcliError:
-        """Return the answer, or the error of a connection that broke. Raises what no repeating mends."""
+        """Return the answer, or the error of a broken connection. Raises errors that a retry cannot fix."""
         try:
             with self._pace.turn(ask.lane, RequestKind.LOGIN if login else RequestKind.PLAIN):
                 return self._wire.exchange(ask, headers)

@@ -1,4 +1,4 @@
-"""Changes to the account: each is sent once, whatever happens, and answered with exactly what came back."""
+"""Changes to the account: each is sent once, whatever happens; the result is exactly what came back."""
 
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -20,7 +20,7 @@ _OK = 200
 
 
 class Changes:
-    """Sends changes with the session, in turn, and within the hour's orders."""
+    """Sends changes with the session, one at a time, and within the hourly order limit."""
 
     def __init__(self, wire: Wire, pace: Pace, openings: Openings, sessions: Sessions) -> None:
         self._wire = wire
@@ -38,7 +38,7 @@ class Changes:
         """
         with ExitStack() as locks:
             try:
-                # What is closed or cancelled by its id goes ahead without.
+                # A close or cancellation by id goes ahead without the account lock.
                 locks.enter_context(self._sessions.hold(required=ask.method != "DELETE"))
                 live = self._sessions.live()
                 self._wire.open()
@@ -96,13 +96,13 @@ class Changes:
         return replace(_answer(reply), last_byte_at=last), reply
 
     def _elsewhere(self, live: Live, account_id: str) -> str | None:
-        """Say which other account a request would reach; another thread may have switched meanwhile."""
+        """Return the other account a request would reach; another thread may have switched."""
         there = {live.stored.account_id, self._sessions.account_id or account_id} - {account_id}
         return f"the session is on account {there.pop()}, not on {account_id}" if there else None
 
 
 def _answer(reply: Reply) -> Answer:
-    """Reduce what came back to what a verdict may rest on (`domain.attempt.classify`)."""
+    """Reduce a response to the fields that `domain.attempt.classify` uses."""
     code, reference = error_code(reply.body), text_of(reply.body, "dealReference")
     reason = clean(code or text_of(reply.body, "message") or "").rstrip(".")
     if not reason and reply.status != _OK:

@@ -1,4 +1,4 @@
-"""The broker as typed calls, in domain values: implements `ports.Broker`, whose docstrings hold here too."""
+"""The broker as typed calls in domain values: implements `ports.Broker` (docstrings are there)."""
 
 import copy
 import ssl
@@ -137,16 +137,16 @@ class CapitalBroker(MarketReads):
 
     @property
     def held_session(self) -> StoredSession | None:
-        """Return the session in use with its tokens, for whoever keeps it; no request."""
+        """Return the session in use with its tokens, without a request."""
         return self._sessions.current
 
     def stream_tokens(self) -> Tokens:
-        """Return the tokens that a message on the stream carries, after a login where there are none."""
+        """Return the tokens for messages on the stream, logging in if there are none."""
         return self._sessions.live().tokens
 
     @property
     def trust(self) -> Callable[[], ssl.SSLContext]:
-        """Return what makes the TLS context of this process, for a stream on another host."""
+        """Return the TLS context factory of this process, for a stream on another host."""
         return self._wire.trust
 
     @property
@@ -201,7 +201,7 @@ class CapitalBroker(MarketReads):
             return kept
         found = translate.preferences(self._reader.get(requests.PREFERENCES, wire.Preferences))
         after = self.account_id
-        # A session that moved meanwhile leaves it open whose these are.
+        # If the session moved meanwhile, it is unknown whose these are.
         if book is None or after is None or before not in {None, after}:
             return found
         return book.save(after, found)
@@ -233,7 +233,7 @@ class CapitalBroker(MarketReads):
             )
         else:
             found = translate.listed((row,), wire.PositionRow, translate.position)
-            # The answer is about the deal that was asked for, whatever can be read of it.
+            # The answer is about the requested deal, however much of it can be read.
             named = tuple(replace(row, deal_id=deal_id) for row in found.unreadable)
             return _whole(replace(found, unreadable=named), ask)[0]
         raise unknown
@@ -277,7 +277,7 @@ class CapitalBroker(MarketReads):
         return history.transactions(self._reader, start, end, kind)
 
     def raw(self, ask: Ask) -> tuple[int, bytes]:
-        """Return status and body of a GET as they are, for a recording. Raises as every read."""
+        """Return status and body of a GET unchanged, for a recording. Raises as every read."""
         key = ask == requests.ENCRYPTION_KEY
         reply = self._sessions.encryption_key() if key else self._reader.read(ask)
         return reply.status, reply.body

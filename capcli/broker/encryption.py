@@ -14,7 +14,7 @@ _PADDING_BYTES = 11
 
 
 class LoginKey:
-    """The broker's public key, and the instant (epoch milliseconds) that it wants back with the password."""
+    """The broker's public key, and the instant (epoch milliseconds) to send back with the password."""
 
     def __init__(self, public: "RSAPublicKey", timestamp_ms: int) -> None:
         self.public = public
@@ -22,7 +22,7 @@ class LoginKey:
 
     @property
     def longest_password(self) -> int:
-        """Return how many bytes of password fit: the inner base64 makes 4 bytes of 3 (169 at 2048 bits)."""
+        """Return the maximum password length in bytes; inner base64 makes 4 bytes of 3 (169 at 2048 bits)."""
         room = self.public.key_size // 8 - _PADDING_BYTES
         return room // 4 * 3 - len(self._ending)
 
@@ -31,7 +31,7 @@ class LoginKey:
         return b"|%d" % self.timestamp_ms
 
     def seal(self, secret: Credentials) -> str:
-        """Return the password as the login sends it. Raises ConfigError when it is too long for the key."""
+        """Encrypt the password for the login. Raises ConfigError when it is too long for the key."""
         from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 
         length = len(secret.password.encode())
@@ -48,7 +48,7 @@ class LoginKey:
 
 
 def load_key(encryption_key: str, timestamp_ms: int) -> LoginKey | None:
-    """Read the broker's key (base64 of a DER SubjectPublicKeyInfo), or None when it is no RSA key."""
+    """Read the broker's key (base64 of a DER SubjectPublicKeyInfo); None if it is not an RSA key."""
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
     from cryptography.hazmat.primitives.serialization import load_der_public_key

@@ -1,4 +1,4 @@
-"""What the broker or the network did wrong, as capcli's errors, in one table. Broker text is only data."""
+"""Broker and network failures as capcli's errors, in one table. Broker text is only data."""
 
 import socket
 import ssl
@@ -41,7 +41,7 @@ _CLIENT_ERRORS = range(400, 500)
 
 
 class Meaning(Struct, frozen=True):
-    """What an errorCode stops, in the user's words."""
+    """What an errorCode means, in plain words."""
 
     error: type[CapcliError]
     says: str
@@ -119,7 +119,7 @@ def refused(endpoint: str, status: int, body: bytes) -> CapcliError:
 
 
 def login_refused(status: int, body: bytes) -> CapcliError:
-    """Return the error for a login that was answered with anything but 200."""
+    """Return the error for a login without a 200."""
     code = error_code(body)
     if base_code(code) in TABLE or is_glitch(status, code) or status not in _CLIENT_ERRORS:
         return refused("the login", status, body)
@@ -135,7 +135,7 @@ def login_refused(status: int, body: bytes) -> CapcliError:
 
 
 def not_json(endpoint: str, status: int) -> Unreachable:
-    """Return the error for an answer that does not look like the broker's."""
+    """Return the error for an answer that is not the broker's."""
     what = "a redirect" if status // 100 == 3 else "no JSON"  # noqa: PLR2004
     likely = "A proxy or captive portal between this computer and the broker is a likely cause"
     fix = "sign in to this network in a browser, or take HTTPS_PROXY and ALL_PROXY out of the environment"
@@ -157,7 +157,7 @@ def session_expired() -> LoginRefused:
 
 
 def rate_limited(endpoint: str, retry_after_s: int) -> RateLimited:
-    """Return the error for 429 answers that outlasted the waiting."""
+    """Return the error for repeated 429 answers."""
     return RateLimited(
         f"Rate limit exceeded: the broker keeps answering 429 to {endpoint}. "
         f"Wait {retry_after_s} s and try again.",
@@ -227,7 +227,7 @@ def network_failure(
 
 
 def connect_reason(error: BaseException) -> str:
-    """Say why no connection came about, from the operating system's error beneath httpx's."""
+    """Say why there was no connection, from the operating system's error below httpx's."""
     for cause in _causes(error):
         if isinstance(cause, socket.gaierror):
             return "DNS: the name is not known"

@@ -66,7 +66,7 @@ def _window(
         return Listed(()) if start > until else read(requests.between(start, until))[1]
     seconds = min(ceil((reader.time() - start).total_seconds()) + _SLACK_S, _DAY_S)
     reply, found = read(requests.last(seconds))
-    # It was answered within that second. What left the window while the request waited is read as well.
+    # The answer came within that second. Rows that left the window while the request waited are included.
     began = reader.answered_at(reply) + SECOND - timedelta(seconds=seconds)
     if began <= start:
         return replace(found, rows=tuple(row for row in found.rows if row.at >= start))

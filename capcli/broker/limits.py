@@ -1,4 +1,4 @@
-"""Keeps one user's processes under the broker's rate limits (API page 3): who may send next, and when."""
+"""Keeps all processes of a user within the broker's rate limits (API page 3): who may send, and when."""
 
 import secrets
 import threading
@@ -23,10 +23,10 @@ WINDOW_S = 1 + _MARGIN_S
 LOGIN_GAP_S = 1 + _MARGIN_S
 ORDER_GAP_S = 0.1 + _MARGIN_S
 TRANSIT_S = 2.0
-"""A request whose answer is out counts as arrived after this time, so a hung or killed one blocks nobody."""
+"""A request without an answer counts as arrived after this time, so a hung one does not block others."""
 
 ORDER_TRANSIT_S = 0.5
-"""Shorter: the next order, on another account perhaps, is not to wait long for a slow answer."""
+"""Shorter: the next order, perhaps on another account, must not wait long for a slow answer."""
 
 BULK_GAP_S = WINDOW_S / REQUESTS
 BULK_CATCH_UP_S = 0.05
@@ -38,13 +38,13 @@ _LONGEST_NAP_S = 0.25
 _SHORTEST_NAP_S = 0.001
 _GRACE_S = 1.0
 _LONGEST_WAIT_S = 60.0
-"""Whatever a clock or a file does: then a request goes."""
+"""After this time a request is sent, whatever the clock or the file says."""
 
 _NOTICEABLE_S = 1.0
 
 
 class OwnValue(Generic[T]):
-    """What this process alone has used, for where it cannot be shared."""
+    """The usage of this process alone, if it cannot be shared."""
 
     def __init__(self, empty: T) -> None:
         self._value = empty
@@ -57,7 +57,7 @@ class OwnValue(Generic[T]):
 
 
 class RequestKind(Enum):
-    """What a request counts as, besides being one."""
+    """The limit that a request counts against, besides the general one."""
 
     PLAIN = auto()
     LOGIN = auto()
@@ -72,7 +72,7 @@ _GAPS = {
 
 
 class _Ask(Struct):
-    """A request on its way through the queue. `until` is set once it may go: so long it counts."""
+    """A request in the queue. `until`: set once it may be sent; it counts up to then."""
 
     kind: RequestKind
     lane: Lane
@@ -114,13 +114,13 @@ class Pace:
         self._clock = clock
         self._book = book or OwnValue(Allowance())
         self._on_wait = on_wait
-        # Of the pages that a process asks for side by side one stands in the queue: it is woken in time then.
+        # Of a process's parallel page requests only one queues, so that it wakes in time.
         self._bulk_door = threading.Lock()
         self.sleep = sleep
 
     @contextmanager
     def turn(self, lane: Lane, kind: RequestKind = RequestKind.PLAIN) -> Iterator[None]:
-        """Wait for the turn of a request, and count it as under way inside the block.
+        """Wait for a request's turn; inside the block it counts as in flight.
 
         At most 10 in any second per user, one login a second per API key, one opening order in 0.1 s.
         """
@@ -134,7 +134,7 @@ class Pace:
             self._book.update(lambda allowance: _left(allowance, ask, now))
 
     def back_off(self, seconds: float, *, login: bool = False) -> None:
-        """Let no request of this user go for a while (no login, after a 429 on one)."""
+        """Hold back all requests of this user for a while (after a 429 on a login, logins only)."""
 
         def pause(allowance: Allowance) -> Allowance:
             until = self._clock() + seconds
@@ -160,18 +160,18 @@ class Pace:
             slept += nap
 
     def _moved_on(self, allowance: Allowance, ask: _Ask, *, forced: bool) -> Allowance:
-        """Let a request go if it is its turn; else note in the queue that it waits, and when to look again.
+        """Start a request if it is its turn; else queue it with the time of its next check.
 
         Run inside the book's lock, perhaps twice when the shared book fails.
         """
         now = self._clock()
-        # What is over is left out: requests that count no more, the given up, and this one's last ticket.
+        # Drop expired entries: old requests, abandoned tickets, and this one's previous ticket.
         taken = tuple(until for until in allowance.taken if until > now)[-REQUESTS:]
         waiting = tuple(one for one in allowance.waiting if one.number != ask.number and one.expires > now)
         allowance = replace(allowance, taken=taken, waiting=waiting)
         ready = ask.not_before(allowance)
         soonest = max(now, ready)
-        # One slot is left free for each of those who go first and could start as soon as this one.
+        # One slot stays free for each request with priority that could start as soon as this one.
         first = sum((one.lane, one.asked, one.number) < ask.place and one.ready <= soonest for one in waiting)
         slots = (*(now,) * (REQUESTS - len(taken)), *taken)
         ask.at = max(ready, slots[first % REQUESTS] + first // REQUESTS * WINDOW_S)
@@ -198,7 +198,7 @@ def _started(allowance: Allowance, ask: _Ask, now: float) -> Allowance:
 
 
 def _left(allowance: Allowance, ask: _Ask, counted: float) -> Allowance:
-    """Count a request by when it was over, where that is sooner than was assumed at its start."""
+    """Count a request up to its real end, if that is earlier than assumed at its start."""
     if ask.until is None:
         return replace(allowance, waiting=tuple(one for one in allowance.waiting if one.number != ask.number))
     if counted - ask.start >= TRANSIT_S or ask.until not in allowance.taken:
@@ -210,13 +210,13 @@ def _left(allowance: Allowance, ask: _Ask, counted: float) -> Allowance:
         return over
     after, transit_s, gap_s = _GAPS[ask.kind]
     assumed = ask.start + transit_s + gap_s
-    # Somebody else may have set it meanwhile.
+    # Another process may have set it meanwhile.
     mine = abs(getattr(over, after) - assumed) < _MARGIN_S
     return replace(over, **{after: counted + gap_s}) if mine else over
 
 
 class Openings:
-    """Counts the opening orders of the last hour, where the broker allows only so many. Never waits."""
+    """Counts the opening orders of the last hour, which the broker limits. Never waits."""
 
     def __init__(
         self, clock: Clock, book: SharedBook[tuple[float, ...]] | None = None, most: int | None = None
@@ -226,13 +226,13 @@ class Openings:
         self._most = most
 
     def wait_s(self) -> int:
-        """Return the seconds until another order fits into the hour; 0 for now."""
+        """Return the seconds until another order is allowed; 0: now."""
         if self._most is None:
             return 0
         return self._wait_after(self._book.update(self._of_the_hour))
 
     def take(self) -> int:
-        """Count one more opening order and return 0, or count none and return the seconds until one fits."""
+        """Count one more opening order and return 0; else the seconds until one is allowed."""
         if self._most is None:
             return 0
         found: list[int] = []
@@ -246,12 +246,12 @@ class Openings:
         return found[-1]
 
     def give_back(self) -> None:
-        """Count one opening order less: the latest one did not leave."""
+        """Take back the latest opening order: it was not sent."""
         if self._most is not None:
             self._book.update(lambda times: self._of_the_hour(times)[:-1])
 
     def _of_the_hour(self, times: tuple[float, ...]) -> tuple[float, ...]:
-        # A time ahead of ours is from a clock that was set back since, and says nothing.
+        # A time in the future is from before the clock was set back: ignore it.
         now = self._clock().timestamp()
         return tuple(at for at in times if now - HOUR_S < at <= now + _GRACE_S)
 

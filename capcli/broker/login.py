@@ -1,4 +1,4 @@
-"""The login: sent without old tokens, its password sealed where the broker offers a key."""
+"""The login: sent without old tokens, with the password encrypted if the broker offers a key."""
 
 import logging
 
@@ -65,9 +65,9 @@ def _key_header(secret: Credentials) -> Headers:
 
 
 def _login_key(calls: Calls, headers: Headers) -> LoginKey | None:
-    """Return the key to seal the password with, or None where the broker has none that can be used.
+    """Return the key to encrypt the password with, or None if the broker offers none that can be used.
 
-    Whatever else stops the question stops the login: only the broker's own word makes it a plain one.
+    Any other failure stops the login: only the broker's own answer may lead to a plain password.
     """
     reply = calls.patient(requests.ENCRYPTION_KEY, headers)
     if reply.status == _NOT_FOUND:

@@ -1,4 +1,4 @@
-"""Reads about markets: details, candles, client sentiment; an unknown epic is named, with the right one."""
+"""Market reads: details, candles, client sentiment; an unknown epic is named, with a suggestion."""
 
 import shlex
 from datetime import datetime
@@ -29,7 +29,7 @@ _NOT_FOUND = 404
 
 
 class MarketReads:
-    """The part of the broker that is about markets; a new read of them needs no line elsewhere."""
+    """The broker's market reads; a new one needs no line elsewhere."""
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
@@ -130,7 +130,7 @@ class MarketReads:
         if end is not None:
             end = self._reader.not_future(end)
             start = start or end - (bars - 1) * resolution.span
-        # Whoever pages ends up beyond now: the last candle's successor has not begun.
+        # Paging can ask beyond now: the next candle has not begun.
         if start is not None and start > (end or self._reader.not_future(start)):
             return Rows(())
         ask = requests.prices(epic, resolution, bars, start, end)
@@ -153,7 +153,7 @@ class MarketReads:
             read = translate.rows(found, wire.SentimentRow, translate.same(Sentiment))
             rows = {row.market_id: row for row in read}
         except EpicUnknown:
-            # The broker does not say which of them it does not know.
+            # The broker does not say which epics are unknown.
             rows = {market_id: self.sentiment(market_id) for market_id in market_ids}
         unreadable: list[UnreadableRow] = []
         for market_id in [one for one in market_ids if one not in rows]:

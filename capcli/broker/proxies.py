@@ -1,4 +1,4 @@
-"""Which proxy is used on the way to a host, as the environment or the system says; to loopback none."""
+"""The proxy for a host, from the environment or the system; none for loopback."""
 
 import os
 import re
@@ -17,7 +17,7 @@ _KINDS = frozenset({"http", "https"})
 
 
 class Proxy(Struct, frozen=True):
-    """A proxy in use: its address, which may hold a password, and what names it."""
+    """A proxy in use: its address, which may hold a password, and the variable that names it."""
 
     url: str
     variable: str
@@ -27,12 +27,12 @@ class Proxy(Struct, frozen=True):
 
     @property
     def shown(self) -> str:
-        """Name the variable and the address, without what logs in there."""
+        """Name the variable and the address, without credentials."""
         return f"{self.variable}={_masked(self.url)}"
 
 
 def proxy_for(url: str) -> Proxy | None:
-    """Return the proxy on the way to an address. Raises ConfigError for one that cannot be used."""
+    """Return the proxy for an address. Raises ConfigError for one that cannot be used."""
     from urllib.request import getproxies, proxy_bypass
 
     address = urlsplit(url)
@@ -45,7 +45,7 @@ def proxy_for(url: str) -> Proxy | None:
     if found is None:
         return None
     text = known[found]
-    # As it is written there; lower case goes first.
+    # By the name that is set; lower case takes precedence.
     names = [name for name in (f"{found}_proxy", f"{found.upper()}_PROXY") if os.environ.get(name)]
     return _usable(
         text if "://" in text else f"http://{text}", next(iter(names), "the system's proxy setting")

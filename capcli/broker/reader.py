@@ -56,14 +56,14 @@ class Reader:
             return reply.broker_time
 
     def time(self) -> datetime:
-        """Return the broker's clock, after a request where no answer had it yet."""
+        """Return the broker's clock; makes a request if no answer had it yet."""
         return self._host.broker_time() or self.server_time()
 
     def answered_at(self, reply: Reply) -> datetime:
         return reply.broker_time or self._host.broker_time() or self._clock()
 
     def not_future(self, at: datetime) -> datetime:
-        """Return the end of a window: one in the broker's future is refused (API page 11)."""
+        """Cap the end of a window: one in the broker's future is refused (API page 11)."""
         return min(at.astimezone(UTC), self.time() - SECOND)
 
 

@@ -21,7 +21,7 @@ _T = TypeVar("_T")
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,4})?", re.ASCII)
 _NOT_FINITE = re.compile(r"|[+-]?(nan|inf|infinity)", re.IGNORECASE)
-# Beyond these no figure of an account lies, and writing one out would fill a screen.
+# No account figure is larger, and writing one out would fill a screen.
 _MOST_DIGITS, _FARTHEST = 40, 30
 _BARE = re.compile(rb"([:\[,]\s*)-?(?:NaN|Infinity)(?=\s*[,}\]])")
 _DEMO_CURRENCY = re.compile(r"[A-Z]{3}d")
@@ -32,7 +32,7 @@ _LAST_MILLIS = int((datetime(_YEARS.stop, 1, 1, tzinfo=UTC) - _EPOCH).total_seco
 
 
 def number(raw: object) -> Decimal | None:
-    """Read a number in any form, with its digits; None for null, nothing, NaN and infinity."""
+    """Read a number in any form, keeping its digits; None for null, empty, NaN and infinity."""
     text = _text(raw)
     if text is None or _NOT_FINITE.fullmatch(text):
         return None
@@ -41,7 +41,7 @@ def number(raw: object) -> Decimal | None:
     found = Decimal(text)
     if found and (len(found.as_tuple().digits) > _MOST_DIGITS or abs(found.adjusted()) > _FARTHEST):
         raise ValueError(f"{text[:40]!r} is not a number that can be worked with")
-    # `1.0E7` is 10000000: what counts decimals or prints must not meet an exponent.
+    # `1.0E7` is 10000000: no Decimal may keep an exponent, for counting decimals and printing.
     return found if int(found.as_tuple().exponent) <= 0 else Decimal(f"{found:f}" if found else "0")
 
 
@@ -67,7 +67,7 @@ def currency(raw: object) -> str | None:
 
 
 def flag(raw: object) -> bool | None:
-    """Read a yes or no."""
+    """Read a boolean."""
     if raw is None or isinstance(raw, bool):
         return raw
     found = _FLAGS.get(raw.strip().lower()) if isinstance(raw, str) else None
@@ -99,7 +99,7 @@ def millis(raw: object) -> int | None:
 
 
 def side(raw: object) -> Side | None:
-    """Read a direction; None for a word that is neither of the two."""
+    """Read a direction; None for any other word."""
     return next((known for known in Side if known == raw), None)
 
 
@@ -109,12 +109,12 @@ def text(raw: object) -> str:
 
 
 def yes(raw: object) -> bool:
-    """Read a yes; whatever is absent is a no."""
+    """Read a flag; absent means false."""
     return flag(raw) or False
 
 
 def status(raw: object) -> MarketStatus:
-    """Read how a market stands; a word that is not known is UNKNOWN."""
+    """Read a market status; an unknown word is UNKNOWN."""
     return next((known for known in MarketStatus if known == raw), MarketStatus.UNKNOWN)
 
 
@@ -130,7 +130,7 @@ _READERS: dict[type, Callable[[object], Any]] = {}
 
 
 def _pair(name: str, value: type, read: Callable[[object], Any]) -> tuple[type, type]:
-    """Make the types of a field that must be there and of one that may be absent, both read alike."""
+    """Make the types of a required and of an optional field with the same reader."""
     needed, maybe = ABCMeta(name, (), {}), ABCMeta(f"Maybe{name}", (), {})
     needed.register(value)
     maybe.register(value)

@@ -1,4 +1,4 @@
-"""Every request to the broker: method, path, parameters, body (API page 2 and 6 to 11). Built nowhere else.
+"""Every request to the broker: method, path, parameters, body (API page 2 and 6 to 11). Only built here.
 
 A body is written by hand: no encoder stands between a Decimal and the wire.
 """
@@ -32,7 +32,7 @@ _CHANGES = re.compile(r"(POST|PUT|DELETE) (/(?!\.{1,2}(/|$))[A-Za-z0-9_.\-]+)+")
 class Ask(Struct, frozen=True):
     """A request before it has headers; `path` is quoted. `body` may hold a password: it never shows.
 
-    What does not say its lane belongs to the session, for which everybody waits.
+    The default lane is that of the session, which all others wait for.
     """
 
     method: str
@@ -192,7 +192,7 @@ _OPENINGS = frozenset({("POST", POSITIONS.path), ("POST", ORDERS.path)})
 
 
 def is_opening(method: str, path: str) -> bool:
-    """Say whether a request sends an order, of which an hour has only so many (API page 3)."""
+    """Whether a request opens an order and counts against the hourly limit (API page 3)."""
     return (method, path) in _OPENINGS
 
 

@@ -1,4 +1,4 @@
-"""When a request is repeated: reads, logins and account switches. A change to the account is sent once.
+"""When a request is repeated: reads, logins and account switches only. A change is sent once.
 
 - 429: after 1, 2 and 4 seconds, in which no process of this user sends anything.
 - A 5xx, a Java class name as the code, or a connection that broke: once, after half a second.
@@ -38,12 +38,12 @@ def is_busy(status: int) -> bool:
 
 
 def is_glitch(status: int, code: str | None) -> bool:
-    """Say whether it may pass by itself: 5xx, or a Java class name as the code (API page 4.1)."""
+    """Whether a failure is temporary: 5xx, or a Java class name as the code (API page 4.1)."""
     return status >= _SERVER_ERROR or base_code(code).startswith(("java.", "javax."))
 
 
 def is_session_lost(status: int, code: str | None) -> bool:
-    """Say whether the tokens are no longer valid.
+    """Whether the tokens are no longer valid.
 
     Any 401 means so, whatever its body (API page 18.13); the codes are known with other statuses too.
     """

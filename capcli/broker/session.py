@@ -1,4 +1,4 @@
-"""Who is logged in: logs in on demand, keeps the tokens, asserts the account. Shows the tokens to nobody."""
+"""The session: logs in on demand, keeps the tokens private, and keeps the wanted account active."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -27,7 +27,7 @@ _UNAUTHORIZED = 401
 
 
 class Live(Struct, frozen=True):
-    """The session in use. A login or a switch makes a new generation; a rotation of tokens does not."""
+    """The session in use. A login or a switch starts a new generation; a token rotation does not."""
 
     stored: StoredSession
     generation: int
@@ -79,7 +79,7 @@ class Sessions:
 
     @property
     def account_id(self) -> str | None:
-        """Return the account last seen, from the cache if need be; no request."""
+        """Return the account last seen, from the cache if necessary; no request."""
         session = self.current
         return session.account_id if session else self._last_account
 
@@ -91,7 +91,7 @@ class Sessions:
             return live.stored if live else None
 
     def live(self) -> Live:
-        """Return a session that is young enough and on the wanted account, logging in when there is none."""
+        """Return a fresh session on the wanted account, logging in if there is none."""
         with self._lock:
             live = self._loaded()
             if live is not None and not self._is_old(live.stored) and self._is_wanted(live):
@@ -153,7 +153,7 @@ class Sessions:
             renewals = MOST_RENEWALS if newest else renewals + 1
 
     def adopt(self, used: Live, reply: Reply) -> None:
-        """Take over tokens that an answer rotated, unless a newer login happened meanwhile (API page 2.2)."""
+        """Store tokens that an answer rotated, unless there was a newer login meanwhile (API page 2.2)."""
         if reply.tokens is None or reply.tokens == used.tokens or reply.status == _UNAUTHORIZED:
             return
         with self._lock:
@@ -170,7 +170,7 @@ class Sessions:
         return found
 
     def switch(self, account_id: str) -> Session:
-        """Make an account the active one, here and for whoever shares the session by the cache.
+        """Make an account active, here and for all processes that share the session.
 
         Raises ConfigError with the accounts there are, and Busy while another process is sending.
         """
@@ -182,7 +182,7 @@ class Sessions:
             return session
 
     def visit(self, account_id: str) -> Session:
-        """Go to an account; those who share the session stay on the one that was chosen. Raises as switch."""
+        """Switch this process alone; others that share the session stay on the chosen one. Raises as switch."""
         with self.hold(), self._lock:
             session = self.details()
             if session.account_id != account_id:
@@ -212,7 +212,7 @@ class Sessions:
         return ended
 
     def account_of(self, used: Live, reply: Reply | None) -> str | None:
-        """Return the account that the tokens of a request are on after it; None where that cannot be read."""
+        """Return the account of a request's tokens after it; None if that cannot be read."""
         tokens = (reply.tokens if reply is not None else None) or used.tokens
         try:
             found = self._calls.once(requests.SESSION, tokens.headers)
@@ -222,7 +222,7 @@ class Sessions:
 
     def _loaded(self) -> Live | None:
         if self._live is None and not self._cache_read and self._cache is not None:
-            # Read only once it has answered: credentials that cannot be read raise every time.
+            # Cached after the first success: credentials that cannot be read raise every time.
             stored = self._cache.load()
             self._cache_read = True
             if stored is not None and not self._is_astray(stored):
@@ -230,7 +230,7 @@ class Sessions:
         return self._live
 
     def _is_astray(self, stored: StoredSession) -> bool:
-        """Say whether a session is away from its chosen account: another process is at work there, or died.
+        """Whether a session is not on its chosen account: another process is working there, or died.
 
         It is left alone, and a login goes to the chosen account instead.
         """
@@ -240,20 +240,20 @@ class Sessions:
         return True
 
     def _take(self, stored: StoredSession) -> None:
-        """Use a session that the cache holds."""
+        """Use a session from the cache."""
         self._generation += 1
         self._live = Live(stored, self._generation)
         self._last_account = stored.account_id
         self._chosen = self._configured or stored.chosen or stored.account_id
 
     def _keep(self, stored: StoredSession, generation: int) -> Live:
-        """Use a session of ours, and let the cache hold it."""
+        """Use a session of ours, and store it in the cache."""
         if self._cache is not None and not self._apart:
             self._cache.save(stored)
         return self._use(stored, generation)
 
     def _follow(self, stored: StoredSession, generation: int) -> Live:
-        """Use what became of a session; the cache follows while it holds that one, and no newer or none."""
+        """Use a session's new state; the cache is updated only while it still holds that session."""
         changed = self._live is not None and self._live.stored != stored
         if self._cache is not None and changed and self._is_cached(stored):
             self._cache.save(stored)
@@ -283,7 +283,7 @@ class Sessions:
         return not is_fresh(stored.created_at, self._clock(), freshness.SESSION)
 
     def _renew(self, lost: Live) -> tuple[Live, bool]:
-        """Return a session in place of a lost one, and whether it is as new as one can be.
+        """Replace a lost session; also return whether it is brand new.
 
         It may be another thread's login, another process's (the cache holds other tokens), or our own.
         """
@@ -306,7 +306,7 @@ class Sessions:
                 return self._login(), True
             mine = instead_of and instead_of.stored
             if mine and other.created_at == mine.created_at and other.account_id != mine.account_id:
-                # A visit ends by itself; a choice of the user stands in the cache.
+                # A visit is temporary; the user's choice is in the cache.
                 self._apart = other.chosen in {"", other.account_id}
                 return self._login(), True
             self._take(other)
@@ -326,7 +326,7 @@ class Sessions:
         stored = replace(stored, chosen=self._chosen or target or stored.account_id)
         if target in {None, stored.account_id}:
             return self._keep(stored, self._generation)
-        # Switch away from where the login landed; nothing is kept until that is done.
+        # Switch away from where the login landed, before anything is stored.
         self._live = None
         if known and target not in known:
             raise account_unknown(target or "", known)
@@ -341,7 +341,7 @@ class Sessions:
         return encryption_key(self._calls, self._credentials())
 
     def _move(self, live: Live, target: str) -> Live:
-        """Put a session that came from the cache on the wanted account; it may be there already."""
+        """Switch a session from the cache to the wanted account, if it is not there already."""
         reply = self._calls.patient(requests.SESSION, live.tokens.headers)
         if is_session_lost(reply.status, reply.code):
             return self._renew(live)[0]
@@ -388,7 +388,7 @@ class Sessions:
 
 
 def _is_newer(other: StoredSession, lost: Live | None) -> bool:
-    """Say whether the cache holds more than what was lost: a later login, or tokens rotated elsewhere."""
+    """Whether the cache is newer than the lost session: a later login, or tokens rotated elsewhere."""
     if lost is None:
         return True
     mine = lost.stored

@@ -55,7 +55,7 @@ class Socket(Protocol):
     def send(self, text: str) -> None: ...
 
     def receive(self, timeout_s: float) -> Sequence[str | bytes]:
-        """Wait for a text, and return it with all that came with it; nothing when the time is up."""
+        """Wait for messages and return all that arrived; empty when the time is up."""
         ...
 
     def close(self) -> None: ...
@@ -129,7 +129,7 @@ class _Pulse:
 
 
 class LiveStream:
-    """One stream with all its reconnections. For one thread."""
+    """One stream that reconnects. For one thread."""
 
     def __init__(self, broker: "CapitalBroker", setting: Setting, bars: Resolution | None) -> None:
         self._broker = broker
@@ -145,7 +145,7 @@ class LiveStream:
         self._heard_ms = 0
 
     def begin(self, epics: Sequence[str]) -> None:
-        """Connect and subscribe; what fails here is raised."""
+        """Connect and subscribe. Raises on any failure."""
         self._note(epics)
         try:
             self._connect()
@@ -164,7 +164,7 @@ class LiveStream:
                 self._fall(_why(error))
 
     def receive(self, timeout_s: float) -> list[StreamEvent]:
-        """Return what came, waiting at most so long for the first of it. Raises what nothing mends."""
+        """Return events, waiting at most this long for the first. Raises permanent failures."""
         if self._socket is None:
             return self._again(timeout_s)
         try:
@@ -174,7 +174,7 @@ class LiveStream:
             return self._fall(_why(error))
 
     def close(self) -> list[StreamEvent]:
-        """End the subscriptions and the connection; return what was sent before the broker knew."""
+        """Unsubscribe and disconnect; return the last events that were already on their way."""
         found: list[StreamEvent] = []
         try:
             if self._socket is not None:
@@ -217,7 +217,7 @@ class LiveStream:
         raise failure
 
     def _address(self, named: str | None) -> str:
-        """Return where to connect. Raises UnreadableAnswer for a host that is not this broker's."""
+        """Return the stream's address. Raises UnreadableAnswer for a host that is not this broker's."""
         if self._setting.url is not None:
             return self._setting.url.rstrip("/")
         address = (named or STREAM_URL).rstrip("/")
@@ -251,7 +251,7 @@ class LiveStream:
         self._socket.send(msgspec.json.encode(frame | ({"payload": payload} if payload else {})).decode())
 
     def _settle(self, found: list[StreamEvent], seconds: float) -> None:
-        """Read until every message is answered. Raises ConnectionError when that takes too long."""
+        """Read until every message is answered. Raises ConnectionError after a timeout."""
         ends = self._now() + seconds
         while self._waits:
             if self._now() >= ends:
@@ -268,7 +268,7 @@ class LiveStream:
         try:
             tokens = self._broker.stream_tokens()
         except (Unreachable, RateLimited):
-            # The stream may well live on; its tokens are looked after a little later.
+            # The stream may still work; its tokens are renewed a little later.
             self._pulse.ping_at = now + _RETRY_TOKENS_S
             return
         if tokens == self._tokens:
@@ -336,11 +336,11 @@ class LiveStream:
             raise BrokerRefused(f"The broker refused the stream: {clean(code, 80)}.", next=HEALTH)
 
     def _renew(self) -> None:
-        """Take new tokens and say everything again with them; the connection stays."""
+        """Get new tokens and repeat all subscriptions with them; the connection stays."""
         self._pulse.renewals += 1
         if self._pulse.renewals > MOST_RENEWALS:
             raise session_expired()
-        # The tokens may be good for requests and not for the stream only if they were renewed elsewhere.
+        # Tokens that work for requests but not for the stream were renewed elsewhere.
         self._broker.session()
         self._tokens = self._broker.stream_tokens()
         self._waits.clear()
@@ -386,7 +386,7 @@ class LiveStream:
 
 
 def is_own(address: str, api_host: str) -> bool:
-    """Say whether a stream's address belongs to the broker whose requests go to `api_host`."""
+    """Whether a stream's address belongs to the broker at `api_host`."""
     parts, api = urlsplit(address), urlsplit(f"//{api_host}").hostname or ""
     host = parts.hostname or ""
     if is_loopback(api):

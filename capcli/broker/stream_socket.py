@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _OPEN_S = 10.0
 _CLOSE_S = 1.0
 _BEAT_S = 20.0
-# Frames that are read ahead; a reader of ours that is slower than that holds the broker back.
+# Frames read ahead; a slower reader makes the broker wait.
 _AHEAD = 8192
 _MOST_AT_ONCE = 4096
 _REDIRECTS = range(300, 400)
@@ -36,7 +36,7 @@ class WebSocket:
             raise _gone(error) from None
 
     def receive(self, timeout_s: float) -> list[bytes]:
-        """Wait for a frame, and return it with those that are there already."""
+        """Wait for a frame, and return it with all others that have arrived."""
         frames: list[bytes] = []
         receive = self._connection.recv
         try:
@@ -46,7 +46,7 @@ class WebSocket:
         except TimeoutError:
             pass
         except self._closed as error:
-            # What came before the end counts; the next call tells of the end again.
+            # Frames before the end count; the next call raises again.
             if not frames:
                 raise _gone(error) from None
         return frames
@@ -56,7 +56,7 @@ class WebSocket:
 
 
 def connector(trust: Callable[[], ssl.SSLContext]) -> Callable[[str], WebSocket]:
-    """Return a way to connect to an address; `trust` makes the TLS context, for wss only."""
+    """Return a function that connects to an address; `trust` makes the TLS context, for wss only."""
 
     def connect(url: str) -> WebSocket:
         from websockets.exceptions import InvalidHandshake, InvalidURI
@@ -89,7 +89,7 @@ def connector(trust: Callable[[], ssl.SSLContext]) -> Callable[[str], WebSocket]
 
 
 def _steadfast() -> Any:
-    """Return a connection that follows no redirect: only the broker's own host is ever contacted."""
+    """Return a connection that follows no redirects: only the broker's own host is contacted."""
     from websockets.exceptions import InvalidHandshake, InvalidStatus
     from websockets.sync.client import ClientConnection
 
@@ -109,7 +109,7 @@ def _steadfast() -> Any:
 
 
 def _silent() -> logging.Logger:
-    """Return a logger that says nothing: the library would log frames, and with them the tokens."""
+    """Return a silent logger: the library would log frames, and with them the tokens."""
     logger = logging.getLogger("capcli_stream_frames")
     logger.disabled = True
     logger.setLevel(logging.CRITICAL)

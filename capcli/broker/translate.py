@@ -57,7 +57,7 @@ _ACCEPTED, _REJECTED = "ACCEPTED", "REJECTED"
 
 
 def _same(kind: type[_Value], *rows: Any, **given: Any) -> _Value:
-    """Make a value of what is given, and of what the rows (the later ones first) have under its names."""
+    """Build a value from the given fields, and from rows with fields of the same name (later rows first)."""
     for row in reversed(rows):
         shared = (name for name in row.__struct_fields__ if name in kind.__struct_fields__)  # type: ignore[attr-defined]
         given = {name: getattr(row, name) for name in shared} | given
@@ -65,7 +65,7 @@ def _same(kind: type[_Value], *rows: Any, **given: Any) -> _Value:
 
 
 def same(kind: type[_Value]) -> Callable[[Any], _Value]:
-    """Return what makes a value of a shape that has all of its fields under the same names."""
+    """Return a function that builds a value from a shape with the same field names."""
     return partial(_same, kind)
 
 
@@ -135,7 +135,7 @@ def dealing_rules(rules: wire.DealingRules) -> DealingRules:
 
 
 def _points(rule: wire.Rule | None) -> Decimal | None:
-    # A unit that these rules never have would make the value mean something else: as good as absent.
+    # An unknown unit would change the meaning of the value: treated as absent.
     return rule.value if rule is not None and rule.unit == RuleUnit.POINTS else None
 
 
@@ -189,7 +189,7 @@ def candle(bar: wire.Bar) -> Candle:
 
 
 def preferences(row: wire.Preferences) -> Preferences:
-    """Leverages that cannot be read are left out, as those of a class that the broker does not name."""
+    """Leverages that cannot be read are left out, like those of classes the broker does not list."""
     leverages = {}
     for name, raw in row.leverages.items():
         with suppress(*_FAULTS):
@@ -205,7 +205,7 @@ _NAMES = ("accountId", "epic", "marketId", "snapshotTimeUTC", "name", "id")
 def listed(
     raw: Iterable[msgspec.Raw], shape: type[_Shape], translated: Callable[[_Shape], _Value]
 ) -> Listed[_Value]:
-    """Read a list of deals row by row; what cannot be read is named by its deal id, where it has one."""
+    """Read a list of deals row by row; unreadable rows are named by deal id, if they have one."""
     found, faults = _split(raw, shape, translated)
     return Listed(tuple(found), tuple(unreadable_row(body, error) for _, body, error in faults))
 
@@ -213,7 +213,7 @@ def listed(
 def rows(
     raw: Iterable[msgspec.Raw], shape: type[_Shape], translated: Callable[[_Shape], _Value]
 ) -> Rows[_Value]:
-    """Read a list of anything else row by row; what cannot be read is named by what it is called."""
+    """Read any other list row by row; unreadable rows are named by their own name."""
     found, faults = _split(raw, shape, translated)
     return Rows(
         found,
@@ -224,7 +224,7 @@ def rows(
 def _split(
     raw: Iterable[msgspec.Raw], shape: type[_Shape], translated: Callable[[_Shape], _Value]
 ) -> tuple[list[_Value], list[tuple[int, bytes, Exception]]]:
-    """Return the rows that can be read, and place, bytes and fault of the others."""
+    """Return the readable rows, and index, bytes and fault of the others."""
     found: list[_Value] = []
     faults: list[tuple[int, bytes, Exception]] = []
     for place, one in enumerate(raw, 1):
@@ -242,7 +242,7 @@ def _named(place: int, body: bytes) -> str:
 
 
 def unreadable_row(body: bytes, error: Exception) -> UnreadableRow:
-    """Return as much of a row as can be read at all."""
+    """Return as much of a row as can be read."""
     row = json_object(body) or {}
     parts = [*(part for part in row.values() if isinstance(part, dict)), row]
     return UnreadableRow(_word(parts, "dealId"), _word(parts, "epic"), clean(str(error)))
@@ -272,10 +272,10 @@ def working_order(row: wire.OrderRow) -> WorkingOrder:
 
 
 def exit_level(order_level: Decimal, distance: Decimal | None, *, above: bool) -> Decimal | None:
-    """Return the level of a leg from its distance.
+    """Return the level of a stop or limit from its distance.
 
     The stop of a BUY reads back with a minus sign (API page 6.5); the sign of the others is not certain, the
-    side that a leg lies on is.
+    side that it lies on is.
     """
     if distance is None:
         return None
@@ -283,7 +283,7 @@ def exit_level(order_level: Decimal, distance: Decimal | None, *, above: bool) -
 
 
 def confirm(row: wire.Confirm, reference: str, endpoint: str) -> Confirm:
-    """Return the verdict. Raises UnreadableAnswer for a dealStatus that is neither of the two."""
+    """Return the confirmation. Raises UnreadableAnswer for an unknown dealStatus."""
     if row.deal_status not in {_ACCEPTED, _REJECTED}:
         raise UnreadableAnswer(
             f"The broker's answer to {endpoint} has dealStatus {clean(row.deal_status, 40)!r}.",

@@ -136,7 +136,7 @@ class Wire:
         return broker_time + (self._clock() - ours)
 
     def open(self) -> httpx.Client:
-        """Return the client, built at the first use. Raises ConfigError when the local set-up forbids one."""
+        """Return the client, built at first use. Raises ConfigError for an unusable proxy or TLS set-up."""
         with self._lock:
             if self._client is None:
                 self._client = self._build()
@@ -177,7 +177,7 @@ class Wire:
 
     @property
     def proxy(self) -> Proxy | None:
-        """Return the proxy on the way to the host. Raises ConfigError for one that cannot be used."""
+        """Return the proxy for the host. Raises ConfigError for one that cannot be used."""
         return None if self._transport is not None else proxy_for(self._root)
 
     def _ssl_context(self) -> ssl.SSLContext:
@@ -188,19 +188,19 @@ class Wire:
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
     def trust(self) -> ssl.SSLContext:
-        """Return the one TLS context of this process, loaded at the first use."""
+        """Return the TLS context of this process, loaded at the first use."""
         self._trust = self._trust or httpx.create_ssl_context()
         return self._trust
 
 
 def tokens_of(headers: httpx.Headers) -> Tokens | None:
-    """Return the tokens of an answer, when it carries both."""
+    """Return the tokens of an answer, if it has both."""
     cst, security_token = headers.get(CST), headers.get(SECURITY_TOKEN)
     return Tokens(cst, security_token) if cst and security_token else None
 
 
 def date_of(text: str | None) -> datetime | None:
-    """Return the Date header as aware UTC, or None when there is none to be read."""
+    """Return the Date header as aware UTC, None if there is none that can be read."""
     try:
         at = parsedate_to_datetime(text) if text else None
     except (ValueError, TypeError, IndexError):

@@ -54,7 +54,7 @@ def decode(body: bytes, shape: type[_T], endpoint: str) -> _T:
 
 
 def rows(body: bytes, key: str, endpoint: str) -> tuple[msgspec.Raw, ...]:
-    """Return the list under a key, to be read row by row: what cannot be read must not hide the rest."""
+    """Return the list under a key, to be read row by row: an unreadable row must not hide the others."""
     found: tuple[msgspec.Raw, ...] = getattr(decode(body, _list_under(key), endpoint), key)
     return found
 
@@ -65,10 +65,10 @@ def _list_under(key: str) -> type[msgspec.Struct]:
 
 
 class Shape(msgspec.Struct, frozen=True, rename="camel"):
-    """Base of all shapes. A field that is called as in the domain, and not as the broker does, names that."""
+    """Base of all shapes. A field with a name of ours also states the broker's name."""
 
 
-# How a field of a domain value is read where the broker sends it as it is, and what it is when absent.
+# For each type of a domain field: how it is read, and its value when absent.
 _READ_AS: Mapping[Any, Any] = {
     str: (Word,),
     str | None: (MaybeWord, None),
@@ -85,7 +85,7 @@ _READ_AS: Mapping[Any, Any] = {
 
 @cache
 def plain(kind: type[msgspec.Struct]) -> type[Any]:
-    """Return the shape of a domain value whose fields the broker all sends, each under its own name.
+    """Return the shape of a domain value whose fields the broker sends under the same names.
 
     What may be None may be absent, and an absent flag is a no. Raises KeyError for a field of any other type.
     """
@@ -156,7 +156,7 @@ class AccountRow(Shape, frozen=True):
 
 
 class Preferences(Shape, frozen=True):
-    """Leverages one by one: a class that cannot be read hides no other."""
+    """Leverages are read one by one: an unreadable class does not hide the others."""
 
     hedging_mode: Flag
     leverages: dict[str, msgspec.Raw]

@@ -42,7 +42,7 @@ _NO_LIMITS = (
 
 
 class Call:
-    """What every command works with. `lent`: an app that outlives it, in place of its own: the desk's."""
+    """What every command works with. `lent`: the desk's app, which stays open after the command."""
 
     def __init__(
         self,
@@ -108,7 +108,7 @@ class Call:
         return self._apps[-1]
 
     def open(self, kind: type | None = None, *, way_out: str | None = None) -> "App":
-        """Return the app for a result that can be written as asked. Raises UsageError and ConfigError."""
+        """Check the output options and return the app. Raises UsageError and ConfigError."""
         self.check_form(kind)
         app = self.build(way_out=way_out)
         self.note_default(app)
@@ -146,7 +146,7 @@ class Call:
         )
         self._apps.append(app)
         self.env = app.env
-        # Log as much as the option or CAP_LOG_LEVEL asks for, whichever is more.
+        # The log level of the option or of CAP_LOG_LEVEL, whichever shows more.
         self.stop_listening()
         level = louder(app.settings.log_level, self.options.verbose)
         self._deaf = listen(self.streams.stderr, level, self.redaction)
@@ -154,7 +154,7 @@ class Call:
 
     @property
     def redaction(self) -> "Redaction":
-        """Return what takes the secrets of this command out of a text."""
+        """Return the redaction that removes this command's secrets from text."""
         if self._redaction is None:
             from capcli.log import Redaction
 
@@ -173,7 +173,7 @@ class Call:
         return Options(env=given.env, profile=given.profile, account=given.account, timeout=given.timeout)
 
     def offers(self, name: str) -> "tuple[MarketRow, ...]":
-        """Return the markets that a name may stand for; none where the broker cannot be asked."""
+        """Return the markets that a name may mean; empty if the broker cannot be reached."""
         with suppress(CapcliError):
             return self._apps[-1].markets.offers(name) if self._apps else ()
         return ()
@@ -186,7 +186,7 @@ class Call:
                     ends.callback(app.close)
 
     def note_default(self, app: "App") -> None:
-        """Say on stderr that paper was taken because nobody chose; once, that no limits are set."""
+        """Say on stderr that paper is the default; the first time also that no limits are set."""
         if self.lent is not None:
             return
         if not app.settings.chosen("CAP_ENV"):
@@ -197,12 +197,12 @@ class Call:
                 self.talk(_NO_LIMITS)
 
     def talk(self, text: str) -> None:
-        """Say something beside the result, unless it was asked to be quiet."""
+        """Write a note to stderr, unless --quiet."""
         if not self.options.quiet:
             self.streams.talk(text)
 
     def check_form(self, kind: type | None = None) -> None:
-        """Refuse a form that a result of this kind (else the usual one) cannot have. Raises UsageError."""
+        """Refuse an output form that this kind of result (or the usual one) lacks. Raises UsageError."""
         from capcli.render.fields import check_fields, rows_key
 
         kind = kind or COMMANDS[self.command].kind()
@@ -214,7 +214,7 @@ class Call:
         check_fields(kind, self.options.fields)
 
     def check_chart_width(self) -> None:
-        """Refuse a chart in a window that is too narrow, before anything is read. Raises UsageError."""
+        """Refuse a chart for a window that is too narrow, before any request. Raises UsageError."""
         from capcli.render.chart import NARROWEST
 
         width = self.terminal.width or self.terminal.columns
@@ -222,13 +222,10 @@ class Call:
             raise UsageError(f"A chart needs {NARROWEST} columns; here are {width}. Nothing was fetched.")
 
     def again(self, problem: Problem) -> Problem:
-        """Address what to run after a problem, with the words of this line that keep it from doing more.
-
-        What was typed as a dry run goes on as one, and an order that needs its stop keeps that need.
-        """
+        """Return a problem whose next command keeps this line's --dry-run, --again and --ensure-stop."""
         from capcli.domain.command_line import read_command
 
-        # For a client that is missing it is the same line, once it is there.
+        # If the client is missing: the same line, once it is installed.
         command = join(["capcli", *self.line]) if problem.code == "CLIENT_MISSING" else problem.next
         line = read_command(command)
         if line is None or "--help" in line.words:
@@ -246,7 +243,7 @@ class Call:
         if command is None or line is None or {"help", "--help"} & set(line.words):
             return command
         if command == "capcli login" and any(map(self.streams.environ.get, _HEADLESS)):
-            # The environment goes before the keychain: a login would change nothing.
+            # Credentials in the environment take precedence over the keychain: a login would change nothing.
             return "capcli help environment"
         if not self.env and self.options.env not in _ENVS:
             return command
@@ -254,9 +251,9 @@ class Call:
         return placed(command, *(part for one in given.items() if one[0] not in line.place for part in one))
 
     def write(self, reply: "Reply[Any]", env: str | None, *, explain: bool = False) -> None:
-        """Write a reply as it was asked for; its problem goes to stderr, or into the document."""
+        """Write a reply in the chosen form; its problem goes to stderr, or into the document."""
         if self.command != "login" or reply.problem is not None:
-            # What a login was typed for is the profile's own from now on.
+            # After a login the environment is the profile's default.
             problem, data = reply.problem and self.again(reply.problem), reply.data
             if isinstance(getattr(data, "next", None), str):
                 data = replace(data, next=self.addressed(data.next))
@@ -268,7 +265,7 @@ class Call:
         else:
             from capcli.render.fields import rows_key
 
-            # A pager holds neither what became of an order nor what a machine reads.
+            # No pager for order outcomes or for machine-readable output.
             long = rows_key(type(reply.data)) is not None or self.command in {"help", "health"}
             long = long and not (self.options.csv or self.options.quiet or self.send_gate.latest)
             self.streams.result(self._text(reply, env, explain=explain), long=long)
@@ -278,17 +275,17 @@ class Call:
         self.written = reply.exit_code
         self.about_order = bool(self.send_gate.latest or getattr(reply.data, "attempt_id", None))
         if self.streams.lost and self.about_order:
-            # Quiet or not: stdout did not take what became of what was sent.
+            # Even with --quiet: stdout could not be written, and something was sent.
             sentence = getattr(reply.data, "sentence", "")
             self.streams.talk(f"{sentence} See: {self.addressed('capcli history executions')}\n")
 
     def show(self, reply: "Reply[Any]", env: str | None, *, explain: bool = False) -> None:
-        """Write what a person looks at before a question; the command's own result is still to come."""
+        """Write what a person reviews before a question; the command's result follows later."""
         self.streams.result(self._text(reply, env, explain=explain, ask=True) + "\n")
         self.warn(reply.data)
 
     def explain(self, reply: "Reply[Any]", env: str | None) -> None:
-        """Explain a result beside it, quiet or not: somebody asked for it."""
+        """Write the explanation of a result to stderr, even with --quiet: it was requested."""
         self.streams.talk(f"{self._text(reply, env, explain=True).rstrip()}\n")
         self.warn(reply.data)
 
@@ -300,7 +297,7 @@ class Call:
         return replace(problem, why=f"exit code {problem.exit_code}", then="", next=following)
 
     def warn(self, data: Any) -> None:
-        """Say on stderr, quiet or not, what could not be read, recorded or locked."""
+        """Write to stderr, even with --quiet, what could not be read, recorded or locked."""
         from capcli.render.text import warnings_of
 
         for line in warnings_of(data):
@@ -329,7 +326,7 @@ class Call:
         return text.text(reply.data, subject, terminal, explain=explain, ask=ask)
 
     def complain(self, problem: Problem) -> None:
-        """Write on stderr what stopped the command, and the next command."""
+        """Write the error to stderr, with the next command."""
         from capcli.render.text import problem_text
 
         terminal = self.streams.stderr_terminal(no_colour=self.options.no_colour)

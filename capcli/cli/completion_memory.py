@@ -1,4 +1,4 @@
-"""What a result showed that a person may want to type next: kept, so that a shell can complete it."""
+"""Stores values from results (epics, deals, ...) for shell completion."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -1,4 +1,4 @@
-"""A person says yes, and it is sent: by an option, at a question, or by approving what waits."""
+"""Confirmation before a send: by option, by a question, or by approving a waiting request."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -96,10 +96,10 @@ def confirmed_exit(
         try:
             return summary()
         except DealUnknown:
-            # What is proved not to be there is not asked about.
+            # No question about a deal that is proved to be gone.
             raise
         except CapcliError as error:
-            # A summary that cannot be read keeps nobody from answering.
+            # An unreadable summary does not prevent the question.
             where = f"On {app.env.upper()}, account {app.broker.account_id or 'unknown'}"
             return f"Its details could not be read: {error.message}\n{where}"
 
@@ -123,7 +123,7 @@ def confirmed_exit(
 
 
 def _ask_readable_pin(call: Call, app: "App") -> None:
-    """Have the PIN of live typed, where there is one and it can be read. Raises PinWrong."""
+    """Ask for the PIN of live, if one is set and can be read. Raises PinWrong."""
     try:
         if app.pin.needed and app.pin.is_set:
             ask_pin(call, app)
@@ -132,7 +132,7 @@ def _ask_readable_pin(call: Call, app: "App") -> None:
 
 
 def _approved(call: Call, waiting: ApprovalRequired, send: "Callable[[], Reply[T]]") -> "Reply[T]":
-    """Have the person at the terminal approve what they have just asked for, then send it."""
+    """Let the person at the terminal approve their own request, then send it."""
     if not call.person:
         raise waiting
     code = waiting.approval_code
@@ -145,14 +145,14 @@ def _approved(call: Call, waiting: ApprovalRequired, send: "Callable[[], Reply[T
 
 
 def sign(call: Call, code: str, question: str, following: str | None) -> "Reply[Decision]":
-    """Have a person approve what waits under a code. Raises NotConfirmed, PinMissing, PinWrong."""
+    """Let a person approve the requests of a code. Raises NotConfirmed, PinMissing, PinWrong."""
     call.ask(question, following)
     ask_pin(call, call.app)
     return call.app.approvals.decide(code, approved=True, by=f"capcli {call.command}")
 
 
 def agreed(call: Call, act: "Callable[[], Reply[T]]", *, otherwise: "Reply[T]") -> "Reply[T]":
-    """Do what a person said yes to a moment ago; return `otherwise` where it is not done."""
+    """Do what a person just confirmed; return `otherwise` if it is not done."""
     send = partial(_sent, call, act, lambda: otherwise)
     try:
         return send()
@@ -171,7 +171,7 @@ def _sent(call: Call, work: "Callable[[], Reply[T]]", left: "Callable[[], Reply[
 
 
 def left_behind(call: Call) -> "Reply[Any]":
-    """Say what a person has to check who did not wait for an answer. Raises MayBeLive."""
+    """Say what to check after leaving before the answer. Raises MayBeLive."""
     latest = call.send_gate.latest
     raise MayBeLive(
         f"Interrupted while the broker's answer to {latest} was on its way: it may have been carried"

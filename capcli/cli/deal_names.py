@@ -1,4 +1,4 @@
-"""Deals as a person names them: by number or by epic where they are asked on a terminal, else by full id."""
+"""How a person names deals: by number or epic where a question follows on a terminal, else by full id."""
 
 import re
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from capcli.reply import Reply
 
 _NUMBER = re.compile(r"[0-9]{1,9}")
-# A deal id of the broker's has dashes and 36 characters; what is this short may be a number or an epic.
+# The broker's deal ids have dashes and 36 characters; anything this short may be a number or an epic.
 _SHORT = 16
 _LATEST = 1000
 _DEALS = {"positions": "open position", "orders": "working order"}
@@ -32,7 +32,7 @@ def deal_id(call: "Call", app: "App", typed: str, book: str, *, confirm: bool | 
     if "-" in word or len(word) >= _SHORT:
         return typed
     if word.lower() in NO_DEALS:
-        # Such a word is never sent as an id.
+        # A number or an epic is never sent as an id.
         raise UsageError(
             f"{word!a} does not name a deal. Use its id; on a terminal its number or its market will do, too."
             "",
@@ -62,7 +62,7 @@ def deal_id(call: "Call", app: "App", typed: str, book: str, *, confirm: bool | 
             raise DealUnknown(message, next=f"capcli history activity --deal {numbered}")
         return numbered
     same = [row for row in rows if row.epic == word]
-    # One whose market cannot be read may be in this market, too.
+    # A deal whose market cannot be read may be in this market.
     unsure = [row for row in found.unreadable if row.deal_id and row.epic in {None, word}]
     if len(same) == 1 and not unsure:
         return str(same[0].deal_id)
@@ -84,7 +84,7 @@ def _numbered(app: "App", word: str, following: str) -> str:
 
 
 def _closed(app: "App", deal_id: str) -> str:
-    """Say what a deal was and how it ended, as far as the journal knows; empty where it does not."""
+    """Describe a deal and how it ended, from the journal; empty if unknown."""
     opened = closed = None
     for row in app.executions_log.latest(_LATEST).data.executions:
         if row.state.value == "LANDED" and deal_id in {row.deal_id, *row.deal_ids}:
@@ -118,7 +118,7 @@ def _several(app: "App", epic: str, what: str, following: str, rows: Sequence[An
 
 
 def numbers_of(app: "App", account: str | None, deal_ids: Sequence[str], *, give: bool) -> dict[str, int]:
-    """Return the numbers of deals; with `give` new ones get theirs. A journal that fails gives none."""
+    """Return the numbers of deals; `give` assigns new ones. Empty if the journal fails."""
     with suppress(CapcliError):
         book = app.journal.deal_numbers
         if give and account and deal_ids:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from capcli.desk.screen import Desk
     from capcli.render.blocks import Terminal
 
-# A key is pressed by mistake more easily than a line is typed. What is waited for is seen on the screen.
+# A key is easily pressed by mistake. Waits are shown on the screen.
 PRESENCE: Mapping[str, Any] = MappingProxyType({"asks_always": True, "on_wait": lambda _why: None})
 
 
@@ -64,7 +64,7 @@ def desk(
 
 
 def desk_of(call: Call, application: "App", epics: Sequence[str]) -> "Desk":
-    """Put the desk of an app together. Raises UsageError for more than 40 markets."""
+    """Build the desk of an app. Raises UsageError for more than 40 markets."""
     from capcli.cli.deal_names import numbers_of
     from capcli.desk.reader import Reader
     from capcli.desk.screen import Desk
@@ -80,7 +80,7 @@ def desk_of(call: Call, application: "App", epics: Sequence[str]) -> "Desk":
 
 
 class DialogStreams(IOStreams):
-    """What a command of the desk writes goes to its dialog, and its questions are answered there."""
+    """The streams of a command on the desk: its output and its questions go to its dialog."""
 
     def __init__(self, of: IOStreams, conversation: "Conversation") -> None:
         super().__init__(StringIO(), of.stdout, StringIO(), of.environ, monotonic=of.monotonic)
@@ -127,7 +127,7 @@ def run_line(desk: Call, application: "App", line: Sequence[str], talk: "Convers
     """Run one line of this tree in a dialogue, on the app of the desk. Returns its exit code."""
     from capcli.cli.run import answer
 
-    # With the options of the desk, so that a next command is for the same environment and account.
+    # With the desk's options, so that a next command names the same environment and account.
     given = desk.options
     words = [*chain.from_iterable(given.place.items()), *["--no-color"] * given.no_colour]
     words += [*["--tz", "local"] * given.local, *line]

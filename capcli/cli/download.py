@@ -37,7 +37,7 @@ def download(call: Call, order: "DownloadOrder", *, force: bool) -> None:
     try:
         reply = app.downloads.download(order, target, line)
     except BrokenPipeError:
-        # The reader has what it wanted.
+        # The reader closed the pipe: done.
         raise typer.Exit(call.streams.silence()) from None
     finally:
         line.clear()

@@ -85,7 +85,7 @@ def _follow(plan: Plan, app: "App", since: str | None, argv: Sequence[str]) -> N
         for row in feed.poll():
             if not plan.goes_on(app, app.monotonic()):
                 break
-            # With a program nobody knows whether it ran for the event behind the cursor.
+            # With --exec it is unknown whether the program ran for the event after the cursor.
             writer.write(replace(row, repeat=True) if argv and may_repeat else row)
             may_repeat = False
         writer.report(feed)
@@ -127,7 +127,7 @@ class _Writer:
             talk(f"--exec failed for {row.cursor}: {name} {how}.\n")
 
     def report(self, feed: "Feed") -> None:
-        """Say what is wrong, once, and when it is right again."""
+        """Report a trouble once, and when it is over."""
         found: tuple[str, ...] = tuple(feed.problems)
         if feed.failure is not None:
             found += (f"{feed.failure.message} Asking again every {self._plan.every:g} s.",)

@@ -57,7 +57,7 @@ def flatten(
     try:
         app = call.build(way_out=_BY)
     except ConfigError as error:
-        # Where the settings stop the flattening it halts all the same, as it would have first.
+        # If the settings stop the flattening, it still halts, which is its first step.
         if (confirm or call.person) and not dry_run:
             with halting_alone(call.streams.environ) as halting:
                 halt_all_the_same(error, halting, by=_BY)

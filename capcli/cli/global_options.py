@@ -68,7 +68,7 @@ def hoist(argv: Sequence[str]) -> list[str]:
 
 
 def plain(line: Sequence[str], known: Sequence[str]) -> list[str]:
-    """Return a line whose words all have a place: `orders list` is `orders`, `preview help` its help page."""
+    """Normalise a line: `orders list` becomes `orders`, `preview help` its help page."""
     words = list(line)
     place = place_of(words, known)
     if place is None or place + 1 >= len(words):
@@ -82,7 +82,7 @@ def plain(line: Sequence[str], known: Sequence[str]) -> list[str]:
 
 
 def first_word(words: Sequence[str]) -> int | None:
-    """Return where a line's first word is that is no option and no option's value."""
+    """Return the index of the first word that is neither an option nor an option's value."""
     values = {at + 1 for at, word in enumerate(words) if word in VALUES}
     return next((at for at, one in enumerate(words) if not one.startswith("-") and at not in values), None)
 
@@ -101,7 +101,7 @@ def wants_json(argv: Sequence[str]) -> bool:
 
 
 def first_command(argv: Sequence[str], known: Container[str]) -> list[str]:
-    """Name the command of a line that cannot be read, as far as it is clear: for the envelope."""
+    """Return the command of an unreadable line as far as it is clear, for the envelope."""
     values = {place + 1 for place, word in enumerate(argv) if word in VALUES}
     return [word for place, word in enumerate(argv) if word in known and place not in values][:1]
 

@@ -1,4 +1,4 @@
-"""The guided login: which environment, what to type, a second chance, and only then the keychain."""
+"""The guided login: choose the environment, type the credentials, retry, and only then use the keychain."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -43,7 +43,7 @@ What you paste at a hidden question is not shown. The broker is asked first; onl
 
 
 def chosen(call: "Call", *, stdin: bool) -> "App":
-    """Return the app of the environment that was named; where none was, ask the person who is there."""
+    """Return the app of the named environment; without one, ask the person."""
     app = call.build(new_profile=True)
     if app.settings.chosen("CAP_ENV"):
         return app
@@ -81,7 +81,7 @@ class Login:
     app: "App"
 
     def piped(self) -> "Reply[LoginDone]":
-        """Take the credentials from stdin. The keychain goes before the broker: without it nothing rests."""
+        """Read the credentials from stdin. The keychain is opened before the broker is asked."""
         from capcli.cli.main import NOTICE
         from capcli.cli.terminal import is_terminal
         from capcli.credentials.form import from_json
@@ -103,12 +103,12 @@ class Login:
             raise
         self.call.talk(f"{NOTICE}\n")
         if self._needs_pin:
-            # Stdin brought the credentials and cannot bring it.
+            # Stdin held the credentials, so it cannot be asked there.
             return _noted(reply, f"No PIN was set, for that takes a terminal: {_CHECKLIST}")
         return reply
 
     def guided(self) -> "Reply[LoginDone]":
-        """Ask for the credentials, and again when they are refused. Raises UsageError where nobody is."""
+        """Ask for the credentials, again if they are refused. Raises UsageError without a person."""
         from capcli.cli.main import NOTICE
         from capcli.cli.pin import choose_pin
 
@@ -133,7 +133,7 @@ class Login:
                 break
         if not self._needs_pin:
             return reply
-        # The login stands, whatever becomes of the PIN.
+        # The login is done, with or without a PIN.
         try:
             choose_pin(call, self.app)
         except (NotConfirmed, Interrupted, KeyboardInterrupt):
@@ -145,7 +145,7 @@ class Login:
         return self.app.pin.needed and not self.app.pin.is_set
 
     def _keychain(self) -> str:
-        """Open the keychain, and refuse to make a profile another environment's with what it allows there."""
+        """Open the keychain; refuse to move a profile to another environment with its permissions."""
         from capcli.cli.config.editing import check_place
         from capcli.credentials.source import check_keychain
         from capcli.settings import read_profile
@@ -175,7 +175,7 @@ class Login:
         return Credentials(*(checked(name, text, "typed") for name, text in texts))
 
     def _stored(self, credentials: "Credentials", backend: str) -> "Reply[LoginDone]":
-        """Log in with the credentials, then keep them and make their environment the profile's."""
+        """Log in with the credentials, then store them and make their environment the profile's."""
         from capcli.credentials.source import store_credentials
         from capcli.render.results import LoginDone
         from capcli.settings import write_setting
@@ -202,7 +202,7 @@ class Login:
         return Reply(LoginDone(profile, item, backend, currency, rows, note, following), found.account_id)
 
     def _tried(self, credentials: "Credentials") -> "tuple[App, Reply[Any]]":
-        """Log in with these credentials and nothing of what is stored; return the app and its accounts."""
+        """Log in with these credentials only, ignoring stored ones; return the app and its accounts."""
         from capcli.runtime import Options
 
         values = (credentials.api_key, credentials.identifier, credentials.password)

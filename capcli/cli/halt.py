@@ -28,7 +28,7 @@ def halt(
     other programs see it.
     """
     call.check_form()
-    # The settings as well as they can be read; without them the halt is made all the same.
+    # Settings as far as they can be read; the halt works without them.
     app: App | None = None
     for way_out in (None, _BY):
         with suppress(ConfigError):

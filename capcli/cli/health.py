@@ -30,7 +30,7 @@ def health(
     call.check_form(SupportReport if report else HealthReport)
     app = None
     try:
-        # No check waits for an answer in the keychain's own window.
+        # No check waits for the keychain's own dialog.
         app = call.build(interactive=False)
     except ConfigError as error:
         found = settings_failed(error)
@@ -42,7 +42,7 @@ def health(
                 allowed = ", ".join(service.names)
                 raise UsageError(f"--only is {name[:60]!a}. Allowed: {allowed}.", next="capcli health")
         found = service.run(names, within_s=app.settings.http_timeout_s if call.options.timeout else WITHIN_S)
-    # Every fix that is a command is one for this environment; what is unresolved may lie on another account.
+    # Fix commands name this environment; an unresolved order may be on another account.
     checks = (replace(one, fix=call.addressed(one.fix, account=False)) for one in found.data.checks)
     found = replace(found, data=replace(found.data, checks=tuple(checks)))
     env = app.env if app else None
@@ -52,6 +52,6 @@ def health(
 
     text = markdown(found.data, found.problem, call.streams.environ, app)
     call.talk("Read it before you forward it.\n")
-    # In Markdown the environment stands in the text; the account stays out of it.
+    # The Markdown report names the environment in its text, and no account.
     reply = Reply(SupportReport(found.data.healthy, text), None, found.problem)
     finish(call, reply, env if call.json else None)

@@ -70,7 +70,7 @@ def help(  # noqa: A001  the command's name
 
 
 def _nearest(word: str) -> str:
-    """Return the command that shows what a word is about, where it is no page's name."""
+    """Return the help command for a word that is not a page's name."""
     from capcli.cli.commands import LISTED
     from capcli.cli.word_tables import WORDS
 
@@ -79,7 +79,7 @@ def _nearest(word: str) -> str:
 
 
 def _print_script(call: Call, topic: str, shell: str) -> None:
-    """Print a script as it is: a shell reads it, so nothing is wrapped or marked."""
+    """Print a script unchanged: a shell reads it, so nothing is wrapped or marked."""
     from capcli.cli.completions import WRITERS, script
     from capcli.render.results import Topic
 
@@ -201,7 +201,7 @@ forget them."""
 
 
 def _made_in(module: str, function: str = "page") -> Callable[[], str]:
-    """Return a page that is made where its table stands; that is imported when the page is read."""
+    """Return a page generated from a table, which is imported when the page is read."""
     return lambda: str(getattr(import_module(f"capcli.{module}"), function)())
 
 

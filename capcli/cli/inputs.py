@@ -1,4 +1,4 @@
-"""Words of the command line become values, each with an error that names the option and what is allowed."""
+"""Parses command-line words; each error names the option and what is allowed."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -56,7 +56,7 @@ def number(option: str, text: str) -> Decimal:
 
 
 def risk(text: str, option: str = "--risk") -> Risk:
-    """Read what may be lost at the stop: `1%` of the equity, or `100USD`. Raises UsageError.
+    """Read the risk at the stop: `1%` of the equity, or `100USD`. Raises UsageError.
 
     A bare number is refused: 1 may be meant as 1 % or as 1 USD, and the two are far apart.
     """
@@ -85,7 +85,7 @@ def _unusable(option: str, text: str, why: str) -> UsageError:
 
 
 def exit_order(name: str, level: str | None, distance: str | None, amount: str | None) -> ExitOrder | None:
-    """Read a stop or a limit in at most one form; `2%` is percent of the entry. Raises UsageError."""
+    """Read a stop or a limit given in one form; `2%` is percent of the entry. Raises UsageError."""
     forms = (
         (f"--{name}", ExitForm.LEVEL, level),
         (f"--{name}-distance", ExitForm.DISTANCE, distance),
@@ -124,7 +124,7 @@ def _worded(option: str, text: str | None, read: Callable[[str], str | None]) ->
 
 
 def listed(words: Iterable[str] | None) -> tuple[str, ...]:
-    """Read a list that is written with blanks, with commas, or both."""
+    """Read a list separated by blanks, commas or both."""
     return tuple(part for word in words or () for part in word.replace(",", " ").split())
 
 
@@ -156,14 +156,14 @@ def instant(
 
 
 def until(option: str, text: str, clock: Callable[[], datetime]) -> datetime:
-    """Read a time to come as UTC; without a zone local, an hour alone the next. Raises UsageError."""
+    """Read a future time as UTC; local without a zone; an hour alone is the next one. Raises UsageError."""
     word = text.strip()
     try:
         if found := _CLOCK.fullmatch(word):
             here = clock().astimezone().replace(tzinfo=None, second=0, microsecond=0)
             at = here.replace(hour=int(found[1]), minute=int(found[2]))
             return (at if at > here else at + timedelta(days=1)).astimezone(UTC)
-        # What has no zone is in this computer's.
+        # Without a zone: this computer's.
         return datetime.fromisoformat(word if _TIME.fullmatch(word) else "").astimezone(UTC)
     except (ValueError, OverflowError):
         raise UsageError(
@@ -206,7 +206,7 @@ def span(option: str, text: str | None) -> timedelta | None:
 
 
 def last_of(text: str | None) -> int | timedelta | None:
-    """Read how much of the latest is meant: so many, or as far back as a span. Raises UsageError."""
+    """Read --last: a count, or a span back from now. Raises UsageError."""
     return int(text) if text is not None and _COUNT.fullmatch(text.strip()) else span("--last", text)
 
 

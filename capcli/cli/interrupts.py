@@ -1,4 +1,4 @@
-"""Ctrl-C around what may send something: called back while nothing is sent, waited through afterwards."""
+"""Ctrl-C around a send: it stops the work before anything is sent, and waits for it afterwards."""
 
 import signal
 import threading
@@ -13,7 +13,7 @@ from capcli.trading.send_gate import SendGate
 T = TypeVar("T")
 Ends: TypeAlias = SimpleQueue[tuple[T | None, BaseException | None]]
 
-# Windows sees a signal only between two waits.
+# Windows handles a signal only between two waits.
 _POLL_S = 0.1
 _WIND_DOWN_S = 1.0
 SENDER = "capcli-sender"  # the thread that may outlive its command
@@ -49,7 +49,7 @@ def shielded(
 def _waited(
     ends: "Ends[T]", presses: list[int], send_gate: SendGate, on_wait: Callable[[], None]
 ) -> tuple[T | None, BaseException | None] | None:
-    """Return how the work ended, or None when it was left behind."""
+    """Return the result of the work, None if it was left behind."""
     noticed = False
     while True:
         with suppress(Empty):
@@ -67,7 +67,7 @@ def _waited(
 
 @contextmanager
 def _counted(send_gate: SendGate) -> Iterator[list[int]]:
-    """Count Ctrl-C instead of raising it. Once something was sent it has no effect: the verdict goes out."""
+    """Count Ctrl-C instead of raising it. After a send it has no effect, so the outcome is printed."""
     presses: list[int] = []
     before = signal.signal(signal.SIGINT, lambda number, _frame: presses.append(number))
     try:
@@ -78,7 +78,7 @@ def _counted(send_gate: SendGate) -> Iterator[list[int]]:
 
 @contextmanager
 def handling(numbers: Iterable[int], handler: Callable[[int, object], None]) -> Iterator[None]:
-    """Handle signals; other threads than the main one can handle none."""
+    """Handle signals; does nothing outside the main thread."""
     main = threading.current_thread() is threading.main_thread()
     before = {number: signal.signal(number, handler) for number in (numbers if main else ())}
     try:

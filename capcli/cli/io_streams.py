@@ -1,4 +1,4 @@
-"""Where a command reads and writes: results on stdout, talk on stderr, and what kind of reader is there."""
+"""Where a command reads and writes: results on stdout, notes on stderr, and the kind of terminal."""
 
 import os
 import re
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from capcli.cli.approve_watch import Keys
 
 _NARROWEST, _USUAL, _WIDEST = 20, 80, 10_000
-# Nobody reads a question and answers it faster.
+# A faster answer was typed before the question could be read.
 _READING_S = 0.5
 _HASTY = "That came before the question could be read, so it does not count. Please answer again.\n"
 _CODES = re.compile(r"\x1b\[[0-9;]*m")
@@ -45,19 +45,19 @@ class IOStreams:
 
     @classmethod
     def of_process(cls) -> "IOStreams":
-        # A stream is None where the parent closed it.
+        # A stream is None if the parent closed it.
         return cls(
             sys.stdin or StringIO(), sys.stdout or StringIO(), sys.stderr or StringIO(), dict(os.environ)
         )
 
     @property
     def interactive(self) -> bool:
-        """Say whether a question would reach a person who can answer it."""
+        """Whether a question would reach a person who can answer it."""
         return is_terminal(self.stdin) and is_terminal(self.stdout)
 
     @property
     def has_screen(self) -> bool:
-        """Say whether all three streams are a terminal, as a full screen needs."""
+        """Whether all three streams are a terminal, as a full screen needs."""
         return self.interactive and is_terminal(self.stderr)
 
     def terminal(self, *, no_colour: bool) -> Terminal:
@@ -71,14 +71,14 @@ class IOStreams:
         forced = self.environ.get("FORCE_COLOR", "") not in {"", "0"}
         at_terminal = is_terminal(stream)
         plain = no_colour or bool(self.environ.get("NO_COLOR")) or self.environ.get("TERM") == "dumb"
-        # Python writes UTF-8 there nevertheless (PEP 538 and 540); the reader's terminal need not show it.
+        # Python writes UTF-8 there (PEP 538 and 540), which the terminal may not show.
         ascii_locale = (self.environ.get("LC_ALL") or self.environ.get("LANG")) in {"C", "POSIX"}
         return Terminal(
             terminal=at_terminal or (forced and not plain),
             colour=(at_terminal or forced) and not plain,
             width=self._width(stream) if at_terminal else None,
             unicode="utf" in (stream.encoding or "utf-8").lower() and not ascii_locale,
-            # How wide a drawing is where there is no window.
+            # The width of a drawing without a window.
             columns=named if 0 < (named := self._named_columns) < _WIDEST else _USUAL,
         )
 
@@ -96,12 +96,12 @@ class IOStreams:
         return max(found or _USUAL, _NARROWEST)
 
     def result(self, text: str, *, long: bool = False) -> None:
-        """Write a result to stdout; a `long` one through the pager where a person's screen is too short."""
+        """Write a result to stdout; a `long` one through the pager if the screen is too short."""
         if not (long and self.interactive and self._paged(text)):
             self._write(self.stdout, text)
 
     def _paged(self, text: str) -> bool:
-        """Show a text in the pager, where it is longer than the screen and there is one."""
+        """Show a text in the pager, if there is one and the text is longer than the screen."""
         from capcli.cli.pager import pager_of, shown_in
 
         rows = 0
@@ -130,12 +130,12 @@ class IOStreams:
         self._guard(lambda: (self.stdout.flush(), raw.write(content + b"\n"), self.stdout.flush()))
 
     def lines(self, text: str) -> None:
-        """Write lines that are complete, in one go and as UTF-8."""
+        """Write complete lines at once, as UTF-8."""
         if text:
             self.document(text.encode()[:-1])
 
     def raw(self, content: bytes) -> None:
-        """Write rows to stdout as they come. Raises BrokenPipeError and OSError, for whoever sends more."""
+        """Write rows to stdout as they arrive. Raises BrokenPipeError and OSError."""
         binary = getattr(self.stdout, "buffer", None)
         if binary is None:
             self.stdout.write(content.decode())
@@ -144,17 +144,17 @@ class IOStreams:
         binary.flush()
 
     def flush(self) -> None:
-        """Bring out what a library wrote (help pages), while a closed pipe can still be forgiven."""
+        """Flush what a library wrote (help pages), ignoring a closed pipe."""
         self._guard(self.stdout.flush)
 
     def talk(self, text: str) -> None:
-        """Write to stderr, on a terminal in lines that fit; a closed stderr is nobody's loss."""
+        """Write to stderr, wrapped on a terminal; a closed stderr is ignored."""
         if is_terminal(self.stderr):
             text = wrapped(text, self._width(self.stderr))
         self._draw(text)
 
     def drawing(self) -> TextIO:
-        """Return stderr for what a library draws there: a closed one is nobody's loss to it either."""
+        """Return stderr for a library's drawing; a closed one is ignored."""
         return _Drawing(self._draw, self.stderr.encoding)
 
     def _draw(self, text: str) -> None:
@@ -163,7 +163,7 @@ class IOStreams:
             self.stderr.flush()
 
     def ask(self, question: str, *, hidden: bool = False) -> str:
-        """Ask a person; what was typed before the question could be read does not count. Raises EOFError."""
+        """Ask a person; input typed before the question does not count. Raises EOFError."""
         try:
             while True:
                 answer, took_s = self._answered(question, hidden=hidden)
@@ -171,7 +171,7 @@ class IOStreams:
                     return answer
                 self.talk(_HASTY)
         except (EOFError, KeyboardInterrupt):
-            # What is said next does not belong on the question's line.
+            # The next output must not be on the question's line.
             self.talk("\n")
             raise
 
@@ -211,7 +211,7 @@ class IOStreams:
         try:
             write()
         except BrokenPipeError:
-            # The reader has what it wanted. Python would complain again when it flushes at exit.
+            # The reader closed the pipe. Python would complain again when it flushes at exit.
             self.silence()
         except (OSError, ValueError) as error:
             self.silence()
@@ -219,7 +219,7 @@ class IOStreams:
             self.talk(f"The result could not be written: {error}\n")
 
     def silence(self) -> int:
-        """Send what is still written to stdout nowhere; nobody reads it. Returns the exit code for that."""
+        """Discard all further output to stdout: nobody reads it. Returns the exit code for that."""
         self.gone = True
         with suppress(OSError, ValueError, AttributeError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), self.stdout.fileno())
@@ -227,7 +227,7 @@ class IOStreams:
 
 
 class _Drawing(StringIO):
-    """A stream that only passes on what is written to it."""
+    """A stream that only forwards writes."""
 
     def __init__(self, draw: Callable[[str], None], encoding: str | None) -> None:
         super().__init__()
@@ -249,7 +249,7 @@ def _encodable(text: str, stream: TextIO) -> str:
 
 
 def wrapped(text: str, width: int) -> str:
-    """Break lines at blanks where they are too long; a numbered line hangs, a command to copy stays whole."""
+    """Wrap long lines at blanks; a numbered line gets a hanging indent, a command to copy stays whole."""
     return "".join(_fitted(line, width) for line in text.splitlines(keepends=True))
 
 

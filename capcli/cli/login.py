@@ -52,13 +52,13 @@ def login(
 
 
 def _status(app: "App", *, check: bool) -> Reply[Any]:
-    """Say where the credentials are; with `check` what the broker says to them."""
+    """Say where the credentials are; with `check`, test them at the broker."""
     from capcli.render.results import LoginStatus
 
     found, problem = app.credentials.describe(), None
     if check:
         try:
-            # A session that is held would say nothing about the key.
+            # A session from the cache would not test the key.
             app.accounts.login(force=True)
         except CapcliError as error:
             problem = error.problem()

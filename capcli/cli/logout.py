@@ -33,7 +33,7 @@ def _logged_out(app: "App", *, forget: bool, interactive: bool) -> Reply[Any]:
         reply = app.accounts.logout()
         note = "Session ended." if reply.data.ended else "There was no session."
         return Reply(LogoutDone(reply.data.ended, forgotten=False, note=note), reply.account_id)
-    # First what the keychain may refuse: then nothing has happened yet.
+    # The keychain first: if it refuses, nothing has happened yet.
     forgotten = _forgotten(app, interactive=interactive)
     app.seen.forget()
     ended, note = _ended(app)
@@ -48,7 +48,7 @@ def _forgotten(app: "App", *, interactive: bool) -> bool:
 
     try:
         if app.env == "live":
-            # With the login its PIN and the completed checklist.
+            # Together with the login its PIN and the completed checklist.
             app.live_items.drop()
             app.live_place.drop()
         return forget(app.settings.profile, app.settings.env, interactive=interactive)
@@ -67,6 +67,6 @@ def _ended(app: "App") -> tuple[bool, str]:
         app.logins.cache.forget()
         return False, "The broker could not be reached; the session expires there within ten minutes."
     except (CredentialsMissing, SettingInvalid):
-        # An incomplete set in the environment: no command comes to a session with that.
+        # An incomplete set in the environment: no command can have a session with it.
         return False, "No session was ended: the credentials in the environment cannot be read."
     return ended, "Session ended." if ended else "There was no session."

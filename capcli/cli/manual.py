@@ -80,6 +80,6 @@ def _blocks(paragraphs: list[str]) -> Iterator[str]:
 
 
 def _escaped(text: str) -> str:
-    r"""Return text that means itself to roff: no escapes, no request at a line's start, a real hyphen."""
+    r"""Escape text for roff: escapes, a control character at a line's start, hyphens."""
     text = text.replace("\\", r"\e").replace("-", r"\-").replace('"', r"\(dq")
     return rf"\&{text}" if text.startswith((".", "'")) else text

@@ -11,7 +11,7 @@ def argument(metavar: str, about: str | None = None) -> Any:
 
 
 def option(about: str, metavar: str | None = "NUMBER", *names: str, **limits: Any) -> Any:
-    """Declare an option with a value; it is named as its parameter where no name is given."""
+    """Declare an option with a value; named like its parameter unless a name is given."""
     return typer.Option(*names, metavar=metavar, help=about, **limits)
 
 

@@ -1,4 +1,4 @@
-"""An order is read from the options of the commands that make one."""
+"""Reads an order from the options of a command."""
 
 import re
 from decimal import Decimal
@@ -56,7 +56,7 @@ class _Levels(TermOptions, frozen=True):
 
 
 class OrderOptions(_Levels, frozen=True, kw_only=True):
-    """The options of an order besides its size, as typed, for every command that makes one."""
+    """The options of an order besides its size, as typed."""
 
     explain: Explain = False
 
@@ -69,7 +69,7 @@ def terms_of(given: TermOptions) -> OrderTerms:
 def order_of(
     epic: str, size: str | None, risk: str | None, given: OrderOptions, *, side: Side, command: str
 ) -> tuple[OrderRequest, Risk | None]:
-    """Return the order that was typed, and the risk that decides its size. Raises UsageError."""
+    """Return the order as typed, and the risk that decides its size. Raises UsageError."""
     request = with_fields_of(
         terms_of(given),
         OrderRequest,
@@ -86,7 +86,7 @@ def order_of(
 
 
 def _size(epic: str, size: str | None, risk: str | None, command: str) -> Decimal:
-    """Return the size, or one unit where the risk is to decide it. Raises UsageError."""
+    """Return the size, or one unit if the risk decides it. Raises UsageError."""
     option = "--size" if command == "preview" else "SIZE"
     if size is not None and risk is not None:
         raise UsageError(

@@ -1,18 +1,18 @@
-"""A long table goes through the user's pager, as git's does: only at a terminal, and only when it must."""
+"""Shows long tables in the user's pager, as git does: only on a terminal, and only if too long."""
 
 import signal
 from collections.abc import Mapping, Sequence
 
 NONE = frozenset({"", "cat"})
 _USUAL = "less"
-# Quit where all fits, keep colours, leave the text on the screen.
+# Quit if all fits on one screen, keep colours, leave the text on the screen.
 _LESS = "FRX"
-# What less and more end with when the reader leaves early or interrupts.
+# Exit codes of less and more after an early quit or an interrupt.
 _LEFT = frozenset({0, 2, 130})
 
 
 def pager_of(environ: Mapping[str, str]) -> Sequence[str]:
-    """Return the pager's words; an empty PAGER or `cat` means none. Raises ValueError for open quotes."""
+    """Return the pager's command; none for an empty PAGER or `cat`. Raises ValueError for open quotes."""
     import shlex
     import shutil
 
@@ -27,7 +27,7 @@ def pager_of(environ: Mapping[str, str]) -> Sequence[str]:
 
 
 def shown_in(pager: Sequence[str], text: bytes, environ: Mapping[str, str]) -> bool:
-    """Let the pager show a text and wait for it; False when it did not. Ctrl-C is the pager's meanwhile."""
+    """Show a text in the pager and wait for it; False if it failed. Ctrl-C goes to the pager meanwhile."""
     import subprocess
 
     from capcli.cli.interrupts import handling, ignore

@@ -1,8 +1,8 @@
-"""Whole lines as traders say them, and the finished command of each. The first row that fits counts.
+"""Whole lines in traders' words, and the finished command for each. The first matching row counts.
 
 In a pattern `/` separates words of which one stands there, `<w>` is any word, `<e>` a market, `<n>` a number,
 `<p>` a percent. In the command `{0}` is the first of them; a word in capitals is for the reader to replace.
-What comes after the last bar is told instead of "… is written differently here".
+The text after the last bar replaces "… is written differently here".
 """
 
 import re
@@ -203,7 +203,7 @@ _MARKS = {
 
 
 class Phrase(Struct, frozen=True):
-    """A pattern, word by word, the command that it means, and what is told with it (empty: the usual)."""
+    """A pattern, word by word, the command it means, and a message (empty: the usual one)."""
 
     pattern: tuple[str, ...]
     command: str
@@ -218,7 +218,7 @@ def phrases() -> tuple[Phrase, ...]:
 
 
 def phrase_of(words: Sequence[str]) -> tuple[list[str], str] | None:
-    """Return the command of a line that is a phrase, and what is told with it; options behind it stay."""
+    """Return the command and the message for a line that is a phrase; options after it stay."""
     for phrase in phrases():
         length = len(phrase.pattern)
         rest = words[length:]
@@ -249,7 +249,7 @@ def _read(phrase: Phrase, words: Sequence[str]) -> list[str] | None:
 
 
 def is_market(word: str) -> bool:
-    """Say whether a word is a market's usual name or is written as an epic is."""
+    """Whether a word is a market's usual name or looks like an epic."""
     bare = word.upper()
     if word.lower() in WORDS:
         return False
@@ -260,5 +260,5 @@ _EPICS = frozenset(NAMES.values()) | {"GOLD", "SILVER", "PLATINUM", "COPPER", "E
 
 
 def epic_of(name: str) -> str:
-    """Return the epic that a name usually means, else the word as it stands."""
+    """Return the epic that a name usually means, else the word unchanged."""
     return next((one for one in epics_for(name) if one in _EPICS), name)

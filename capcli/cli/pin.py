@@ -34,7 +34,7 @@ def choose_pin(call: Call, app: "App") -> None:
 
 
 def ask_pin(call: Call, app: "App") -> None:
-    """Have the person at the terminal type the PIN, where one is needed.
+    """Ask the person at the terminal for the PIN, if one is needed.
 
     Raises PinNeeded where nobody can be asked, PinMissing, PinWrong, and the Keychain errors.
     """
@@ -60,7 +60,7 @@ def hidden(call: Call, question: str) -> str:
 
 
 def recognise(call: Call, app: "App", why: str, so: str) -> None:
-    """Have the PIN typed for what holds on every environment: no other one is a way around that of live.
+    """Ask for the PIN of live for actions that affect every environment.
 
     `why` and `so` say what needs it and what was not done. Raises PinNeeded, PinMissing, PinWrong.
     """

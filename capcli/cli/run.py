@@ -22,16 +22,16 @@ if TYPE_CHECKING:
     from capcli.reply import Reply
     from capcli.runtime import Runtime
 
-# Codes of a word that was taken for a deal, a market or a code, and may have been meant as a word.
+# Error codes for a word read as a deal, market or code that may have been meant as a plain word.
 _NAMELESS = frozenset({"DEAL_UNKNOWN", "APPROVAL_UNKNOWN", "EPIC_UNKNOWN"})
 
 
 def main(
     argv: Sequence[str], streams: IOStreams, runtime: "Runtime | None" = None, *, last: bool = False
 ) -> int:
-    """Run one command line and return its exit code. Nothing but the streams is written to.
+    """Run one command line and return its exit code. Writes only to the streams.
 
-    `last`: nothing of this process comes after it, so Ctrl-C stays without effect where a verdict is told.
+    `last`: the process ends afterwards, so Ctrl-C is ignored once an outcome is being printed.
     """
     from capcli.cli.interrupts import handler_kept
 
@@ -42,7 +42,7 @@ def main(
                 code = answer(call, argv)
                 streams.flush()
         except KeyboardInterrupt:
-            # It came before or after everything else could.
+            # Ctrl-C outside the parts that handle it.
             if call.written is None:
                 code = int(Exit.INTERRUPTED) if call.is_stopping else _stopped(call, _interruption(call))
                 streams.flush()
@@ -52,7 +52,7 @@ def main(
             with suppress(KeyboardInterrupt):
                 call.close()
     if streams.lost and not code:
-        # An order that was sent never ends with the code of a bug: its script would think it unplaced.
+        # After a send the exit code is never that of a bug: a script would think the order was not placed.
         return int(Exit.MAY_BE_LIVE if call.about_order else Exit.BUG)
     return code
 
@@ -68,10 +68,10 @@ def answer(call: Call, argv: Sequence[str]) -> int:  # noqa: PLR0911  one line f
     except TyperException as error:
         return _misread(call, error, argv)
     except (KeyboardInterrupt, EOFError, typer.Abort):
-        # What is told already stands, with its own exit code.
+        # The result is already written, with its own exit code.
         return _stopped(call, _interruption(call)) if call.written is None else call.written
     except BrokenPipeError as error:
-        # Help pages are written by the library; a command's own result is guarded in the outlet.
+        # Help pages are written by the library; results are guarded in IOStreams.
         return _bug(call, error) if call.env else call.streams.silence()
     except Exception as error:  # noqa: BLE001  whatever else happens is a bug, and still one line and an exit code
         return _bug(call, error)
@@ -116,7 +116,7 @@ def run(
     except WouldSend as stop:
         from capcli.trading.dry_run import dry_reply
 
-        # What was asked to be shown are fields of a result that there is none of.
+        # --fields has no effect without a result.
         call.options = replace(call.options, fields=(), csv=False)
         finish(call, dry_reply(stop), app.env, explain=explain)
     call.write(reply, app.env, explain=explain)
@@ -135,14 +135,14 @@ def finish(call: Call, reply: "Reply[Any]", env: str | None, *, explain: bool = 
 
 
 def _helped(call: Call, problem: Problem, argv: Sequence[str]) -> Problem:
-    """Offer the line that may be meant."""
+    """Suggest the line that may be meant."""
     if problem.exit_code == Exit.USAGE or problem.code in _NAMELESS:
         righted = _put_right(problem, argv)
         if righted is not problem:
             return righted
     problem = _mended(call, problem, argv)
     if problem.code == "DEAL_UNKNOWN" and "-" not in str(problem.details.get("deal_id", "-")):
-        # To somebody who named one by number or epic elsewhere.
+        # The user named a deal by number or epic elsewhere.
         message = (
             f"{problem.message} Use the full deal id here; a number or an epic works only on a terminal, "
             "without --confirm."
@@ -177,7 +177,7 @@ def _misread(call: Call, error: TyperException, argv: Sequence[str]) -> int:
 
 
 def _put_right(problem: Problem, argv: Sequence[str]) -> Problem:
-    """Answer a line in a trader's own words with the finished command, or with the help of what it means."""
+    """Answer a line in a trader's words with the finished command, or with a help page."""
     from capcli.cli.main import app
     from capcli.cli.synonyms import meant
 
@@ -193,7 +193,7 @@ def _put_right(problem: Problem, argv: Sequence[str]) -> Problem:
 
 
 def _leaf(root: Any, words: Sequence[str]) -> tuple[list[str], Any, list[str]]:
-    """Return the command of a line with its path, and the words behind it. Raises what a library does."""
+    """Return the command of a line, its path, and the words after it. Raises the library's errors."""
     line, command, path = hoist(words), root, list[str]()
     values = {at + 1 for at, word in enumerate(line) if word in VALUES}
     places = (at for at, word in enumerate(line) if word in root.commands and at not in values)
@@ -205,7 +205,7 @@ def _leaf(root: Any, words: Sequence[str]) -> tuple[list[str], Any, list[str]]:
 
 
 def takes(root: Any, words: Sequence[str]) -> bool:
-    """Say whether a line has what its command needs and no more. Raises what one without a place does."""
+    """Whether a line is complete for its command. Raises the error of a word without a place."""
     _, command, rest = _leaf(root, words)
     if command is root:
         known = {name for param in root.params for name in (*param.opts, *param.secondary_opts)} | {"--help"}
@@ -216,7 +216,7 @@ def takes(root: Any, words: Sequence[str]) -> bool:
 
 
 def _mended(call: Call, problem: Problem, argv: Sequence[str]) -> Problem:
-    """Offer the line as it was typed, with the deal or the market in it that may be meant."""
+    """Suggest the typed line with the deal or market that may be meant."""
     from capcli.cli.phrases import epic_of
 
     details = problem.details
@@ -226,7 +226,7 @@ def _mended(call: Call, problem: Problem, argv: Sequence[str]) -> Problem:
     if isinstance(meant, list):
         words = [one for word in argv for one in (meant if word == typed else [word])]
     else:
-        # A list of markets may be written with commas.
+        # A list of markets may use commas.
         words = [",".join(meant if part == typed else part for part in word.split(",")) for word in argv]
         if problem.code == "EPIC_UNKNOWN":
             words = [
@@ -239,7 +239,7 @@ def _mended(call: Call, problem: Problem, argv: Sequence[str]) -> Problem:
 
 
 def _with_markets(call: Call, problem: Problem, argv: Sequence[str]) -> Problem:
-    """Offer the markets that a name may stand for, in the line as it was typed. None is ever taken."""
+    """Suggest the typed line with markets the name may mean. None is ever used on its own."""
     name = problem.details.get("epic")
     known = problem.code not in {"EPIC_UNKNOWN", "USAGE"} or problem.details.get("suggestion")
     if known or not isinstance(name, str) or name not in argv:
@@ -262,7 +262,7 @@ def _interruption(call: Call) -> Problem:
         return Problem("MAY_BE_LIVE", message, int(Exit.MAY_BE_LIVE), next="capcli reconcile --wait")
     message, following = "Interrupted. Nothing was sent.", None
     if call.command == "login":
-        # The keychain may have been at it.
+        # The keychain may have been busy.
         message = "Interrupted. The status says whether something was stored."
         following = "capcli login --status"
     return Problem("INTERRUPTED", message, int(Exit.INTERRUPTED), next=following, retry_safe=True)

@@ -1,4 +1,4 @@
-"""What the commands that follow a stream share: how long they go on, and in which form they write."""
+"""Shared by commands that follow a stream: how long they run, and their output form."""
 
 import os
 import shlex
@@ -20,9 +20,9 @@ POLL_S = 0.2
 
 @dataclass(slots=True)
 class Ending:
-    """Whether somebody asked the stream to end: Ctrl-C, or SIGTERM.
+    """Set by Ctrl-C or SIGTERM to end the stream.
 
-    Before it has begun both stop the command as they stop any other. A second Ctrl-C ends it at once.
+    Before the stream starts both stop the command as usual. A second Ctrl-C ends it at once.
     """
 
     begun: bool = False
@@ -39,7 +39,7 @@ class Ending:
 
 @dataclass(slots=True)
 class Plan:
-    """How long a stream goes on, and in which form it is written. Seconds."""
+    """How long a stream runs (seconds), and its output form."""
 
     call: Call
     lasts: float | None = None
@@ -48,7 +48,7 @@ class Plan:
     ending: Ending = field(default_factory=Ending)
 
     def signals(self) -> AbstractContextManager[None]:
-        """Let the first Ctrl-C or SIGTERM end the stream in order."""
+        """Let the first Ctrl-C or SIGTERM end the stream cleanly."""
         return handling([signal.SIGINT, signal.SIGTERM], self.ending)
 
     @property
@@ -57,7 +57,7 @@ class Plan:
         return not (self.call.json or given.csv or given.fields) and self.call.terminal.width is not None
 
     def goes_on(self, app: "App", began: float) -> bool:
-        """Say whether nobody ended it yet."""
+        """Whether the stream continues."""
         if self.ending.requested or self.call.streams.gone or self.call.streams.lost:
             return False
         return self.lasts is None or app.monotonic() - began < self.lasts

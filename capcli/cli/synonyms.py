@@ -1,7 +1,6 @@
-"""Words that traders type, and the command that each of them means here.
+"""Words that traders type, and the command that each means here.
 
-The tables grow by a line a word. A line that is read by them is answered with the finished command and never
-run: whoever typed it decides.
+One line a word. A line found here is answered with the finished command and never run: the user decides.
 """
 
 import re
@@ -43,7 +42,7 @@ _WIDTH = re.compile(r"[0-9]{1,2}[mhdw]")
 
 
 class Meant(Struct, frozen=True):
-    """What a line means: `why` it cannot be run as it stands, and the words of the finished one."""
+    """A corrected line, and `why` the typed one cannot be run."""
 
     why: str
     words: tuple[str, ...]
@@ -54,7 +53,7 @@ class Meant(Struct, frozen=True):
 
 
 def meant(line: Sequence[str], known: Sequence[str]) -> Meant | None:
-    """Return what a line means, None where the tables do not know it."""
+    """Return the corrected line, None if the tables do not have it."""
     typed = list(line)
     first = first_word(typed)
     if first is not None and typed[first].lower() in known:
@@ -86,7 +85,7 @@ def meant(line: Sequence[str], known: Sequence[str]) -> Meant | None:
 
 
 def _why(line: Sequence[str], words: list[str], named: list[str], spelt: list[str], place: int) -> str | None:
-    """Say why a line cannot be run as it stands, None where only an option or its place is wrong."""
+    """Say why a line cannot be run, None if only an option or its place is wrong."""
     if _DRY in words and _DRY not in named:
         return "A preview sends nothing, so it is what a dry run is here."
     if "--stop" in spelt and not _STOPS & {word.lower() for word in words}:
@@ -104,7 +103,7 @@ def _otherwise(line: Sequence[str]) -> str:
 
 
 def _completed(words: list[str], place: int) -> list[str]:
-    """Name the market as the broker does, and what an order still lacks."""
+    """Replace the market's name with its epic, and add what an order still needs."""
     name, rest = words[place], words[place + 1 :]
     if name in _MARKETS_FIRST and rest and not rest[0].startswith("-"):
         rest[0] = epic_of(rest[0])
@@ -116,7 +115,7 @@ def _completed(words: list[str], place: int) -> list[str]:
 
 
 def _without_fillers(words: list[str]) -> list[str]:
-    """Leave out the words of an order that say nothing, and part `sl=25`."""
+    """Drop filler words of an order, and split `sl=25`."""
     place = first_word(words)
     if place is None or not {word.lower() for word in words[place : place + 2]} & _ORDERING:
         return words
@@ -133,7 +132,7 @@ def _without_fillers(words: list[str]) -> list[str]:
 
 
 def _brief(words: list[str], known: Sequence[str]) -> list[str]:
-    """Take out what says nothing before a side, and put `execute` before a preview's id that stands alone."""
+    """Drop filler words before a side, and put `execute` before a lone preview id."""
     place = place_of(words, tuple(NOISE))
     if place is not None and place + 1 < len(words) and words[place + 1].lower() in SIDES:
         return [*words[:place], *words[place + 1 :]]
@@ -143,7 +142,7 @@ def _brief(words: list[str], known: Sequence[str]) -> list[str]:
 
 
 def _spelt(words: list[str], place: int) -> list[str]:
-    """Write the words of an order without dashes as options; a share of a position in percent."""
+    """Turn words without dashes into options; a share of a position into percent."""
     if words[place] == "close":
         return [SHARES.get(word, word) if at == place + 2 else word for at, word in enumerate(words)]
     if words[place] == "prices":
@@ -166,7 +165,7 @@ def _spelt(words: list[str], place: int) -> list[str]:
 
 
 def _bare_prices(words: list[str], place: int) -> list[str]:
-    """Read the prices that stand alone behind market and size: one is the stop, two are stop and limit."""
+    """Read bare prices after market and size: one is the stop, two are stop and limit."""
     prices = words[place + 3 : place + 5]
     prices = list(takewhile(lambda word: bool(_NUMBER.fullmatch(word)), prices))
     if not prices or not _NUMBER.fullmatch(words[place + 2]):
@@ -180,7 +179,7 @@ def _bare_prices(words: list[str], place: int) -> list[str]:
 
 
 def _candles(words: list[str], place: int) -> list[str]:
-    """Give a width that stands alone its option, and count days as --last does."""
+    """Give a bare candle width its option, and count days as --last does."""
     found = words[: place + 2]
     for word in words[place + 2 :]:
         if found[-1] == "--days" and word.isdecimal():
@@ -193,7 +192,7 @@ def _candles(words: list[str], place: int) -> list[str]:
 
 
 def _command(words: list[str], place: int, known: Sequence[str]) -> list[str]:
-    """Put the command in that the first words mean, its own options behind what was typed."""
+    """Replace the first words with the command they mean, its options after the typed words."""
     name, rest = words[place].lower(), words[place + 1 :]
     if rest and (name, rest[0].lower()) in PAIRS:
         command, rest = PAIRS[name, rest[0].lower()], rest[1:]
@@ -202,7 +201,7 @@ def _command(words: list[str], place: int, known: Sequence[str]) -> list[str]:
     else:
         command = WORDS[name]
     if name == "stop" and rest and not rest[0].startswith("-"):
-        # Somebody who names a deal or a price means the stop of a position.
+        # With a deal or a price the stop of a position is meant.
         command = PAIRS["move", name]
     if command.endswith("="):
         command, _, option = command.rpartition(" ")
@@ -222,7 +221,7 @@ def _command(words: list[str], place: int, known: Sequence[str]) -> list[str]:
 
 
 def _filled(values: list[str], command: str) -> list[str]:
-    """Put what stands for the missing one beside a single value: a number is the price, not the deal."""
+    """Add a placeholder beside a single value: a number is the price, not the deal."""
     if len(values) != 1 or command.count("{}") == 1:
         return values
     option = command.partition(" {} ")[2].split()[0]
@@ -230,7 +229,7 @@ def _filled(values: list[str], command: str) -> list[str]:
 
 
 def _unsent(words: list[str], place: int) -> list[str]:
-    """Turn an order that is not to be sent into its preview."""
+    """Turn an order that must not be sent into its preview."""
     if _DRY not in words or words[place] not in _SIZE_STANDS:
         return words
     side = ["--sell"] if words[place] == "sell" else []
@@ -238,7 +237,7 @@ def _unsent(words: list[str], place: int) -> list[str]:
 
 
 def _option(word: str, command: str) -> list[str]:
-    """Return our option with its value; nothing where what it says needs no option at this command."""
+    """Return our option with its value; empty if this command needs no option for it."""
     name, equals, value = word.partition("=")
     ours = OPTIONS.get(name, name)
     if ours == "--size" and command in _SIZE_STANDS:
@@ -249,7 +248,7 @@ def _option(word: str, command: str) -> list[str]:
 
 
 def _sized(words: list[str], place: int) -> list[str]:
-    """Give a size that stands alone its option, and put it behind the market."""
+    """Give a bare size its option, and put it after the market."""
     if place + 2 >= len(words):
         return words
     name, first, second = words[place : place + 3]

@@ -1,4 +1,4 @@
-"""The person's side of a terminal: keys one at a time, and what was typed before it could be meant."""
+"""Reads a terminal: single keys, and discarding what was typed too early."""
 
 import os
 import sys
@@ -14,7 +14,7 @@ if sys.platform == "win32":
             msvcrt.getwch()
 
     class SingleKeys:
-        """Reads keys one at a time, without Enter and without showing them."""
+        """Reads single keys, without Enter and without echo."""
 
         def __init__(self, _stream: TextIO) -> None:
             pass
@@ -50,7 +50,7 @@ else:
             termios.tcflush(descriptor, termios.TCIFLUSH)
 
     class SingleKeys:
-        """Reads keys one at a time, without Enter and without showing them; Ctrl-C stays Ctrl-C."""
+        """Reads single keys, without Enter and without echo; Ctrl-C stays Ctrl-C."""
 
         def __init__(self, stream: TextIO) -> None:
             self._handle = stream.fileno()
@@ -71,7 +71,7 @@ else:
             Keys that came together come together: no person types two in one moment.
             """
             if termios.tcgetattr(self._handle) != self._mine:
-                # A shell that had the terminal meanwhile has put its own modes back.
+                # A shell that had the terminal meanwhile reset its modes.
                 termios.tcsetattr(self._handle, termios.TCSAFLUSH, self._mine)
             if not select.select([self._handle], [], [], timeout_s)[0]:
                 return None
@@ -85,7 +85,7 @@ else:
 
 
 def discard_typed_ahead(stream: TextIO) -> None:
-    """Forget the keys that a terminal holds and nobody has read; no other stream is touched."""
+    """Discard unread keys of a terminal; other streams are left alone."""
     if not is_terminal(stream):
         return
     with suppress(OSError, ValueError):
@@ -93,7 +93,7 @@ def discard_typed_ahead(stream: TextIO) -> None:
 
 
 def is_terminal(stream: object) -> bool:
-    """Say whether a stream is a terminal; a closed or replaced stream is not."""
+    """Whether a stream is a terminal; a closed or replaced one is not."""
     try:
         return bool(stream.isatty())  # type: ignore[attr-defined]
     except (AttributeError, ValueError):

@@ -34,7 +34,7 @@ _COUNTED = re.compile(r"<\w+(?: range)?>")
 
 
 def parameters(command: Command, ctx: Context) -> list[Any]:
-    """Return what a command takes; what a group takes in place of a subcommand comes first."""
+    """Return a command's parameters; those a group takes in place of a subcommand first."""
     one = getattr(command, "one", None)
     return [*(one.get_params(ctx)[:-1] if one is not None else ()), *command.get_params(ctx)]
 
@@ -60,7 +60,7 @@ class _Page(Command):
     """A help page in plain words. `epilog` is the example that it ends with."""
 
     def collect_usage_pieces(self, ctx: Context) -> list[str]:
-        # What has to be given stands without marks.
+        # Required parameters have no brackets.
         return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
 
     def format_options(self, ctx: Context, formatter: HelpFormatter) -> None:
@@ -99,7 +99,7 @@ class Group(_Page, TyperGroup):
     listed: Mapping[str, str] = MappingProxyType({})
 
     def place(self, *path: str) -> None:
-        """Take the path in the tree, and with it the members that the rows list there."""
+        """Set the path in the tree, and with it the members listed there."""
         rows = ((row.name.rpartition(" "), row.about) for row in ROWS)
         self.path, self.listed = path, {name: about for (of, _, name), about in rows if of == " ".join(path)}
         for name, about in self.listed.items():
@@ -142,7 +142,7 @@ class Root(Group):
         self.place()
 
     def format_options(self, ctx: Context, formatter: HelpFormatter) -> None:
-        """Write the commands first: they are what a reader looks for."""
+        """Write the commands first: readers look for those."""
         listed = {
             title: [row.name for row in rows if row.name in self.listed] for title, rows in SECTIONS.items()
         }
@@ -164,7 +164,7 @@ class Book(Group):
         if not args or args[0] in self.commands:
             return super().resolve_command(ctx, args)
         if {"-h", "--help"} & {*args}:
-            # That command has no page: the group's says how it is used.
+            # That command has no page of its own: the group's page explains it.
             typer.echo(ctx.get_help())
             ctx.exit()
         return ONE, self.one, args
@@ -179,7 +179,7 @@ def group(
     context: Mapping[str, Any] = MappingProxyType({}),
     **settings: Any,
 ) -> typer.Typer:
-    """Return a group. `alone` is what it does without a subcommand; `about` is the rest of its help."""
+    """Return a group. `alone` runs without a subcommand; `about` is the rest of its help."""
 
     def callback(ctx: Context) -> None:
         if alone is not None and ctx.invoked_subcommand is None:
@@ -220,7 +220,7 @@ def command(
 
 
 def _spread(function: Callable[..., None]) -> Callable[..., None]:
-    """Give a function its Call, and let each field of a set of options (a Struct) be an option of its own."""
+    """Pass a function its Call, and make each field of an options Struct an option."""
     sets: dict[str, type[Struct]] = {}
     parameters: list[Parameter] = []
     hints = get_type_hints(function, include_extras=True)

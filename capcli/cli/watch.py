@@ -121,7 +121,7 @@ def _tick_lines(plan: Plan, app: "App", watched: "Watch") -> None:
         if not plan.once:
             lines.take(events)
             continue
-        # The first tick of each market, or its last price where none is to be expected.
+        # The first tick of each market, or its last price if no tick will come.
         firsts: list[StreamEvent | Quiet] = []
         for event in events:
             if isinstance(event, Tick) and event.epic in left:
@@ -153,7 +153,7 @@ def _book_lines(plan: Plan, app: "App", book: "LivePortfolio") -> None:
 
 
 class _Lines:
-    """Writes events in the form that was asked for; what CSV has no row for goes to stderr."""
+    """Writes events in the chosen form; events without a CSV row go to stderr."""
 
     def __init__(self, call: Call, app: "App", account_id: str | None, fields: Sequence[str]) -> None:
         from capcli.render.watch_lines import CsvLines, JsonLines
@@ -167,7 +167,7 @@ class _Lines:
             self.write(self.writer.header)
 
     def take(self, events: Sequence[StreamEvent | Quiet]) -> None:
-        """Write everything of one read at once."""
+        """Write all events of one read at once."""
         from capcli.render.watch_lines import sentence
 
         text, ticks = "", [event for event in events if type(event) is Tick]

@@ -1,10 +1,10 @@
-"""What traders type, and what each word of it means here. Tables only: they grow by a word."""
+"""Tables of the words that traders type, and their meaning here."""
 
 from collections.abc import Mapping
 
 
 def _by_word(rows: Mapping[str, str]) -> dict[str, str]:
-    """Return what each word means, from rows of what is meant and its words."""
+    """Return the meaning by word, from rows of a meaning and its words."""
     return {word: meant for meant, words in rows.items() for word in words.split()}
 
 
@@ -12,7 +12,7 @@ def _set(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
-# What takes the place of words that are no commands; the rest of the line stays. An option that ends with =
+# Replacements for words that are no commands; the rest of the line stays. An option that ends with =
 # takes the next word, and {} is the next word. A word in capitals is for the reader to replace.
 WORDS: Mapping[str, str] = _by_word(
     {
@@ -126,7 +126,7 @@ _PAIRS = {
     "mcp serve": "mcp start, mcp run",
     "config": "config list, config show",
 }
-# A command and a word that it does not have, and what takes their place.
+# A command with a word it does not have, and the replacement.
 PAIRS: Mapping[tuple[str, str], str] = {
     (first, second): meant
     for meant, pairs in _PAIRS.items()
@@ -144,11 +144,11 @@ ORDER_WORDS: Mapping[str, str] = _by_word(
     }
 )
 SHARES: Mapping[str, str] = {"half": "50%", "quarter": "25%"}
-# In the place of a deal they say which one, or how much of it.
+# In the place of a deal: which one, or how much of it.
 NO_DEALS = _set("all everything now it last first half losers winners losing winning history")
-# In the line of an order they say nothing.
+# Filler words in an order.
 FILLERS = _set("mkt market now lot lots unit units contract contracts with and my the of")
-# Before a side they say nothing.
+# Filler words before a side.
 NOISE = _set("go order trade place market open make new please enter")
 FIRST = frozenset(first for first, _ in PAIRS)
 SIDES = frozenset({"buy", "sell", "long", "short"})
@@ -176,7 +176,7 @@ OPTIONS: Mapping[str, str] = _by_word(
         "--from today": "--today",
     }
 )
-# Options without a name of ours say what happens anyway at these commands; elsewhere they stay.
+# Options that are dropped at these commands, which do that anyway; elsewhere they stay.
 ANYWAY = {
     "preview": frozenset({"--dry-run", "--buy", "--long", "--market"}),
     "buy": frozenset({"--buy", "--long", "--market"}),

@@ -1,4 +1,4 @@
-"""The completion script for fish: one function that prints what may stand at the cursor."""
+"""The completion script for fish: one function that prints the words possible at the cursor."""
 
 from capcli.cli.completions.plan import Level, Word, arguments, filled, valued
 

@@ -100,7 +100,7 @@ def _level(path: tuple[str, ...], command: Any, context: Context) -> Level:
 
 
 def _source(path: tuple[str, ...], parameter: Any) -> str:
-    """Find where a value comes from: by the option, by the command, by what its place is called."""
+    """Find the source of a value: by option, by command, or by the argument's name."""
     if choices := getattr(parameter.type, "choices", None):
         return " ".join(str(getattr(choice, "value", choice)) for choice in choices)
     place = (parameter.metavar or "").strip("[].")
@@ -113,7 +113,7 @@ def _source(path: tuple[str, ...], parameter: Any) -> str:
 
 @cache
 def _sources() -> dict[str, str]:
-    """Return where values come from; fixed words from the table in which they stand."""
+    """Return the sources of values; fixed words come from their table."""
     from capcli.cli.inputs import RESOLUTIONS
     from capcli.cli.pages import ABOUT
     from capcli.credential_names import CREDENTIALS
@@ -122,7 +122,7 @@ def _sources() -> dict[str, str]:
     from capcli.settings.table import TABLE
 
     settings, faults = " ".join(setting.name for setting in TABLE), " ".join(SPECS)
-    # Their names alone: nothing is probed, so no app is needed.
+    # Only the names of checks: none is run, so no app is needed.
     nothing: Any = None
     return {
         "--account": f"{ASK}accounts",
@@ -170,7 +170,7 @@ def arguments(levels: tuple[Level, ...]) -> Iterator[tuple[str, int | None, str]
 
 
 def filled(template: str, tables: Mapping[str, Iterable[str]]) -> str:
-    """Return a script with lines in the place of each mark."""
+    """Replace each mark in a script with lines."""
     for mark, lines in tables.items():
         template = template.replace(mark, "\n".join(lines))
     return template

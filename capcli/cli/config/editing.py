@@ -1,4 +1,4 @@
-"""What `capcli config set` and `config unset` share: what may be changed where, and the sentence about it."""
+"""Shared by `capcli config set` and `config unset`: where a setting may be changed, and the messages."""
 
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,7 @@ def places_and_key(call: Call, name: str) -> "tuple[Folders, str]":
 
 
 def check_place(chosen: "Profile", key: str, value: str, *, env: str) -> None:
-    """Refuse what would count in another environment than the one that is meant, or in all of them."""
+    """Refuse a setting that would apply to another environment than the intended one, or to all."""
     from capcli.settings.table import BY_KEY
 
     own = chosen.texts.get("env", "").strip().lower()
@@ -51,7 +51,7 @@ def check_place(chosen: "Profile", key: str, value: str, *, env: str) -> None:
 
 
 def repeated(key: str, text: str | None) -> str | None:
-    """Return what may be repeated of a setting's text: of a private one what `capcli config` shows."""
+    """Return a setting's text as it may be shown; a private one as `capcli config` shows it."""
     from capcli.settings.table import BY_KEY
     from capcli.settings.values import safe
 
@@ -65,7 +65,7 @@ def repeated(key: str, text: str | None) -> str | None:
 
 
 def sentence(call: Call, name: str, old: str | None, new: str | None, *, same: bool) -> str:
-    """Return what was done to a setting."""
+    """Describe a change of a setting."""
     if same:
         return f"{name} was {old or 'not set'} there already. Nothing was written."
     done = f"{name} was removed." if new is None else f"{name} is {new} now."

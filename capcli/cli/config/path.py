@@ -12,7 +12,7 @@ def path(call: Call) -> None:
     from capcli.system import folders
 
     call.check_form()
-    # Not through the app: this must work when the settings are what is broken.
+    # Without the app: this must work with broken settings.
     found = folders(call.streams.environ)
     places = Locations(found.config_file, found.journal, found.paper, found.locks, found.cache)
     finish(call, Reply(places), None)

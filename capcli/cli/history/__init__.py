@@ -24,14 +24,14 @@ READ, CHECKED = "Read {} of {} parts of the history.\n", "Checked {} of {} entri
 
 
 class SpanOptions(Struct, frozen=True):
-    """Of which time, as typed."""
+    """The time span, as typed."""
 
     last: Last = None
     start: From = None
     end: To = None
 
     def read(self, call: Call) -> "Span":
-        """Return the time that is meant. Raises UsageError."""
+        """Return the span. Raises UsageError."""
         from capcli.account.history import Span
 
         if self.last is not None and (self.start is not None or self.end is not None):
@@ -42,7 +42,7 @@ class SpanOptions(Struct, frozen=True):
 
 
 class RowOptions(SpanOptions, frozen=True):
-    """Of which time, and which rows of it."""
+    """The time span, and filters for its rows."""
 
     epics: Annotated[list[str] | None, option("Only this market; repeatable.", "EPIC", "--epic")] = None
     types: Annotated[list[str] | None, option("As the broker writes it; repeatable.", "TYPE", "--type")] = (

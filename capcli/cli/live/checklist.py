@@ -76,7 +76,7 @@ def checklist(
 
 
 def _require_keychain(application: "App") -> None:
-    """Ask nothing that the keychain could not store. Raises the Keychain errors, with what helps here."""
+    """Stop before any question if the keychain cannot store the result. Raises the Keychain errors."""
     try:
         application.logins.check_keychain()
     except (KeychainMissing, KeychainLocked, KeychainSilent, KeychainUnsafe) as error:

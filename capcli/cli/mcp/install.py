@@ -54,7 +54,7 @@ def install(
         change = _changed(call, installation(assistant, ours, environ), words, dry_run=dry_run, remove=False)
         notes = [*change.notes]
         if names := ", ".join(ours.get("env", ())):
-            # What changes in this shell later does not reach them.
+            # Later changes in this shell do not reach them.
             notes.append(
                 f"The entry carries {names} as set here now. After a change, run this command again."
             )
@@ -68,7 +68,7 @@ def install(
 
 
 def _started_with(call: Call) -> tuple[str, ...]:
-    """Return the global options that the client is to start the server with. Raises UsageError."""
+    """Return the global options for starting the server. Raises UsageError."""
     given = call.options
     if given.env is not None and given.env.lower() not in set(Env):
         raise UsageError(f"--env is {given.env[:40]!a}. Allowed: {', '.join(Env)}.", option="--env")
@@ -77,7 +77,7 @@ def _started_with(call: Call) -> tuple[str, ...]:
 
 
 def _offered(given: ToolOptions) -> tuple[str, ...]:
-    """Return the options that the client is to give to `mcp serve`. Raises UsageError as it would."""
+    """Return the options for `mcp serve`. Raises UsageError as it would."""
     from capcli.mcp.server import listed
     from capcli.mcp.tool_filter import read_tool_filter
 
@@ -119,7 +119,7 @@ def steps(title: str, *, remove: bool = False) -> tuple[str, ...]:
 
 
 def _what_it_may_send(call: Call, ours: Mapping[str, Any], *, read_only: bool) -> tuple[str, ...]:
-    """Say what the assistant may send without a person, by the settings that its server will read."""
+    """Say what the assistant may send without a person, by its server's settings."""
     from capcli.assistants.carrying import handed_on
     from capcli.settings import load
     from capcli.system import folders
@@ -131,7 +131,7 @@ def _what_it_may_send(call: Call, ours: Mapping[str, Any], *, read_only: bool) -
     try:
         found = load(environ, folders(environ), env=given.env, profile=given.profile, account=given.account)
     except CapcliError:
-        # The server says so itself, with the fix; the entry is as good as it was.
+        # The server reports this itself, with the fix; the entry is still correct.
         return ()
     if not found.allow_trading:
         return (f"On {found.env} it can send nothing yet: CAP_ALLOW_TRADING is false there.",)
@@ -142,7 +142,7 @@ def _what_it_may_send(call: Call, ours: Mapping[str, Any], *, read_only: bool) -
 
 
 def _skill(assistant: "Assistant", environ: Mapping[str, str], *, dry_run: bool, remove: bool) -> str:
-    """Write or remove the skill file, and say what was done."""
+    """Write or remove the skill file; return the message."""
     from capcli.assistants.locations import skill_file
     from capcli.assistants.skill import planned, without_folder
     from capcli.cli.agents_page import skill

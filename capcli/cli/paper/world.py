@@ -15,7 +15,7 @@ FASTEST = 10_000
 
 
 class WorldOptions(Struct, frozen=True):
-    """What a new world is to be like, as typed."""
+    """Options of a new world, as typed."""
 
     seed: Annotated[str | None, option("Other prices: any text.", "TEXT")] = None
     start: Annotated[str | None, option("The market's clock begins here (UTC).", "TIME")] = None
@@ -47,7 +47,7 @@ class WorldOptions(Struct, frozen=True):
     ] = None
 
     def read(self) -> dict[str, Any]:
-        """Return what differs from the usual world. Raises UsageError."""
+        """Return the options that differ from the defaults. Raises UsageError."""
         kind = self.behaviour == "kind"
         late = False if kind else None
         wanted = {

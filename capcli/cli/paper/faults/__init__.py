@@ -29,6 +29,6 @@ faults = group(
 
 
 def with_faults(call: Call, use: "Callable[[App], PaperFaults]") -> None:
-    """Show the faults after a change of them."""
+    """Show the faults after a change."""
     call.check_form()
     finish(call, Reply(use(call.build())), "paper")
