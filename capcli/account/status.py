@@ -186,7 +186,7 @@ class Status:
         return tuple(row for row in self._mandates() if row.state is MandateState.ACTIVE)
 
     def _risk(self, book: Book, account: Account) -> Decimal | None:
-        """Return the loss of all deals at their stops, as CAP_MAX_TOTAL_RISK_PCT counts it; None: no bound."""
+        """Return the loss of all deals at their stops as CAP_MAX_TOTAL_RISK_PCT counts it; None: no bound."""
         if self._context.policy.max_total_risk_pct is None:
             return None
         currencies = sorted({row.currency for row in book.deals})

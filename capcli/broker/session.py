@@ -182,7 +182,7 @@ class Sessions:
             return session
 
     def visit(self, account_id: str) -> Session:
-        """Switch this process alone; others that share the session stay on the chosen one. Raises as switch."""
+        """Switch this process alone; others sharing the session stay on the chosen one. Raises as switch."""
         with self.hold(), self._lock:
             session = self.details()
             if session.account_id != account_id:

@@ -1,1 +1,1 @@
-"""Where credentials come from (environment, keychain) and where session tokens rest."""
+"""Where credentials come from (environment, keychain) and where session tokens are stored."""

@@ -1,6 +1,6 @@
-"""The keychain item that vouches for a journal: the key of its event chain, and where the chain ended.
+"""The keychain item of a journal: the key of its event chain, and where the chain ended.
 
-An order never fails for it: where the keychain cannot be asked, rows get a plain hash and say so.
+An order never fails because of it: without the keychain rows get a plain hash, marked as such.
 """
 
 import json
@@ -37,13 +37,13 @@ class AuditItem:
 
     @property
     def item(self) -> str:
-        # By whatever links the folder is reached, it is the same journal.
+        # Links to the folder are resolved: it is the same journal.
         journal = self.journal.parent.resolve() / self.journal.name
         place = sha256(str(journal).encode("utf-8", "surrogateescape")).hexdigest()[:12]
         return f"capcli/journal/{place}"
 
     def load(self) -> Anchor | None:
-        """Return what is remembered, None for a journal that was never anchored.
+        """Return the stored anchor, None for a journal that was never anchored.
 
         Raises ConfigError for an item that cannot be read.
         """
@@ -61,7 +61,7 @@ class AuditItem:
             ) from None
 
     def begin(self) -> Anchor:
-        """Store a new key and return what the keychain then gives back."""
+        """Store a new key and return it as read back."""
         self.save(Anchor(secrets.token_bytes(_KEY_BYTES)))
         kept = self.load()
         if kept is None:
@@ -75,10 +75,10 @@ class AuditItem:
 
 @dataclass(slots=True)
 class ChainSeal:
-    """The chain's key for one process, asked for once, and the note of how far the chain came.
+    """The chain's key for one process, read once, and the stored end of the chain.
 
-    `just_failed` says what the keychain answered to others a moment ago: it is not asked again then.
-    Processes take turns at the item by a lock file, so that a key is made once and the end never moves back.
+    `just_failed` returns a recent failure of the keychain: it is not asked again then.
+    A lock file serialises the processes, so that one key is made and the end never moves back.
     """
 
     item: AuditItem
@@ -90,20 +90,20 @@ class ChainSeal:
     _guard: RLock = field(default_factory=RLock, init=False)
 
     def key(self) -> bytes | None:
-        """Return the chain's key, made at the first use; None while the keychain cannot be asked."""
+        """Return the chain's key, created at first use; None while the keychain is unavailable."""
         with self._guard:
             if self._key is None and not self._left_alone():
                 self._key = self._tried(self._made)
             return self._key
 
     def remembered(self) -> Anchor | None:
-        """Return what the keychain holds of the journal; None while it cannot be asked."""
+        """Return the journal's anchor; None while the keychain is unavailable."""
         with suppress(CapcliError):
             return self.item.load()
         return None
 
     def anchor(self, head: tuple[int, str] | None) -> None:
-        """Have the keychain remember the chain's end, if it knows an earlier one. It never raises."""
+        """Store the chain's end in the keychain, if it has an earlier one. Never raises."""
         with self._guard:
             if head is None or head == self.anchored or self._left_alone():
                 return

@@ -33,7 +33,7 @@ _KINDS = dict(zip(ENDINGS, (_Kind.PLAIN, _Kind.FILE, _Kind.COMMAND), strict=True
 
 
 class _Origin(Struct, frozen=True):
-    """Where one credential stands. `text` is the variable's content, so there is no repr."""
+    """The source of one credential. `text` is the variable's content, so there is no repr."""
 
     name: str
     variable: str
@@ -76,7 +76,7 @@ def variables(environ: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def identity(environ: Mapping[str, str]) -> str | None:
-    """Tell one set of credentials from another, for session caches, without running a command."""
+    """Return a fingerprint of the credentials for session caches, without running a command."""
     origins = _origins(environ)
     if not origins:
         return None
@@ -108,7 +108,7 @@ def _origins(environ: Mapping[str, str]) -> tuple[_Origin, ...]:
 
 
 def _origin(name: str, environ: Mapping[str, str]) -> _Origin | None:
-    """Find where one credential stands; an empty variable counts as not set."""
+    """Find the source of one credential; an empty variable counts as not set."""
     found = [
         _Origin(name, name + ending, kind, environ[name + ending])
         for ending, kind in _KINDS.items()
@@ -191,7 +191,7 @@ else:
         if not stat.S_ISREG(found.st_mode):
             raise _refused(origin, f"names {path}, which is not a regular file")
         if origin.kind is _Kind.SYSTEMD:
-            return  # The service manager guards these; they belong to root and carry an access list.
+            return  # Protected by the service manager: they belong to root and have an access list.
         if found.st_uid != os.getuid():
             raise _refused(origin, f"names {path}, which belongs to another user")
         if stat.S_IMODE(found.st_mode) & 0o077:
@@ -204,7 +204,7 @@ else:
 
 
 def _run(origin: _Origin, environ: Mapping[str, str], deadline_s: float) -> str:
-    """Run a command without a shell and return what it prints. It is never named: it might be the secret."""
+    """Run a command without a shell and return its output. It is never named: it might be the secret."""
     import subprocess
 
     argv = _argv(origin)
@@ -228,7 +228,7 @@ def _run(origin: _Origin, environ: Mapping[str, str], deadline_s: float) -> str:
     if isinstance(outcome, str):
         raise _refused(origin, outcome)
     if outcome.returncode:
-        # Nothing of its stderr: that may hold the secret.
+        # Its stderr is not shown: that may hold the secret.
         why = f"names a command that ended with exit code {outcome.returncode}; run it by hand to see why"
         raise _refused(origin, why)
     try:

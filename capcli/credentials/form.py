@@ -1,4 +1,4 @@
-"""What three credentials must look like, how one JSON text holds them, and how little of them is shown."""
+"""The form of the three credentials: their checks, their JSON text, and how they are masked."""
 
 import json
 import re
@@ -89,7 +89,7 @@ def from_json(text: str, place: str) -> Credentials:
 
 
 def stored_at(text: str) -> datetime | None:
-    """Return when the key in an item was first stored; None where the item does not say."""
+    """Return when the key in an item was first stored; None if unknown."""
     try:
         found = datetime.fromisoformat(json.loads(text)["stored_at"])
     except (ValueError, TypeError, KeyError, RecursionError):
@@ -109,7 +109,7 @@ def masked(identifier: str) -> str:
 
 
 def slips(credentials: Credentials) -> tuple[str, ...]:
-    """Name what looks wrong in credentials that a broker refused; none of them is repeated."""
+    """Name likely slips in refused credentials, without repeating any."""
     found = {
         "the password has a backslash before its exclamation mark, which a shell may have put there; in a"
         " shell, wrap the password in single quotes": "\\!" in credentials.password,

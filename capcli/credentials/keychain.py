@@ -61,7 +61,7 @@ class Item(Struct, frozen=True):
         return self.use(lambda backend: backend.get_password(self.name, _USER))
 
     def write(self, text: str) -> bool:
-        """Store a text, and read it back; False where it did not stay."""
+        """Store a text and read it back; False if it was not stored."""
         return self.use(lambda backend: _stored(backend, self.name, text))
 
     def remove(self) -> bool:
@@ -85,7 +85,7 @@ def _stored(backend: "KeyringBackend", name: str, text: str) -> bool:
 
 
 class Kept(Struct, frozen=True):
-    """What an item holds, and since when the key is there (None where the item does not say)."""
+    """The credentials of an item, and when the key was stored (None if unknown)."""
 
     credentials: Credentials
     stored_at: datetime | None
@@ -105,7 +105,7 @@ class Keychain:
         return kept.credentials if kept else None
 
     def read(self) -> tuple[Kept | None, str]:
-        """Return what the item holds, and the backend's name. Raises as `load` does."""
+        """Return the item's content and the backend's name. Raises as `load` does."""
         text, name = self._stored.use(
             lambda backend: (backend.get_password(self.item, _USER), backend_name(backend))
         )
@@ -114,11 +114,11 @@ class Keychain:
         return Kept(from_json(text, f"the keychain item {self.item}"), stored_at(text)), name
 
     def save(self, credentials: Credentials, *, at: datetime) -> None:
-        """Store the credentials and read them back; a key that was there keeps the time of its storing.
+        """Store the credentials and read them back; an unchanged key keeps its time.
 
         Raises the Keychain errors, and ConfigError when they are too long.
         """
-        to_json(credentials, at)  # what does not fit is refused before the keychain is opened
+        to_json(credentials, at)  # too long: refused before the keychain is opened
 
         def store(backend: "KeyringBackend") -> bool:
             since = _since(backend.get_password(self.item, _USER), credentials.api_key)
@@ -135,7 +135,7 @@ class Keychain:
         return self._stored.remove()
 
     def check(self) -> str:
-        """Open the keychain and name its backend; what the item holds does not matter.
+        """Open the keychain and name its backend, whatever the item holds.
 
         Raises the Keychain errors.
         """
@@ -145,7 +145,7 @@ class Keychain:
 
 
 def _since(text: str | None, api_key: str) -> datetime | None:
-    """Return when an item that holds this very key got it."""
+    """Return when an item with this same key was stored."""
     try:
         found = from_json(text, "the keychain item") if text else None
     except CapcliError:
@@ -154,7 +154,7 @@ def _since(text: str | None, api_key: str) -> datetime | None:
 
 
 def backend_name(backend: "KeyringBackend") -> str:
-    """Name a store for people."""
+    """Return a backend's name for messages."""
     kind = type(backend)
     return _KNOWN.get(kind.__module__, f"{kind.__module__}.{kind.__qualname__}")
 
@@ -167,7 +167,7 @@ def load_backend() -> "KeyringBackend":
     from keyring import core
 
     if sys.platform == "linux" and not os.environ.get(_BUS) and (bus := session_bus()) is not None:
-        # keyring's library reads the user's own session bus there, which a bare environment does not name.
+        # keyring's library needs the user's session bus, which a bare environment does not name.
         os.environ[_BUS] = f"unix:path={bus}"
     embedding = getattr(core, "_keyring_backend", None)  # set by keyring.set_keyring, as tests do
     try:
@@ -241,7 +241,7 @@ def within(call: Callable[[], T], deadline_s: float) -> T:
 
 
 def _awaited(answers: "queue.SimpleQueue[T]", deadline_s: float) -> T | None:
-    """Return the answer, or None. With a person there, say after the usual time what is waited for."""
+    """Return the answer, or None. With a person, report the wait after the usual time."""
     with suppress(queue.Empty):
         return answers.get(timeout=min(deadline_s, DEADLINE_S))
     if deadline_s > DEADLINE_S:
@@ -256,7 +256,7 @@ def _awaited(answers: "queue.SimpleQueue[T]", deadline_s: float) -> T | None:
 
 
 def _explained(error: BaseException) -> BaseException:
-    """Turn what a backend raises into our errors. Its text stays out: it may hold what was to be stored."""
+    """Turn a backend's exceptions into our errors, without their text: it may hold the secret."""
     if isinstance(error, CapcliError) or not isinstance(error, Exception):
         return error
     kind = type(error).__name__

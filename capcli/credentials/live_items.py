@@ -33,7 +33,7 @@ class LiveItem:
         return Item(self.item, self.deadline_s).read()
 
     def write(self, text: str) -> None:
-        """Store a text and read it back. Raises KeychainUnsafe where it did not stay."""
+        """Store a text and read it back. Raises KeychainUnsafe if it was not stored."""
         if not Item(self.item, self.deadline_s).write(text):
             raise KeychainUnsafe(
                 f"The keychain accepted the item {self.item} but does not return it. Nothing is stored"
@@ -46,7 +46,7 @@ class LiveItem:
         Item(self.item, self.deadline_s).remove()
 
     def load(self, read: Callable[[str], T]) -> T | None:
-        """Return what `read` makes of the item. Raises ConfigError for a text that it cannot read."""
+        """Return the item parsed by `read`. Raises ConfigError for an unreadable text."""
         text = self.read()
         try:
             return None if text is None else read(text)
@@ -82,7 +82,7 @@ def _pin_of(text: str) -> PinHash:
 
 @dataclass(frozen=True, slots=True)
 class UnlockItem:
-    """The `UnlockKeeper` port: for which place live was unlocked, when, and who approves there, as JSON."""
+    """The `UnlockKeeper` port: the place and time of an unlock of live, and who approves there, as JSON."""
 
     item: LiveItem
 
@@ -94,7 +94,7 @@ class UnlockItem:
 
 
 class LiveItems:
-    """The items that guard live for one profile. What unlocks live on one kind of host unlocks no other."""
+    """The items that guard live for one profile. An unlock on one kind of host is no unlock on another."""
 
     def __init__(self, profile: str, kind: HostKind, deadline_s: float) -> None:
         self._unlocks = {

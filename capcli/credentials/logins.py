@@ -1,4 +1,4 @@
-"""What a login needs, and the session that it leaves for the next command."""
+"""Credentials for a login, and the stored session for the next command."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -44,12 +44,12 @@ class Logins:
         self._lock = Lock()
 
     def key(self, address: str) -> str:
-        """Tell one login from another; the account is no part of it, for one key logs in once a second."""
+        """Return a login's fingerprint, without the account: one key may log in once a second."""
         return f"{self._source.profile}\n{self._source.env}\n{address}\n{self._source.fingerprint_hint()}"
 
     @property
     def cache(self) -> FirstUsableCache:
-        """Return where sessions are kept. Raises what is wrong with credentials in the environment."""
+        """Return the session store. Raises the errors of credentials in the environment."""
         with self._lock:
             if self._cache is None:
                 self._cache = self._make_cache()
@@ -57,7 +57,7 @@ class Logins:
 
     def _make_cache(self) -> FirstUsableCache:
         source, account = self._source, self._source.settings.account or ""
-        # Paper tokens guard nothing, so they may be in the cache folder where there is no runtime folder.
+        # Paper tokens are no secret, so without a runtime folder the cache folder will do.
         folder = self._places.cache if source.env is Env.PAPER else self._places.runtime
         file = FileSessionCache(folder, self.key(self._url), account)
         if not source.in_keychain:
@@ -68,14 +68,14 @@ class Logins:
         )
 
     def credentials(self) -> Credentials:
-        """Read the credentials, once a login needs them. Raises as CredentialSource.load does.
+        """Read the credentials when a login needs them. Raises as CredentialSource.load does.
 
         A login without any has read and changed nothing: it is no use of the environment.
         """
         try:
             silent = self.cache.just_failed()
             if isinstance(silent, KeychainSilent):
-                # One deadline a command: a keychain that did not answer for the session is not asked again.
+                # One deadline per command: a keychain that did not answer is not asked again.
                 raise silent
             found = self._source.load()
             if self._source.env is not Env.PAPER:
@@ -97,10 +97,10 @@ class Logins:
             raise
 
     def take_over(self, trial: "Logins", session: StoredSession | None) -> None:
-        """Keep the session of a trial for the next command; what was kept before is gone."""
+        """Store the session of a trial login for the next command, in place of the previous one."""
         trial.cache.forget()
         with suppress(ConfigError):
-            # An incomplete set in the environment: until it is gone, no command comes to a session.
+            # An incomplete set in the environment: no command can have a session with it.
             self.cache.forget()
             if session is not None:
                 self.cache.save(session)

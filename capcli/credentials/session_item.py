@@ -24,7 +24,7 @@ _LEFT_ALONE_S = 60.0
 
 
 class _Sessions(Struct):
-    """What the item holds, by account; each is read by itself, so that none hides the others."""
+    """The item's sessions by account; each is read separately, so that none hides the others."""
 
     host: str = ""
     sessions: dict[str, Any] = {}
@@ -47,21 +47,21 @@ class KeychainSessionCache:
         return _readable(self._sessions().get(self.account))
 
     def save(self, session: StoredSession) -> bool:
-        """Put the session in, and the oldest others out that do not fit; False when it alone does not."""
+        """Store the session, dropping the oldest others to make room; False if it alone does not fit."""
         sessions = self._sessions()
         sessions.pop(self.account, None)
-        # The last one in is the newest: what is in the way goes from the front.
+        # The newest is last: drop from the front.
         sessions[self.account] = to_builtins(session)
         while len(sessions) > 1 and _length(self._written(sessions)) > LONGEST_ITEM:
             del sessions[next(iter(sessions))]
         text = self._written(sessions)
         if _length(text) > LONGEST_ITEM:
             return False
-        # Read back: a store that forgets would cost a login at every command.
+        # Read back: a store that loses data would cost a login at every command.
         return self._stored.write(text)
 
     def drop(self) -> None:
-        """Take the session of this account out."""
+        """Remove the session of this account."""
         sessions = self._sessions()
         if sessions.pop(self.account, None) is None:
             return
@@ -75,14 +75,14 @@ class KeychainSessionCache:
         self._stored.remove()
 
     def take_all(self) -> tuple[StoredSession, ...]:
-        """Take the sessions of all accounts out. An item of another host stays as it is."""
+        """Remove and return the sessions of all accounts. An item of another host is left alone."""
         sessions = self._sessions()
         if sessions:
             self.forget()
         return tuple(filter(None, map(_readable, sessions.values())))
 
     def check(self) -> None:
-        """Ask the keychain for the item, and nothing else."""
+        """Read the item, as a check of the keychain."""
         self._stored.read()
 
     def _sessions(self) -> dict[str, Any]:
@@ -126,11 +126,11 @@ class FirstUsableCache:
         self._since: float = 0
 
     def just_failed(self) -> CapcliError | None:
-        """Return what the keychain said a moment ago: asking again would cost a second deadline."""
+        """Return a recent failure of the keychain: asking again would cost a second deadline."""
         return self.trouble if monotonic() - self._since < _MOMENT_S else None
 
     def leave_alone(self, trouble: CapcliError) -> None:
-        """Take note of what the keychain said to somebody else, so that its deadline is waited for once."""
+        """Note a failure of the keychain elsewhere, so that its deadline is waited for once."""
         self.trouble, self._since = trouble, monotonic()
 
     def load(self) -> StoredSession | None:
@@ -138,7 +138,7 @@ class FirstUsableCache:
 
     def save(self, session: StoredSession) -> None:
         if self._use_keychain(lambda keychain: keychain.save(session), False):
-            # From a time when the keychain was locked.
+            # Stored while the keychain was locked.
             self.file.drop()
         else:
             self.file.save(session)
@@ -160,7 +160,7 @@ class FirstUsableCache:
         self.file.forget()
 
     def take_all(self) -> tuple[StoredSession, ...]:
-        """Take the sessions of all accounts out. A keychain in trouble raises it, and nothing is taken."""
+        """Remove and return the sessions of all accounts. Raises if the keychain fails: then all stay."""
         none: tuple[StoredSession, ...] = ()
         kept = self._use_keychain(lambda keychain: keychain.take_all(), none, after_s=_MOMENT_S)
         if self.keychain is not None and self.trouble is not None:
@@ -168,7 +168,7 @@ class FirstUsableCache:
         return kept + self.file.take_all()
 
     def describe(self) -> str:
-        """Say where sessions are kept, and why not in the keychain; asks it where nobody has yet."""
+        """Say where sessions are stored, and why not in the keychain, which is asked if necessary."""
         self._use_keychain(lambda keychain: keychain.check(), None)
         if self.keychain is None:
             return self.file.describe()

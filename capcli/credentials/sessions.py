@@ -1,4 +1,4 @@
-"""Broker sessions that outlive the process, in a private file. A lost or doubtful one costs one login."""
+"""Broker sessions that outlive the process, in a private file. Losing one costs one login."""
 
 import json
 import os
@@ -58,7 +58,7 @@ class FileSessionCache:
                 file.unlink(missing_ok=True)
 
     def take_all(self) -> tuple[StoredSession, ...]:
-        """Take the sessions of all accounts of the key out."""
+        """Remove and return the sessions of all accounts of the key."""
         found = tuple(filter(None, map(_read, self._files())))
         self.forget()
         return found
@@ -103,7 +103,7 @@ def _read(file: Path) -> StoredSession | None:
 
 
 def _prepared(folder: Path) -> bool:
-    """Create the folder where that is safe. A parent of somebody else's (sudo -E) is left alone."""
+    """Create the folder if that is safe; not below another user's folder (sudo -E)."""
     if folder.is_symlink() or not (folder.exists() or _may_create_in(folder.parent)):
         return False
     private_folder(folder)
@@ -111,7 +111,7 @@ def _prepared(folder: Path) -> bool:
 
 
 if sys.platform == "win32":
-    # The profile's cache folder carries the rights; only paper's sessions rest there.
+    # The cache folder has the profile's permissions; only paper's sessions are stored there.
     _OPEN_FLAGS = os.O_RDONLY | os.O_BINARY
 
     def _is_private(_found: os.stat_result) -> bool:

@@ -22,7 +22,7 @@ PAPER = Credentials("paper", "paper", "paper")
 
 
 class CredentialStatus(Struct, frozen=True):
-    """Where credentials come from, and as much of them as may be shown."""
+    """Where credentials come from, and the part that may be shown."""
 
     env: Env
     profile: str
@@ -36,7 +36,7 @@ class CredentialStatus(Struct, frozen=True):
 
 
 class CredentialSource:
-    """The credentials of the chosen profile and env, read when asked for.
+    """The credentials of the chosen profile and env, read when needed.
 
     With a person there (`interactive`) the keychain may take a minute. It holds the process environment, so
     its repr shows nothing of it.
@@ -60,7 +60,7 @@ class CredentialSource:
 
     @property
     def in_environment(self) -> bool:
-        """Say whether the environment names credentials, which then go before the keychain's."""
+        """Whether the environment names credentials, which take precedence over the keychain's."""
         try:
             return bool(environment.variables(self.environ))
         except CapcliError:
@@ -72,9 +72,9 @@ class CredentialSource:
 
     @property
     def in_keychain(self) -> bool:
-        """Say whether the keychain is asked: never on paper, nor when the environment names credentials.
+        """Whether the keychain is used: never on paper, nor when the environment names credentials.
 
-        Complete or not: an incomplete set is never completed from the keychain.
+        An incomplete set is never completed from the keychain.
         """
         return self.env is not Env.PAPER and not self.in_environment
 
@@ -89,7 +89,7 @@ class CredentialSource:
         return environment.read(self.environ) or self._kept()[0].credentials
 
     def _kept(self) -> "tuple[Kept, str]":
-        """Return what the keychain holds, and its backend's name."""
+        """Return the keychain's credentials and its backend's name."""
         kept, backend = self.keychain.read()
         if kept is None:
             raise CredentialsMissing(
@@ -127,7 +127,7 @@ class CredentialSource:
         return environment.read_private(name, self.settings.mandate_file or "")
 
     def fingerprint_hint(self) -> str:
-        """Tell one set of credentials from another without opening the keychain or running a command.
+        """Return a fingerprint of the credentials without opening the keychain or running a command.
 
         For session caches: a warm command then needs no credential. Whoever stores other credentials or
         forgets them must drop the cached session.
@@ -139,7 +139,7 @@ class CredentialSource:
 
 
 def envs_in_keychain(profile: str | None) -> Iterator[str]:
-    """Yield the environments whose credentials the keychain holds; one that cannot be asked holds none."""
+    """Yield the environments with credentials in the keychain; none if it is unavailable."""
     for env in (Env.LIVE, Env.DEMO):
         with suppress(CapcliError):
             if _keychain(profile or DEFAULT_PROFILE, env, interactive=False).read()[0] is not None:
@@ -153,7 +153,7 @@ def login_command(profile: str, env: Env) -> str:
 
 
 def check_keychain(profile: str, env: Env, *, interactive: bool) -> str:
-    """Open the keychain before anything is asked or sent, and name it. Raises the Keychain errors."""
+    """Open the keychain before any question or request, and name it. Raises the Keychain errors."""
     return _keychain(profile, env, interactive=interactive).check()
 
 

@@ -1,7 +1,7 @@
-"""What a command says and asks while it runs, and what a person at the screen answers.
+"""The output and questions of a running command, and the answers of the person at the screen.
 
-The command waits in a thread of its own. No answer counts that was typed before its question could be read,
-or that was given to another text than the one on the screen.
+The command waits in its own thread. An answer does not count if it was typed before the question could be
+read, or for another text than the one on the screen.
 """
 
 from collections.abc import Callable, Iterator
@@ -29,7 +29,7 @@ class Kind(StrEnum):
 
 
 class Question(Struct, frozen=True):
-    """What is asked; `word` is the one that means yes, where only one does."""
+    """A question; `word`: the only word that means yes, if there is one."""
 
     kind: Kind
     text: str
@@ -37,9 +37,9 @@ class Question(Struct, frozen=True):
 
 
 class Page(Struct, frozen=True):
-    """What stands on the screen: all that the command has said, its open question, and how it ended.
+    """The screen's content: the command's output, its open question, and how it ended.
 
-    `sending`: somebody said yes, so it can no longer be taken back.
+    `sending`: it was confirmed and can no longer be cancelled.
     """
 
     text: str
@@ -54,9 +54,9 @@ class Page(Struct, frozen=True):
 
 
 class Conversation:
-    """Between one command and one screen. `on_change` is called from any thread.
+    """Connects one command with one screen. `on_change` is called from any thread.
 
-    `asks`: nothing is sent before a question. `word`: what is typed in place of y.
+    `asks`: nothing is sent before a question. `word`: typed in place of y.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class Conversation:
             self._turn(replace(self._page, text=self._page.text + text))
 
     def ask(self, kind: Kind, text: str) -> str:
-        """Ask a person and return the answer; "" is none that counts. Raises EOFError once they left."""
+        """Ask and return the answer; "" does not count as one. Raises EOFError after leaving."""
         with self._changed:
             word = self._word if kind is Kind.YES else ""
             self._answer = None
@@ -115,7 +115,7 @@ class Conversation:
                 self._turn(Page(self._page.text, sending=not self._left))
 
     def read(self, timeout_s: float) -> str | None:
-        """Return what was typed, None without a key in that time. Raises EOFError once they left.
+        """Return the typed key, None without one in that time. Raises EOFError after leaving.
 
         Keys that came together come together: no person types two in one moment.
         """
@@ -130,22 +130,22 @@ class Conversation:
             return typed
 
     def end(self, code: int) -> None:
-        """Say how the command ended: its exit code."""
+        """Set the command's exit code."""
         with self._changed:
             self._turn(Page(self._page.text, code=code))
 
     # The screen's side.
 
     def painted(self, digest: str, at: float) -> None:
-        """Note since when a page has stood on the screen."""
+        """Note when a page was first on the screen."""
         with self._changed:
             if self._painted is None or self._painted[0] != digest:
                 self._painted = digest, at
 
     def press(self, key: str, digest: str, typed_at: float) -> bool:
-        """Take a key; say whether it counts as an answer to the page with this digest.
+        """Handle a key; return whether it answers the page with this digest.
 
-        y and n count once the page has stood for two seconds; any other key starts them anew.
+        y and n count once the page has been shown for two seconds; any other key restarts the wait.
         """
         with self._changed:
             question = self._page.question
@@ -161,7 +161,7 @@ class Conversation:
             return self._take(key.lower())
 
     def enter(self, text: str, digest: str, typed_at: float) -> bool:
-        """Take a line that was typed; say whether it counts as an answer."""
+        """Handle a typed line; return whether it counts as an answer."""
         with self._changed:
             question = self._page.question
             if question is None or question.kind not in {Kind.WORD, Kind.HIDDEN}:
@@ -171,7 +171,7 @@ class Conversation:
             return self._take("y" if question.word else text)
 
     def leave(self) -> bool:
-        """Say no and go, unless somebody said yes already: then nothing is left but to wait."""
+        """Answer no and leave, unless it was confirmed already: then only wait."""
         with self._changed:
             if self._page.sending and self._page.code is None:
                 return False
@@ -180,7 +180,7 @@ class Conversation:
             return True
 
     def _stands(self, digest: str, at: float) -> bool:
-        """Say whether this page is the one on the screen, and has been for long enough."""
+        """Whether this page is on the screen and has been for long enough."""
         if self._painted is None or digest != self._page.digest or digest != self._painted[0]:
             return False
         return at >= self._painted[1] + READING_S

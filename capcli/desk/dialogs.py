@@ -1,4 +1,4 @@
-"""What stands in front of the desk: a running command with its questions, a form, a search, the keys."""
+"""Dialogs of the desk: a running command with its questions, a form, a search, the keys."""
 
 from asyncio import to_thread
 from collections.abc import Callable, Sequence
@@ -42,12 +42,12 @@ _SENDING = "Sending ... it can no longer be stopped. The result appears here."
 
 
 class Front(ModalScreen[Result]):
-    """Something in front of the desk."""
+    """A dialog in front of the desk."""
 
     def go(self, result: Result | None = None) -> None:
-        """Close it, once: a key that was typed before it was gone may still come here.
+        """Close it, once: a key typed before it was gone may still arrive here.
 
-        What was painted is forgotten: Textual keeps the last thousand caches of widgets that are gone.
+        Drops the paint caches: Textual keeps those of the last thousand closed widgets.
         """
         if self.is_current:
             painted = [one._styles_cache for one in (self, *self.query(Widget))]  # noqa: SLF001
@@ -55,21 +55,21 @@ class Front(ModalScreen[Result]):
             self.dismiss(result)
 
     def leave(self) -> bool:
-        """Close it without a result; say whether that is possible."""
+        """Close it without a result; return whether that is possible."""
         self.go()
         return True
 
 
 class Dialog(Front[None]):
-    """Shows a command as it runs, and takes the answers to what it asks."""
+    """Shows a running command and takes the answers to its questions."""
 
     class Changed(Message):
-        """The command said, asked or ended something."""
+        """The command's output, question or exit code changed."""
 
     def __init__(
         self, line: Sequence[str], conversation: Conversation, now: Callable[[Message], float]
     ) -> None:
-        """`now` says when something was typed, by the clock of the conversation."""
+        """`now` is the conversation's clock, for the times of keys."""
         super().__init__()
         self._line = join(["capcli", *line])
         self._talk = conversation
@@ -89,7 +89,7 @@ class Dialog(Front[None]):
         self.on_dialog_changed()
 
     def on_dialog_changed(self) -> None:
-        """Show the page as it is now; it counts as read two seconds after it is on the screen."""
+        """Show the current page; it counts as read after two seconds on the screen."""
         page = self._page = self._talk.page
         self.query_one("#text", Static).update(Text.from_ansi(page.text))
         question = page.question
@@ -102,13 +102,13 @@ class Dialog(Front[None]):
             answer.clear()
             answer.password = question is not None and question.kind is Kind.HIDDEN
             self.set_focus(answer if takes_text else None)
-        # What a command says last is what a person has to read: a preview's end, a question, an outcome.
+        # The last lines matter most: a preview's end, a question, an outcome.
         self.query_one(VerticalScroll).scroll_end(animate=False)
         self.call_after_refresh(lambda: self._talk.painted(page.digest, self._now(events.Idle())))
 
     @property
     def hint(self) -> str:
-        """Return what the keys mean now."""
+        """Return the meaning of the keys."""
         page, question = self._page, self._page.question
         if page.code is not None:
             return (
@@ -142,7 +142,7 @@ class Dialog(Front[None]):
             event.input.clear()
 
     def leave(self) -> bool:
-        """Close it, unless something is on its way; say whether it closed."""
+        """Close it, unless something is being sent; return whether it closed."""
         left = self._talk.leave()
         if left:
             self.go()
@@ -150,7 +150,7 @@ class Dialog(Front[None]):
 
 
 class Field(Struct, frozen=True):
-    """A field of a form: its name, what it holds at first, and an example of what it takes."""
+    """A field of a form: its name, its initial value, and an example."""
 
     name: str
     value: str = ""
@@ -158,10 +158,9 @@ class Field(Struct, frozen=True):
 
 
 class Form(Front[list[str]]):
-    """Takes the words of a command line; Enter runs it as far as its first question, Esc leaves.
+    """Edits the words of a command line; Enter runs it up to its first question, Esc leaves.
 
-    It takes every key itself, in the order typed: a widget of its own for each field would let a quick hand
-    write into the field before.
+    It handles every key itself, in order: with a widget per field fast typing could go into the wrong field.
     """
 
     def __init__(
@@ -200,7 +199,7 @@ class Form(Front[list[str]]):
 
     @property
     def field(self) -> Field:
-        """Return the field that is written into."""
+        """Return the active field."""
         return self._fields[self._at]
 
     @property
@@ -236,10 +235,10 @@ class Form(Front[list[str]]):
 
 
 class Search(Front[str]):
-    """Finds a market: a term, then a row of what the broker's search finds."""
+    """Finds a market: a term, then a row of the broker's search result."""
 
     def __init__(self, find: Callable[[str], tuple[Sequence[tuple[str, str]], str]]) -> None:
-        """`find` returns the epics for a term, each with its line, or why there are none."""
+        """`find` returns the epics for a term, each with its line, or the reason for none."""
         super().__init__()
         self._find = find
         self._epics: list[str] = []

@@ -1,4 +1,4 @@
-"""The whole screen as lines of toned cells: what is shown where, at every size. Draws nothing itself."""
+"""The layout of the whole screen as lines of toned cells, for every size. Draws nothing itself."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -24,13 +24,13 @@ _PRICES_WIDTH = 36
 _NO_STOP = Cell("NO STOP", Tone.WARN)
 
 
-# Columns that are left out where there is no room, the largest number first.
+# Columns that are left out if there is no room, the largest number first.
 _SPARE = {"Limit": 1, "No.": 2, "Opened": 3, "Away": 3, "Margin": 4, "Good till": 4, "Moved": 1, "Offer": 2}
 _TO_THE_LEFT = frozenset({"Market", "Order", "Good till", ""})
 
 
 class Frame(Struct, frozen=True):
-    """Draws one moment for one size of window."""
+    """Lays out one state for one window size."""
 
     seen: Seen
     terminal: Terminal
@@ -238,7 +238,7 @@ class Frame(Struct, frozen=True):
         if not seen.candles:
             words = seen.problem or "Reading candles ..."
             return _filled([title, [self._text(words, Tone.WARN if seen.problem else Tone.DIM)]], room)
-        # As many as there are columns: a candle each.
+        # One candle per column.
         digits = places(*(one.bid_close for one in seen.candles))
         label = max(len(price(one.bid_high, digits)) for one in seen.candles)
         latest = seen.candles[-max(1, width - label - 2) :]
@@ -268,7 +268,7 @@ class Frame(Struct, frozen=True):
         width: int,
         room: int,
     ) -> list[Row]:
-        """Return a list under its title: the part of it that fits and holds the chosen row."""
+        """Return a list under its title: the part that fits and contains the chosen row."""
         if not rows:
             line = [*title, Cell(f"  {none}", Tone.DIM)] if room == 1 else title
             return _filled([self._rule(line, width), [Cell(none, Tone.DIM)]], room)
@@ -295,7 +295,7 @@ class Frame(Struct, frozen=True):
 
 
 def _fitted(rows: Sequence[dict[str, Cell]], width: int) -> tuple[Row, list[Row]]:
-    """Keep the columns that fit, and set every cell in its column."""
+    """Keep the columns that fit, and align every cell in its column."""
     widths = {name: max(len(name), *(len(row[name].text) for row in rows)) for name in rows[0]}
     for name in sorted(_SPARE.keys() & widths.keys(), key=lambda one: -_SPARE[one]):
         if sum(widths.values()) + _GAP * (len(widths) - 1) <= width:
@@ -337,7 +337,7 @@ def _first_that_fits(variants: Iterable[Sequence[Sequence[Cell]]], width: int) -
 
 
 def _cut(line: Sequence[Cell], width: int) -> Row:
-    """Return as much of a line as fits."""
+    """Truncate a line to the width."""
     found, left = list[Cell](), width
     for cell in line:
         if left <= 0:
@@ -348,12 +348,12 @@ def _cut(line: Sequence[Cell], width: int) -> Row:
 
 
 def _filled(lines: Sequence[Row], room: int) -> list[Row]:
-    """Return exactly so many lines."""
+    """Pad or cut to exactly this many lines."""
     return [*lines[:room], *([[]] * (room - len(lines)))]
 
 
 def _beside(left: Sequence[Row], width: int, right: Sequence[Row], room: int) -> list[Row]:
-    """Set two columns of lines side by side."""
+    """Join two columns of lines side by side."""
     found = []
     for one, other in zip(_filled(left, room), _filled(right, room), strict=True):
         cut = _cut(one, width)

@@ -7,9 +7,9 @@ from msgspec import Struct
 
 
 class Key(Struct, frozen=True):
-    """A key: the commands that it runs, its word in the footer, and its line on the page of keys.
+    """A key: the commands it runs, its word in the footer, and its line on the page of keys.
 
-    Without a command it only moves about the screen; without a word it is not in the footer.
+    Without a command it only navigates; without a word it is not in the footer.
     """
 
     commands: tuple[str, ...]

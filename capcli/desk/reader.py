@@ -1,6 +1,6 @@
-"""Reads what the desk shows: the stream, the account and this computer, each in a thread of its own.
+"""Reads the desk's data: the stream, the account and this computer, each in its own thread.
 
-A step never raises: what cannot be read is shown on the screen, and is tried again.
+A step never raises: a failed read is shown on the screen and repeated.
 """
 
 from collections.abc import Callable, Sequence
@@ -62,12 +62,12 @@ class Reader:
     # What the screen calls.
 
     def seen(self) -> Seen:
-        """Return everything as it stands."""
+        """Return the current state."""
         with self._lock:
             return replace(self._seen, account_id=self._app.broker.account_id, at_ms=self._now_ms())
 
     def choose(self, epic: str, resolution: Resolution) -> None:
-        """Show the chart of a market, and watch its prices."""
+        """Choose the market of the chart, and watch its prices."""
         with self._lock:
             if (epic, resolution) == (self._market, self._resolution):
                 return
@@ -77,11 +77,11 @@ class Reader:
             self._set(candles=CandlesSeen(epic, resolution))
 
     def read_now(self) -> None:
-        """Read the account at the next step: something was done to it."""
+        """Read the account at the next step, since it was changed."""
         self._due |= dict.fromkeys(("account", "bookings", "events"), 0.0)
 
     def start(self) -> None:
-        """Begin to read, in threads that end with `close`."""
+        """Start the reading threads, which end with `close`."""
         for name, step, every in (
             ("prices", self.read_stream, 0.0),
             ("account", self.read_broker, _LISTEN_S),
@@ -92,7 +92,7 @@ class Reader:
             thread.start()
 
     def close(self, patience_s: float = 3.0) -> None:
-        """End the threads and the stream; a request that hangs is left behind."""
+        """End the threads and the stream; a hanging request is abandoned."""
         self._stop.set()
         for thread in self._threads:
             thread.join(patience_s)
@@ -102,7 +102,7 @@ class Reader:
     # Steps: one for each thread.
 
     def read_stream(self) -> None:
-        """Take what the stream sends; open it again where it ended for good."""
+        """Read the stream; reopen it if it ended for good."""
         watch = self._watch or self._opened()
         if watch is None:
             self._stop.wait(_LISTEN_S)
@@ -121,7 +121,7 @@ class Reader:
             self._take(received, watch)
 
     def read_broker(self) -> None:
-        """Read from the broker what is due."""
+        """Read from the broker whatever is due."""
         if self._is_due("account"):
             self._read_account()
         if self._is_due("candles"):
@@ -130,7 +130,7 @@ class Reader:
             self._read_events()
 
     def read_computer(self) -> None:
-        """Read what this computer keeps."""
+        """Read the state stored on this computer."""
         app = self._app
         try:
             queue, halt = app.approvals.queue(), app.halting.current()
@@ -150,7 +150,7 @@ class Reader:
             self._set(local=local)
 
     def _is_due(self, name: str) -> bool:
-        """Say whether something is to be read, and put it off to the next time."""
+        """Whether a read is due; if so, schedule the next one."""
         now = self._app.monotonic()
         if now < self._due[name]:
             return False
@@ -167,7 +167,7 @@ class Reader:
             self._stop.wait(every_s)
 
     def _set(self, **changes: Any) -> None:
-        """Change what was read; the screen draws it."""
+        """Update the state; the screen draws it."""
         with self._lock:
             self._seen = replace(self._seen, **changes)
             self.version += 1
@@ -193,7 +193,7 @@ class Reader:
         return watch
 
     def _forget_unknown(self, error: CapcliError) -> bool:
-        """Watch the others where one market is not there."""
+        """Watch the other markets if one is unknown."""
         epic = error.details.get("epic")
         if not isinstance(error, EpicUnknown) or epic not in self._wanted:
             return False
@@ -204,11 +204,11 @@ class Reader:
         return True
 
     def _want(self, epics: Sequence[str]) -> None:
-        """Watch these markets, too. Called under the lock."""
+        """Watch more markets. Called under the lock."""
         self._wanted += [epic for epic in dict.fromkeys(epics) if epic not in self._wanted]
 
     def _note(self, watch: Watch) -> None:
-        """Take in the markets that are watched since now."""
+        """Add newly watched markets to the state."""
         with self._lock:
             known = self._seen.prices
             new = {epic: one for epic, one in watch.markets.items() if epic not in known}
@@ -241,13 +241,13 @@ class Reader:
             self._set(prices=prices, stream=stream)
 
     def _grow(self, tick: Tick) -> None:
-        """Let the candle that still forms follow the price. Called under the lock."""
+        """Update the forming candle with the price. Called under the lock."""
         seen = self._seen.candles
         if seen is None or seen.epic != tick.epic or not seen.candles:
             return
         last = seen.candles[-1]
         if tick.at_ms >= (last.time + seen.resolution.span).timestamp() * 1000:
-            # A new one has begun: the broker has its opening price.
+            # A new candle has begun: the broker has its opening price.
             self._due["candles"] = 0.0
             return
         low, high = min(last.bid_low, tick.bid), max(last.bid_high, tick.bid)
@@ -273,7 +273,7 @@ class Reader:
         unreadable = (*positions.unreadable, *orders.unreadable)
         with self._lock:
             self._want([*(row.epic for row in positions.rows), *(row.epic for row in orders.rows)])
-            # Beyond the 40 markets of a stream a price is as old as the list.
+            # Beyond the 40 markets of a stream, prices are as old as the list.
             streamed = self._seen.prices if self._watch is None else self._watch.markets
             old = {row.epic for row in positions.rows if row.epic not in streamed}
             self._set(
@@ -297,7 +297,7 @@ class Reader:
                 self._set(candles=CandlesSeen(epic, resolution, kept, problem))
 
     def _read_events(self) -> None:
-        """Read what happened in the last day, and from then on what is new."""
+        """Read the events of the last day, then only new ones."""
         events, rows = self._app.events, tuple[EventRow, ...]()
         try:
             if self._feed is None:
@@ -306,7 +306,7 @@ class Reader:
             else:
                 rows = self._feed.poll()
         except CapcliError as error:
-            # The account says that the broker is gone.
+            # The failed account read already shows that the broker is unreachable.
             self._problem("events", "" if isinstance(error, Unreachable) else error.message)
             return
         self._problem("events", "")

@@ -1,4 +1,4 @@
-"""The full screen: draws what the reader knows at most five times a second, and turns keys into commands."""
+"""The full screen: draws the reader's state at most five times a second, and maps keys to commands."""
 
 import asyncio
 import signal
@@ -54,7 +54,7 @@ RunLine = Callable[[Sequence[str], Conversation], int]
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What the screen works with: the app whose account it shows, its reader, and what runs commands."""
+    """The desk's app, its reader, and the function that runs commands."""
 
     app: "App"
     reader: Reader
@@ -64,11 +64,11 @@ class Desk:
 
 
 class Sheet(Widget):
-    """A screenful of lines. One that stays as it is costs nothing and goes over no wire."""
+    """A screenful of lines. Unchanged lines are not painted or transmitted again."""
 
     def __init__(self, *, colour: bool) -> None:
         super().__init__()
-        # Without colour what is bad or needs a look stands out in bold.
+        # Without colour, bad values and warnings are bold.
         self._styles = {tone: Style(bold=tone in {Tone.STRONG, Tone.BAD, Tone.WARN}) for tone in Tone}
         self._styles[Tone.DIM] = Style(dim=True)
         if colour:
@@ -77,7 +77,7 @@ class Sheet(Widget):
         self.repainted = 0
 
     def show(self, lines: Sequence[list[Cell]]) -> None:
-        """Show these lines; only those that changed are painted anew."""
+        """Show these lines; only changed ones are repainted."""
         before, self._lines = self._lines, list(lines)
         if len(before) != len(lines):
             self.refresh()
@@ -89,7 +89,7 @@ class Sheet(Widget):
 
     @property
     def text(self) -> str:
-        """Return what is shown, without its tones."""
+        """Return the shown text without tones."""
         return "\n".join("".join(cell.text for cell in line).rstrip() for line in self._lines)
 
     def render_line(self, y: int) -> Strip:
@@ -116,7 +116,7 @@ class DeskScreen(TextualApp[None]):
     OptionList { height: 1fr; border: none; }
     """
     BINDINGS: ClassVar = [
-        # Before any field takes them for a copy.
+        # Before a field treats them as copy.
         Binding("ctrl+c", "leave_at_once", "Leave", priority=True),
         Binding("ctrl+q", "leave_at_once", "Leave", priority=True),
     ]
@@ -137,7 +137,7 @@ class DeskScreen(TextualApp[None]):
     # Drawing.
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        """Leave colours out where they are not wanted."""
+        """Drop colours if they are not wanted."""
         return [*super().get_line_filters(), *([] if self._desk.terminal.colour else [NoColor()])]
 
     def compose(self) -> ComposeResult:
@@ -147,8 +147,8 @@ class DeskScreen(TextualApp[None]):
         if sys.platform != "win32":
             loop = asyncio.get_running_loop()
             with suppress(NotImplementedError, RuntimeError, ValueError):
-                # It would leave the terminal in full screen. SIGHUP still ends the process: its terminal is
-                # gone, and a write to it would wait for ever.
+                # It would leave the terminal in full screen. SIGHUP still ends the process: its terminal
+                # is gone, and a write to it would hang.
                 loop.add_signal_handler(signal.SIGTERM, self.exit)
         self.set_interval(REDRAW_S, self.draw_if_changed)
         self.draw()
@@ -157,17 +157,17 @@ class DeskScreen(TextualApp[None]):
         self.draw(event.size)
 
     def draw_if_changed(self) -> None:
-        """Draw what changed; once a second in any case, for what tells how long ago something was."""
+        """Draw if something changed, and once a second for the ages shown."""
         second = int(self._desk.app.monotonic())
         if self._desk.reader.version != self._drawn or second != self._second:
             self.draw()
 
     def draw(self, size: Size | None = None) -> None:
-        """Draw everything as it is now, in a window of this size."""
+        """Draw the current state for this window size."""
         self._drawn = self._desk.reader.version
         self._second = int(self._desk.app.monotonic())
         seen, chosen = self._desk.reader.seen(), self._chosen
-        # Stay with the row that a person chose while it is there; else take the first of any list.
+        # Keep the chosen row while it exists; else choose the first of any list.
         if chosen is None or not self._by_hand or chosen.key not in seen.rows(chosen.pane):
             self._by_hand = False
             pane = next((pane for pane in Pane if seen.rows(pane)), None)
@@ -211,7 +211,7 @@ class DeskScreen(TextualApp[None]):
     # Keys.
 
     def on_key(self, event: events.Key) -> None:
-        """Do what a key means; nothing while a dialog stands in front."""
+        """Handle a key; ignored while a dialog is open."""
         if len(self.screen_stack) > 1:
             return
         self._message = None
@@ -248,7 +248,7 @@ class DeskScreen(TextualApp[None]):
         }
 
     def action_leave_at_once(self) -> None:
-        """Leave what stands in front, else the desk; an order on its way at the second time only."""
+        """Close the dialog, else the desk; with an order on its way only at the second time."""
         front = self.screen
         if not isinstance(front, Front):
             self.exit()
@@ -336,17 +336,17 @@ class DeskScreen(TextualApp[None]):
     # Commands.
 
     def run_line(self, line: list[str], *, asks: bool = True, word: str = "") -> None:
-        """Run a command in front of the desk, in a thread: leaving does not cut off an order on its way."""
+        """Run a command in a dialog, in a thread: leaving does not interrupt an order on its way."""
         desk = self._desk
         width = min(self.size.width, 110) - 2 - 2 - 2
 
         def changed() -> None:
             with suppress(Exception):
-                # The screen may be gone; what the command does then is written in the journal.
+                # The screen may be gone; the journal records what the command does.
                 dialog.post_message(Dialog.Changed())
 
         def typed_at(event: Message) -> float:
-            """Say when something was typed: a busy screen takes it in later."""
+            """Return when a key was typed: a busy screen handles it later."""
             return desk.app.monotonic() - max(0.0, get_time() - event.time)
 
         talk = Conversation(changed, width=max(width, 20), asks=asks, word=word)
@@ -364,6 +364,6 @@ class DeskScreen(TextualApp[None]):
         Thread(target=work, name="capcli-desk-command", daemon=True).start()
 
     def _handle_exception(self, error: Exception) -> None:
-        """Leave at a bug, without a page of the values that stood in it: some are secret."""
+        """Exit on a bug, without Textual's dump of local values: some are secret."""
         self.problem = error
         self.exit()

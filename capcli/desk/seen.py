@@ -1,4 +1,4 @@
-"""What the desk knows at one moment. Values only: readers make them, the frame draws them."""
+"""The state of the desk. Values only: readers make them, the frame draws them."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -26,7 +26,7 @@ WIDTHS: Mapping[Resolution, str] = MappingProxyType(
 
 
 class Pane(StrEnum):
-    """The lists that a row can be chosen in."""
+    """The lists with selectable rows."""
 
     POSITIONS = "positions"
     ORDERS = "orders"
@@ -55,7 +55,7 @@ class AccountSeen(Struct, frozen=True):
 
 
 class PriceSeen(Struct, frozen=True):
-    """A market: its latest prices, the bid that it began with, and since when no tick came (ms).
+    """A market: its latest prices, its first bid, and since when no tick came (ms).
 
     A suspended market may have no prices yet.
     """
@@ -76,7 +76,7 @@ class CandlesSeen(Struct, frozen=True):
 
 
 class LocalSeen(Struct, frozen=True):
-    """What this computer keeps: requests that wait, a halt, and lost orders."""
+    """The state stored on this computer: waiting requests, a halt, and lost orders."""
 
     waiting: tuple[str, ...] = ()
     waiting_elsewhere: int = 0
@@ -85,14 +85,14 @@ class LocalSeen(Struct, frozen=True):
 
 
 class Trouble(Struct, frozen=True):
-    """What cannot be reached: since when (ms since 1970), and why."""
+    """A failing source: since when (ms since 1970), and why."""
 
     since_ms: int
     why: str
 
 
 class Seen(Struct, frozen=True):
-    """Everything on the screen, at `at_ms`; `events` newest first. What was not read yet is None or empty."""
+    """Everything on the screen, at `at_ms`; `events` newest first. Not read yet: None or empty."""
 
     env: str
     account_id: str | None
@@ -107,7 +107,7 @@ class Seen(Struct, frozen=True):
     events: tuple[EventRow, ...] = ()
 
     def deals(self, pane: Pane) -> tuple[Position | WorkingOrder, ...]:
-        """Return the positions or the working orders; the list of prices has none."""
+        """Return the list's positions or working orders; none for the list of prices."""
         if self.account is None or pane is Pane.PRICES:
             return ()
         return self.account.positions if pane is Pane.POSITIONS else self.account.orders
@@ -117,12 +117,12 @@ class Seen(Struct, frozen=True):
         return tuple(self.prices) if pane is Pane.PRICES else tuple(row.deal_id for row in self.deals(pane))
 
     def deal(self, chosen: Chosen | None) -> Position | WorkingOrder | None:
-        """Return the chosen deal, None where none is chosen or it is there no more."""
+        """Return the chosen deal, None if none is chosen or it is gone."""
         rows = self.deals(chosen.pane) if chosen else ()
         return next((row for row in rows if chosen and row.deal_id == chosen.key), None)
 
     def epic_of(self, chosen: Chosen | None) -> str | None:
-        """Return the market of the chosen row, that of the chart without one."""
+        """Return the market of the chosen row, without one that of the chart."""
         if chosen is None:
             return self.candles.epic if self.candles else None
         if chosen.pane is Pane.PRICES:
@@ -131,7 +131,7 @@ class Seen(Struct, frozen=True):
         return row.epic if row else None
 
     def price(self, position: Position) -> Decimal:
-        """Return what a position would close at, by the latest tick."""
+        """Return a position's closing price by the latest tick."""
         seen = self.prices.get(position.epic)
         if seen is None or seen.tick is None:
             return position.valued_at
@@ -142,13 +142,13 @@ class Seen(Struct, frozen=True):
         return gain(position, self.price(position), position.size)
 
     def profit_in_account(self, position: Position) -> Decimal | None:
-        """Return its P&L in account currency, None where no market gives a rate."""
+        """Return its P&L in account currency, None without a rate."""
         rate = self.account.rates.get(position.currency) if self.account else None
         return None if rate is None else self.profit(position) * rate
 
     @property
     def open_profit(self) -> Decimal | None:
-        """Return the P&L of all positions in account currency, None where one of them is not known."""
+        """Return the P&L of all positions in account currency, None if any is unknown."""
         if self.account is None or self.account.unreadable:
             return None
         found = [self.profit_in_account(row) for row in self.account.positions]

@@ -15,23 +15,23 @@ _Row = TypeVar("_Row")
 
 
 class UnreadableRow(Struct, frozen=True):
-    """A row of a list of the broker's that could not be read: as much of it as could, and why not."""
+    """A row of the broker's list that could not be read: the readable part, and the reason."""
 
     deal_id: str | None
     epic: str | None
     why: str
-    name: str | None = None  # of a row that is no deal: an account, a market, a candle's time
+    name: str | None = None  # for rows that are not deals: an account, a market, a candle's time
 
     @property
     def words(self) -> str:
-        """Name the row for people."""
+        """Return the row's name for messages."""
         if self.name:
             return self.name
         return f"{self.deal_id or 'one without a deal id'}{f' ({self.epic})' if self.epic else ''}"
 
 
 class Listed(Struct, Generic[_Row], frozen=True):
-    """A list of the broker's, row by row: those that could be read, and the rest."""
+    """A list from the broker: its readable rows, and the unreadable ones."""
 
     rows: tuple[_Row, ...]
     unreadable: tuple[UnreadableRow, ...] = ()
@@ -42,12 +42,12 @@ class Listed(Struct, Generic[_Row], frozen=True):
 
 
 class Rows(tuple[_Row, ...]):  # noqa: SLOT001  a tuple of any length has no room for slots
-    """The rows of a list that could be read, for whoever needs no more; `unreadable` are the rest."""
+    """The readable rows of a list as a tuple; `unreadable` are the others."""
 
     unreadable: tuple[UnreadableRow, ...]
 
     def __new__(cls, rows: Iterable[_Row], unreadable: tuple[UnreadableRow, ...] = ()) -> Self:
-        """Make a tuple that knows what is missing in it."""
+        """Make a tuple with its unreadable rows."""
         made = super().__new__(cls, rows)
         made.unreadable = unreadable
         return made
@@ -86,7 +86,7 @@ class Preferences(Struct, frozen=True):
     observed: Mapping[str, Decimal] = field(default_factory=dict)
 
     def leverage(self, market_class: str) -> Decimal | None:
-        """Return the leverage chosen for a class; None where the broker lists none for it."""
+        """Return the leverage chosen for a class; None if the broker lists none."""
         found = self.leverages.get(market_class)
         return found.current if found is not None and found.current > 0 else None
 
@@ -120,17 +120,17 @@ class Position(Struct, frozen=True):
 
     @property
     def value_at_open(self) -> Decimal:
-        """What the position was worth when it opened, in the instrument's currency (API page 14.3)."""
+        """The position's value at its opening, in the instrument's currency (API page 14.3)."""
         return EXACT.multiply(EXACT.multiply(self.size, self.level), self.contract_size)
 
     @property
     def closing_price(self) -> Decimal | None:
-        """The price at which it closes now, None while its market has none."""
+        """The current closing price, None while its market has none."""
         return self.bid if self.side is Side.BUY else self.offer
 
     @property
     def valued_at(self) -> Decimal:
-        """The price that its value counts at: the closing one, or that of the broker's own P&L."""
+        """The price of its valuation: the closing price, or the one implied by the broker's P&L."""
         units = EXACT.multiply(self.size, self.contract_size)
         if self.closing_price is not None:
             return self.closing_price
@@ -141,7 +141,7 @@ class Position(Struct, frozen=True):
 
     @property
     def mid(self) -> Decimal:
-        """The price half-way between bid and offer; without them the one that its value counts at."""
+        """The mid price; without bid and offer the price of its valuation."""
         if self.bid is None or self.offer is None:
             return self.valued_at
         return (self.bid + self.offer) / 2

@@ -1,4 +1,4 @@
-"""What happened on an account, one fact at a time, and how the broker's activity tells it. Pure."""
+"""Events of an account, and how they are read from the broker's activity. Pure."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +14,7 @@ from capcli.domain.market import Side
 
 
 class EventKind(StrEnum):
-    """What happened."""
+    """The kinds of events."""
 
     FILLED = "filled"
     STOP_HIT = "stop_hit"
@@ -32,12 +32,12 @@ class EventKind(StrEnum):
 
 
 class Happened(Struct, frozen=True):
-    """One thing that happened, by the broker's clock where the broker reported it.
+    """One event, by the broker's clock if the broker reported it.
 
     `side`, `size` and `deal_id` are the deal's: a stop that sells a long position is BUY. `level` is in the
     instrument's currency, `amount` the realised P&L in `currency`, the account's. `source` is the broker's
     word (USER, SL, TP, CLOSE_OUT, DEALER, SYSTEM). `margin_level`: equity in percent of the margin in use.
-    `attempt_id` is this computer's order that it is about, `state` what that became, `detail` for people.
+    `attempt_id` is this computer's order, `state` its outcome, `detail` for people.
     """
 
     kind: EventKind
@@ -59,12 +59,12 @@ class Happened(Struct, frozen=True):
 
     @property
     def is_complete(self) -> bool:
-        """Say whether a fill or a close has its price: the broker can send a row before (API page 10.1)."""
+        """Whether a fill or a close has its price: the broker can send the row earlier (API page 10.1)."""
         return self.kind not in _PRICED or self.level is not None
 
 
 class KnownDeals(Struct, frozen=True):
-    """Tells opening rows from closing ones: the sides of deals that are or were open, the results booked."""
+    """Distinguishes opening from closing rows: by the sides of known deals, and booked results."""
 
     sides: Mapping[str, Side]
     booked: Mapping[str, Sequence[Transaction]] = field(default_factory=dict)
@@ -77,9 +77,9 @@ _PRICED = frozenset({EventKind.FILLED, EventKind.STOP_HIT, EventKind.LIMIT_HIT, 
 _CLOSERS = {"SL": EventKind.STOP_HIT, "TP": EventKind.LIMIT_HIT, "CLOSE_OUT": EventKind.CLOSED}
 _REFUSED = frozenset({"REJECTED", "MODIFY_REJECT", "CANCEL_REJECT"})
 _DONE = frozenset({"ACCEPTED", "EXECUTED", "CREATED"})
-# Rows of one request carry times that lie next to each other.
+# The rows of one request have nearly the same time.
 _TOGETHER = timedelta(seconds=1)
-# A booking may be late; after this long a row is told by what is known.
+# A booking may be late; after this time a row is read without it.
 _UNDECIDED = timedelta(seconds=150)
 
 
@@ -110,7 +110,7 @@ def read_activity(rows: Sequence[Activity], known: KnownDeals, now: datetime) ->
 
 
 def _both_sides(rows: Sequence[Activity]) -> dict[str, Side]:
-    """Return the sides of the deals that were opened and closed within these rows: that of the first row."""
+    """Return the sides of deals opened and closed within these rows: those of their first rows."""
     found: dict[str, list[Side]] = {}
     for row in rows:
         if row.type == "POSITION" and row.status in _DONE and row.side is not None:
@@ -145,12 +145,12 @@ def _kind_of(  # noqa: PLR0911  one line for each kind
 
 
 def _has_position(order: Activity, rows: Sequence[Activity]) -> bool:
-    """Say whether a position's own row tells of this order's fill."""
+    """Whether a position's own row reports this order's fill."""
     return any(row.type == "POSITION" and row.working_order_id == order.deal_id for row in rows)
 
 
 def _has_order(row: Activity, rows: Sequence[Activity]) -> bool:
-    """Say whether an order was accepted with this row: every market order leaves such rows beside it."""
+    """Whether an order was accepted with this row: every market order leaves such rows."""
     return any(
         one.type == "WORKING_ORDER"
         and (one.epic, one.side) == (row.epic, row.side)
@@ -181,19 +181,19 @@ def _fact(row: Activity, kind: EventKind, sides: Mapping[str, Side], known: Know
     )
 
 
-# Equity in percent of the margin in use. At 100 nothing is left for new positions; the usual close-out of
+# Equity in percent of the margin in use. At 100 nothing is left for new positions; the usual close-out for
 # retail accounts is at 50 (API page 14.5).
 MARGIN_STEPS = (Decimal(100), Decimal(75))
 
 
 def margin_level(account: Account) -> Decimal | None:
-    """Return equity in percent of the margin in use; None where nothing is in use."""
+    """Return equity in percent of the margin in use; None without margin in use."""
     margin = account.equity - account.available
     return (account.equity * 100 / margin).quantize(Decimal("0.1")) if margin > 0 else None
 
 
 def margin_steps(level: Decimal | None) -> Iterator[Decimal]:
-    """Yield the steps that a margin level is below."""
+    """Yield the warning steps above a margin level."""
     yield from (step for step in MARGIN_STEPS if level is not None and level < step)
 
 
@@ -202,7 +202,7 @@ Place = tuple[str, str, str]
 
 
 class Numbered(Struct, frozen=True):
-    """An event of an account with its number among them; `repeat`: told before, without its price."""
+    """A numbered event of an account; `repeat`: reported before without its price."""
 
     number: int
     repeat: bool
@@ -210,9 +210,9 @@ class Numbered(Struct, frozen=True):
 
 
 class JournalEntry(Struct, frozen=True):
-    """What the journal's chain tells: a move of an attempt, a halt, a request for approval.
+    """An entry of the journal's chain: a move of an attempt, a halt, a request for approval.
 
-    `key` tells it from every other one, of a journal that was put back too.
+    `key` is unique, even after a journal was restored from a backup.
     """
 
     seq: int

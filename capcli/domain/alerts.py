@@ -1,4 +1,4 @@
-"""What is waited for: a price, a move, the open P&L or the margin, and whether it is reached. Pure."""
+"""Alert levels: a price, a move, the open P&L or the margin, and whether one is reached. Pure."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -14,14 +14,14 @@ _MOVE = Decimal("0.0001")
 
 
 class Way(StrEnum):
-    """From which side a level is waited for."""
+    """The side from which a level is reached."""
 
     ABOVE = "above"
     BELOW = "below"
 
 
 class Measure(StrEnum):
-    """What a level is compared with."""
+    """The figure that a level is compared with."""
 
     BID = "bid"
     MOVE = "move"
@@ -45,17 +45,17 @@ class Level(Struct, frozen=True):
     start: Decimal | None = None
 
     def begun(self, bid: Decimal) -> "Level":
-        """Return this level with the bid that a move counts from."""
+        """Return this level with the starting bid of a move."""
         return replace(self, start=bid) if self.measure is Measure.MOVE and self.start is None else self
 
     def value(self, bid: Decimal) -> Decimal:
-        """Return what is compared at a bid; of the account it is compared as it is."""
+        """Return the value to compare at a bid; account figures are compared unchanged."""
         if self.measure is not Measure.MOVE or not self.start:
             return bid
         return ((bid - self.start) * 100 / self.start).quantize(_MOVE)
 
     def is_met(self, value: Decimal) -> bool:
-        """Say whether it is reached at such a value."""
+        """Whether the level is reached at a value."""
         if self.measure is Measure.MOVE:
             return self.start is not None and abs(value) >= self.price
         return value >= self.price if self.way is Way.ABOVE else value <= self.price
@@ -77,13 +77,13 @@ class Level(Struct, frozen=True):
 
     @property
     def words(self) -> str:
-        """Say what is waited for: `SILVER above 31.5`."""
+        """Describe the level: `SILVER above 31.5`."""
         if self.measure is Measure.MOVE:
             return f"{self.epic} {short(self.price)} % up or down{self._since}"
         return f"{_SUBJECTS.get(self.measure, self.epic)} {self._bound}"
 
     def reached(self, value: Decimal) -> str:
-        """Say that it is reached, and where the value is: `SILVER is above 31.5: bid 31.52`."""
+        """Describe the level as reached, with the value: `SILVER is above 31.5: bid 31.52`."""
         if self.measure is Measure.MOVE:
             return f"{self.epic} moved {short(value)} %{self._since}"
         margin = f"{short(value)} %" if self.measure is Measure.MARGIN else plain(value)
@@ -92,7 +92,7 @@ class Level(Struct, frozen=True):
 
 
 class AccountLevels(Struct, frozen=True):
-    """What the levels of an account are compared with: open P&L (account currency), margin (% of equity)."""
+    """The figures for account levels: open P&L (account currency), margin (% of equity)."""
 
     pnl: Decimal
     margin: Decimal
@@ -101,7 +101,7 @@ class AccountLevels(Struct, frozen=True):
     @classmethod
     def of(cls, account: Account, at: datetime) -> "AccountLevels":
         used = account.equity - account.available
-        # Without equity all of it is in use.
+        # Without equity all of it is used.
         share = percent_of(used, account.equity) if account.equity > 0 else Decimal(100 if used > 0 else 0)
         return cls(account.open_pl, share.quantize(Decimal("0.01")), at)
 
@@ -110,7 +110,7 @@ class AccountLevels(Struct, frozen=True):
 
 
 class AlertState(StrEnum):
-    """What became of a stored alert: it fires once."""
+    """The state of a stored alert; it fires once."""
 
     WAITING = "WAITING"
     FIRED = "FIRED"
@@ -118,7 +118,7 @@ class AlertState(StrEnum):
 
 
 class StoredAlert(Struct, frozen=True):
-    """A level that is kept in the journal until it is reached, under a number of its account."""
+    """A level stored in the journal until it is reached, with a number in its account."""
 
     number: int
     level: Level

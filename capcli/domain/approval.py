@@ -1,4 +1,4 @@
-"""What a person approves: one exact request on one account, and how its approval stands."""
+"""Approvals: a person approves one exact request on one account."""
 
 import json
 from datetime import datetime, timedelta
@@ -46,14 +46,14 @@ class ApprovalRequest(Struct, frozen=True):
 
     @property
     def digest(self) -> str:
-        """Identify the exact request: another price, account, host or deal has another digest."""
+        """Hash of the exact request: another price, account, host or deal has another digest."""
         parts = (self.kind, self.subject, self.env, self.host, self.account_id)
         sent = (self.method, self.path, self.body_sha256)
         return sha256(json.dumps([*parts, *sent]).encode()).hexdigest()
 
 
 class ApprovalRecord(Struct, frozen=True):
-    """A request for approval as the journal keeps it, without its code. `client` is who asked."""
+    """A request for approval as stored in the journal, without its code. `client` made it."""
 
     code_hash: str
     digest: str
@@ -93,11 +93,11 @@ _ALIKE = str.maketrans("OIL", "011")
 
 
 def code_hash(code: str) -> str:
-    """Return what is kept of a code; case, spaces, dashes and letters that look alike do not count."""
+    """Return the stored hash of a code; case, spaces, dashes and look-alike letters do not matter."""
     return sha256(f"approval code {tidy_code(code)}".encode()).hexdigest()
 
 
 def tidy_code(code: str) -> str:
-    """Return a code as it is shown, whatever the typing."""
+    """Return a code in its displayed form."""
     letters = (letter for letter in code.upper() if letter.isascii() and letter.isalnum())
     return "".join(letters).translate(_ALIKE)

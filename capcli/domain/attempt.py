@@ -1,4 +1,4 @@
-"""The life of a preview and of an attempt, and what the broker's answer to a POST proves (order protocol)."""
+"""States of previews and attempts, and what the broker's answer to a POST proves (order protocol)."""
 
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -19,7 +19,7 @@ class PreviewState(StrEnum):
 
 
 class AttemptState(StrEnum):
-    """Where an attempt stands. UNKNOWN is the default; every other verdict needs evidence."""
+    """The state of an attempt. UNKNOWN is the default; every other outcome needs evidence."""
 
     CLAIMED = "CLAIMED"
     SENDING = "SENDING"
@@ -33,7 +33,7 @@ class AttemptState(StrEnum):
 
     @property
     def unresolved(self) -> bool:
-        """Say whether the order may be live without our knowing (ABSENT presumes that it is not)."""
+        """Whether the order may be live without our knowing (ABSENT presumes that it is not)."""
         return self in _UNRESOLVED
 
 
@@ -53,7 +53,7 @@ TRANSITIONS: dict[AttemptState, frozenset[AttemptState]] = dict.fromkeys(Attempt
 
 
 class Evidence(StrEnum):
-    """What a LANDED verdict rests on."""
+    """The evidence for LANDED."""
 
     NONE = "none"
     CONFIRM = "confirm"
@@ -62,7 +62,7 @@ class Evidence(StrEnum):
 
 
 class Protection(StrEnum):
-    """Whether the stop that was asked for was seen on the position."""
+    """Whether the requested stop was seen on the position."""
 
     YES = "yes"
     NO = "no"
@@ -71,7 +71,7 @@ class Protection(StrEnum):
 
 
 class Ending(StrEnum):
-    """What a deal was when the verdict on an attempt was made, or what ended it before the attempt could."""
+    """The deal's state when the attempt's outcome was decided, or what ended it before the attempt could."""
 
     OPEN = "open"
     WAITING = "waiting"
@@ -95,7 +95,7 @@ class Delivery(StrEnum):
 
 
 class Answer(Struct, frozen=True):
-    """What came back for one mutation, reduced to what a verdict may rest on.
+    """The response to one mutation, reduced to what may decide its outcome.
 
     `error_code`: the text `errorCode` of a JSON object, or our own code for what kept the request here, for
     `retry_after_s` seconds. `bare_object`: a JSON object with neither `errorCode` nor `dealReference`.
@@ -120,7 +120,7 @@ _OK, _BAD_REQUEST = 200, 400
 
 
 def classify(answer: Answer) -> AttemptState:
-    """Return the state that an order's answer proves; UNKNOWN unless it is on the allow-list.
+    """Return the state that an order's answer proves; UNKNOWN unless on the allow-list.
 
     A reference from a session that was found on another account afterwards proves nothing.
     """
@@ -132,14 +132,14 @@ def classify(answer: Answer) -> AttemptState:
         return AttemptState.ACKED
     if answer.status in _DEFINITE_REFUSALS and (answer.error_code or "").startswith("error."):
         return AttemptState.REFUSED
-    # The gateway's own words for a body that it did not take (seen on the venue): the engine never saw it.
+    # The gateway's own words for a rejected body (seen on the venue): the engine never saw it.
     if answer.status == _BAD_REQUEST and answer.bare_object:
         return AttemptState.REFUSED
     return AttemptState.UNKNOWN
 
 
 class PreviewRecord(Struct, frozen=True):
-    """A preview as the journal keeps it; `document` is what was shown at `broker_time`, as JSON."""
+    """A preview as stored in the journal; `document` is its shown content at `broker_time`, as JSON."""
 
     preview_id: str
     kind: Kind
@@ -158,17 +158,17 @@ class PreviewRecord(Struct, frozen=True):
     broker_time: datetime | None = None
 
 
-# Clocks are set by steps, and the broker's is known to a second.
+# Clocks are set in steps, and the broker's is known to a second.
 _CLOCK_STEP = timedelta(seconds=2)
 
 
 def is_from_the_future(preview: PreviewRecord, now: datetime, broker_now: datetime | None) -> bool:
-    """Say whether a preview was made while our clock was ahead: later than it is by ours and the broker's."""
+    """Whether a preview was made while our clock was ahead: in the future of both clocks."""
     return preview.created_at > max(now, broker_now or now) + _CLOCK_STEP
 
 
 def has_outlived(preview: PreviewRecord, broker_now: datetime | None) -> bool:
-    """Say whether a preview expired by the broker's clock, whatever ours was set to in between."""
+    """Whether a preview expired by the broker's clock, whatever ours was set to."""
     if preview.broker_time is None or broker_now is None:
         return False
     return broker_now - preview.broker_time > preview.expires_at - preview.created_at + _CLOCK_STEP
@@ -223,5 +223,5 @@ class AttemptRecord(Struct, frozen=True):
 
     @property
     def target(self) -> str:
-        """Return the id of the deal that a change is about; empty for an order."""
+        """Return the deal id of a change; empty for an order."""
         return self.deal_id or ""

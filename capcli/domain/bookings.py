@@ -1,4 +1,4 @@
-"""What a booking is to a trader: the broker's words (API page 7), each with the column it counts in."""
+"""Types of bookings: the broker's words (API page 7), each with its column in a report."""
 
 from collections.abc import Iterable
 from decimal import Decimal
@@ -41,9 +41,9 @@ def column_of(word: str) -> Column:
 
 
 def realised(bookings: Iterable[Transaction]) -> Decimal:
-    """Add up what trading brought and cost, in account currency.
+    """Add up trading results and costs, in account currency.
 
-    Of a word that is not listed only a charge counts, so that no unknown credit hides a loss.
+    Of an unlisted type only a charge counts, so that an unknown credit hides no loss.
     """
     traded = (row for row in bookings if column_of(row.type) is not Column.DEPOSITS)
     amounts = (row.amount if row.type in _COLUMNS else min(row.amount, Decimal(0)) for row in traded)

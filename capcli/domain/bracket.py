@@ -1,4 +1,4 @@
-"""The stop and limit of a deal: what an amendment makes of them, and whether that adds risk. Pure."""
+"""The stop and limit of a deal, their amendment, and whether that adds risk. Pure."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -26,7 +26,7 @@ class Bracket(Struct, frozen=True):
 
 
 class Change(Struct, frozen=True):
-    """What somebody wants to be different; the rest is kept. The last three are for working orders only."""
+    """The requested changes; the rest is kept. The last three are for working orders only."""
 
     stop: ExitOrder | None = None
     limit: ExitOrder | None = None
@@ -40,7 +40,7 @@ class Change(Struct, frozen=True):
 
 
 class Target(Struct, frozen=True):
-    """What a deal has to show once it is amended; `level` and `good_till` of a working order only."""
+    """A deal's values after an amendment; `level` and `good_till` for working orders only."""
 
     bracket: Bracket
     level: Decimal | None = None
@@ -48,7 +48,7 @@ class Target(Struct, frozen=True):
 
 
 class Ground(Struct, frozen=True):
-    """What distances are counted from: the price a deal closes at (an order's level), and the price step."""
+    """The base of distances: a deal's closing price (an order's level), and the price step."""
 
     price: Decimal
     side: Side
@@ -76,14 +76,14 @@ def exits_of(deal: Position | WorkingOrder, level: Decimal | None = None) -> Bra
 
 
 def target_of(deal: Position | WorkingOrder) -> Target:
-    """Return how a deal is now."""
+    """Return a deal's current values."""
     if isinstance(deal, Position):
         return Target(exits_of(deal))
     return Target(exits_of(deal), deal.level, deal.good_till)
 
 
 def amended(before: Bracket, change: Change, ground: Ground) -> Bracket:
-    """Return the exits after a change. A trailing stop that is kept starts again from the present price."""
+    """Return the exits after a change. A kept trailing stop starts again from the current price."""
     below = ground.side is Side.BUY
     limit = before.limit if change.limit is None else ground.level(change.limit, below=not below)
     trail = _trail(before, change)
@@ -107,7 +107,7 @@ def _trail(before: Bracket, change: Change) -> Decimal | None:
 
 
 def loosened(before: Bracket, after: Bracket, side: Side) -> tuple[str, ...]:
-    """Say in words what a change takes away from the protection that is there; empty when nothing."""
+    """Describe what a change takes away from the existing protection; empty if nothing."""
     return tuple(_losses(before, after, side))
 
 
@@ -129,7 +129,7 @@ def _farther(before: Decimal, after: Decimal, side: Side) -> bool:
 
 
 def keeps_stop(seen: Bracket, wanted: Bracket) -> bool:
-    """Say whether the stop is as asked; the level of a trailing one moves, its distance does not."""
+    """Whether the stop is as requested; a trailing one's level moves, its distance does not."""
     if wanted.guaranteed and not seen.guaranteed:
         return False
     if wanted.trail is not None:
@@ -138,7 +138,7 @@ def keeps_stop(seen: Bracket, wanted: Bracket) -> bool:
 
 
 def shows(deal: Position | WorkingOrder, wanted: Target) -> bool:
-    """Say whether a deal is as asked. The broker keeps an expiry in whole seconds."""
+    """Whether a deal is as requested. The broker keeps an expiry in whole seconds."""
     seen = target_of(deal)
     ends = [None if one.good_till is None else wire_time(one.good_till) for one in (seen, wanted)]
     exits = keeps_stop(seen.bracket, wanted.bracket) and seen.bracket.limit == wanted.bracket.limit

@@ -1,4 +1,4 @@
-"""What a lost order is looked for by, and what was found of it."""
+"""The search for a lost order: its criteria, and the candidates found."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -12,8 +12,8 @@ from capcli.domain.attempt import Ending
 from capcli.domain.identity import CLOCKS
 from capcli.domain.order import OrderRequest
 
-# The broker executes an order within two seconds of its last byte. How long a killed process may have gone on
-# sending is not known: as long as a send can take.
+# The broker executes an order within two seconds of its last byte. How long a killed process kept sending is
+# unknown: at most as long as a send can take.
 _EXECUTES = timedelta(seconds=2)
 _LONGEST_SEND = timedelta(seconds=35)
 
@@ -31,12 +31,12 @@ class Window(Struct, frozen=True):
         return cls(sent_at - CLOCKS, until + CLOCKS)
 
     def holds(self, at: datetime | None) -> bool:
-        """Say whether something was created in time; what has no time is not known to be late."""
+        """Whether something was created in time; without a time it is not known to be late."""
         return at is None or self.since <= at <= self.until
 
 
 class CompetingOrder(Struct, frozen=True):
-    """Another lost order of the same epic, side and size. `known` are the deals that it cannot be."""
+    """Another lost order of the same epic, side and size. `known` are deals that it cannot be."""
 
     attempt_id: str
     window: Window
@@ -65,7 +65,7 @@ class UnconfirmedOrder(Struct, frozen=True):
 
 
 class Seen(Struct, frozen=True):
-    """One complete read of an account after the send, `at` by the broker's clock; activity newest first."""
+    """One complete read of the account after the send, `at` by the broker's clock; activity newest first."""
 
     positions: tuple[Position, ...]
     orders: tuple[WorkingOrder, ...]
@@ -74,7 +74,7 @@ class Seen(Struct, frozen=True):
 
     @property
     def names(self) -> frozenset[str]:
-        """Return the ids of all deals and orders that were seen."""
+        """Return the ids of all deals and orders seen."""
         ids = {row.deal_id for row in self.orders}
         for position in self.positions:
             ids |= {position.deal_id, position.working_order_id or position.deal_id}
@@ -84,10 +84,10 @@ class Seen(Struct, frozen=True):
 
 
 class Candidate(Struct, frozen=True):
-    """Something that the lost order may have become; `rows` are what is still there of it.
+    """A deal or order that the lost order may have become; `rows` are its rows still listed.
 
-    Not `sure`: it speaks against absence and proves nothing yet. `late`: created (`at`) after the window.
-    `shared`: attempts that it fits too. `reduced`: those of its deals that it did not open.
+    Not `sure`: it only disproves absence. `late`: created (`at`) after the window.
+    `shared`: other attempts that it fits. `reduced`: deals that it reduced, not opened.
     """
 
     deal_ids: tuple[str, ...]
@@ -104,12 +104,12 @@ class Candidate(Struct, frozen=True):
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """Name its deals, or its order where no deal of it is seen."""
+        """Return its deals, or its order id if none of its deals is seen."""
         return self.deal_ids or tuple(filter(None, (self.order_id,)))
 
 
 class LookupOutcome(StrEnum):
-    """What a look proves: one trace, one refusal, nothing there, or nothing at all."""
+    """What a lookup proves: one candidate, one rejection, absence, or nothing."""
 
     LANDED = "landed"
     REJECTED = "rejected"
@@ -118,9 +118,9 @@ class LookupOutcome(StrEnum):
 
 
 class ReconciliationReport(Struct, frozen=True):
-    """All traces of a lost order, those that fit its stop first, and the ids of refused orders like it.
+    """All candidates for a lost order, those with its stop first, and the ids of rejected orders like it.
 
-    `others`: new deals of that epic and side, which only a person can say are this order.
+    `others`: new deals of that epic and side that only a person can identify as this order.
     """
 
     traces: tuple[Candidate, ...] = ()
@@ -130,7 +130,7 @@ class ReconciliationReport(Struct, frozen=True):
 
     @property
     def outcome(self) -> LookupOutcome:
-        """Judge: several that fit prove nothing, and what is late proves nothing yet."""
+        """Several candidates prove nothing; a late one proves nothing yet."""
         if not self.traces and not self.rejected:
             return LookupOutcome.NOTHING_THERE
         if not self.traces and len(self.rejected) == 1 and self.refused_for_sure:
@@ -141,25 +141,25 @@ class ReconciliationReport(Struct, frozen=True):
 
     @property
     def deals(self) -> tuple[str, ...]:
-        """Name the deals of all traces."""
+        """Return the deals of all candidates."""
         return tuple(dict.fromkeys(deal for trace in self.traces for deal in trace.deal_ids))
 
     @property
     def in_time(self) -> tuple[Candidate, ...]:
-        """Return the traces that were created within the window."""
+        """Return the candidates created within the window."""
         return tuple(trace for trace in self.traces if not trace.late)
 
     @property
     def late(self) -> tuple[Candidate, ...]:
-        """Return the traces that were created later: late landings, or trades by hand."""
+        """Return the candidates created later: late landings, or trades by hand."""
         return tuple(trace for trace in self.traces if trace.late)
 
     @property
     def shared(self) -> tuple[str, ...]:
-        """Name the attempts that a trace fits as well."""
+        """Return the other attempts that a candidate fits."""
         return tuple(dict.fromkeys(name for trace in self.traces for name in trace.shared))
 
     def naming(self, deal_id: str) -> Candidate | None:
-        """Return the trace that a deal id belongs to, else the new deal of that id."""
+        """Return the candidate with a deal id, else the new deal with that id."""
         every = (*self.traces, *self.others)
         return next((one for one in every if deal_id in {*one.deal_ids, one.order_id}), None)

@@ -1,4 +1,4 @@
-"""Which candles are missing, judged by the sessions that the candles themselves show.
+"""Finds missing candles by the sessions that the candles themselves show.
 
 Opening hours are today's (API page 18.19), and sessions move with the exchange's clock changes. So a day is
 compared with the same weekday of the weeks around it, in the local time that the candles follow; else with
@@ -22,7 +22,7 @@ _WEEKS_AROUND = 4
 _LEAST_LIKE = 2
 _DAY = timedelta(days=1)
 _LONGEST_HOLIDAY = 2  # trading days in a row, as Good Friday and Easter Monday
-# The zones that move most markets' sessions against UTC; the first that fits best is taken.
+# The zones that shift most markets' sessions against UTC; the best fit counts, the first of equals.
 _ZONES = ("America/New_York", "Europe/London", "Australia/Sydney")
 
 Days = Mapping[int, int]
@@ -30,7 +30,7 @@ Days = Mapping[int, int]
 
 
 class Kept(Struct, frozen=True):
-    """How far a download has come; a target keeps it beside the candles.
+    """The progress of a download; a target stores it with the candles.
 
     `start` and `end` are the first and last instant to ask for, fixed when it began. `price_places` and
     `volume_places` are the most decimals that were sent so far. `days` notes which candles there are.
@@ -49,7 +49,7 @@ class Kept(Struct, frozen=True):
 
 
 def slots_of(span: timedelta) -> int:
-    """Return how many slots a day has for candles of a width: wide ones begin at any full hour."""
+    """Return the number of slots a day for a candle width: wide candles begin at any full hour."""
     minutes = min(int(span.total_seconds()) // 60, _HOUR_MINUTES)
     return _DAY_MINUTES // minutes
 
@@ -64,14 +64,14 @@ def add(days: dict[int, int], times: Iterable[datetime], span: timedelta) -> Non
 
 
 class GapsFound(Struct, frozen=True):
-    """The gaps that were found, and how many days nothing could be said of: no like days, or a holiday."""
+    """The gaps found, and the number of days not judged: no similar days, or a holiday."""
 
     gaps: Gaps
     days_unjudged: int
 
 
 def find_gaps(days: Days, span: timedelta, hours: OpeningHours | None, now: datetime) -> GapsFound:
-    """Return the holes between the first and the last candle; `now` says in which season the hours hold."""
+    """Return the gaps between the first and the last candle; `now` tells the season of the hours."""
     if not days:
         return GapsFound(Gaps(), 0)
     slots = slots_of(span)
@@ -111,7 +111,7 @@ class _Local(Struct, frozen=True, dict=True):
 
 
 class _ExpectedCandles:
-    """Says what a day should have held."""
+    """The candles that each day should have."""
 
     def __init__(
         self, local: _Local, week: Week, hours: OpeningHours | None, now: datetime, span: timedelta
@@ -121,7 +121,7 @@ class _ExpectedCandles:
         self._span = span
         self._seasons = tuple(zone_named(name) for name in _ZONES)
         self._now = self._season(now)
-        # For each weekday those with the same hours, from Monday on.
+        # For each weekday the weekdays with the same hours, from Monday on.
         names = [day.sessions for day in hours.days] if hours and len(hours.days) >= _WEEK_DAYS else []
         self._like = {
             day: [i for i, one in enumerate(names) if one == name] for day, name in enumerate(names)
@@ -131,7 +131,7 @@ class _ExpectedCandles:
         self.unjudged = 0
 
     def missing(self, ordinal: int) -> Iterator[int]:
-        """Yield the slots of a day that hold no candle and should."""
+        """Yield the slots of a day that should have a candle and do not."""
         here = self._local.days.get(ordinal, 0)
         should = self._expected(ordinal, here)
         if should is None:
@@ -149,7 +149,7 @@ class _ExpectedCandles:
                 yield self._local.instant(ordinal, slot)
 
     def _may_be_holiday(self, ordinal: int) -> bool:
-        """Say whether an empty day is one of a few in a row that others of the market's days do not fill."""
+        """Whether an empty day may be a holiday: one of at most a few empty days in a row."""
         days = self._local.days
         trading = {day % _WEEK_DAYS for day in days}
         if len(trading) == _WEEK_DAYS or self._span > _DAY:
@@ -164,7 +164,7 @@ class _ExpectedCandles:
         return empty < _LONGEST_HOLIDAY
 
     def _is_beside_holiday(self, ordinal: int) -> bool:
-        """Say whether the trading day before or after may be a holiday."""
+        """Whether the trading day before or after may be a holiday."""
         trading = {day % _WEEK_DAYS for day in self._local.days}
         for step in (-1, 1):
             day = ordinal + step
@@ -175,7 +175,7 @@ class _ExpectedCandles:
         return False
 
     def _expected(self, ordinal: int, here: int) -> int | None:
-        """Return the slots that the day should have held, those that it holds left out; None: who knows."""
+        """Return the expected slots without a candle; None: unknown."""
         around = (step * _WEEK_DAYS for step in range(-_WEEKS_AROUND, _WEEKS_AROUND + 1) if step)
         same = self._masks(ordinal + step for step in around)
         if same:
@@ -193,14 +193,14 @@ class _ExpectedCandles:
             return None
         slots, width = self._local.slots, _width(self._local.slots)
         if self._span > width:
-            # Where a wide candle begins is not documented: its hours name no slot.
+            # Where a wide candle begins is not documented, so the hours give no slot.
             return None
         begins = _instant(self._local.instant(ordinal, 0), slots)
         within = (slot for slot in range(slots) if self._week.trades_within(begins + slot * width, width))
         return sum(1 << slot for slot in within)
 
     def _masks(self, ordinals: Iterable[int]) -> list[int]:
-        """Return what days hold that lie between the first and the last, nothing included."""
+        """Return the slots of the days between the first and the last, empty days included."""
         return [self._local.days.get(ordinal, 0) for ordinal in ordinals if ordinal in self._local.range]
 
     def _season(self, at: datetime) -> tuple[timedelta | None, ...]:
@@ -208,7 +208,7 @@ class _ExpectedCandles:
 
 
 def _disorder(local: _Local) -> int:
-    """Count the hours in which days differ from most others of their weekday: the right zone has fewest."""
+    """Count the hours in which days differ from the majority of their weekday: lowest in the right zone."""
     width = local.slots // 24
     whole = (1 << width) - 1
     seen: dict[int, list[int]] = {}
@@ -222,7 +222,7 @@ def _disorder(local: _Local) -> int:
 
 
 def _majority(masks: list[int], here: int) -> int:
-    """Return the slots that at least half of the days hold and this one does not."""
+    """Return the slots that at least half of the days have and this one does not."""
     every = masks[0]
     for mask in masks:
         every |= mask
@@ -234,7 +234,7 @@ def _majority(masks: list[int], here: int) -> int:
 
 
 class _Present(Struct, frozen=True):
-    """The slots that hold a candle, asked for the nearest one."""
+    """The slots with a candle, searched for the nearest one."""
 
     days: Days
     slots: int
@@ -257,7 +257,7 @@ class _Present(Struct, frozen=True):
 
 
 def _gathered(missing: list[int], present: _Present, slots: int) -> Gaps:
-    """Put missing candles together that lie between the same two that are there."""
+    """Group missing candles between the same two present ones into gaps."""
     holes: dict[tuple[int, int], int] = {}
     until = hole = None
     for at in missing:
@@ -281,7 +281,7 @@ def _width(slots: int) -> timedelta:
 
 
 def _offset(ordinal: int, zone: tzinfo, slots: int) -> int:
-    """Return by how many slots a zone is ahead of UTC on a day; clocks change at night, so noon decides."""
+    """Return a zone's offset from UTC in slots, at noon of a day: clocks change at night."""
     ahead = zone.utcoffset(datetime.fromordinal(ordinal).replace(hour=12))
     return 0 if ahead is None else int(ahead.total_seconds()) * slots // (_DAY_MINUTES * 60)
 

@@ -28,7 +28,7 @@ class Gaps(Struct, frozen=True):
     longest: Gap | None = None
 
     def with_gap(self, gap: Gap) -> "Gaps":
-        """Return these gaps and one more; the first of several equally long ones stays the longest."""
+        """Return these gaps and one more; of equally long ones the first stays `longest`."""
         longer = self.longest is None or gap.candles > self.longest.candles
         more = replace(self, count=self.count + 1, candles=self.candles + gap.candles)
         return replace(more, longest=gap) if longer else more
@@ -44,11 +44,11 @@ class Week:
 
     @property
     def known(self) -> bool:
-        """Say whether the broker sent hours in a time zone that this computer knows."""
+        """Whether the broker sent hours in a time zone known here."""
         return self._zone is not None
 
     def is_open(self, at: datetime) -> bool:
-        """Say whether the market usually trades then; there is no holiday calendar (API page 8.4)."""
+        """Whether the market usually trades then; there is no holiday calendar (API page 8.4)."""
         if self._zone is None:
             return True
         local = at.astimezone(self._zone)
@@ -69,14 +69,14 @@ class Week:
         return None
 
     def trades_within(self, start: datetime, span: timedelta) -> bool:
-        """Say whether a candle of this width has open minutes."""
+        """Whether a candle of this width has open minutes."""
         step = min(span, _STEP)
         return any(self.is_open(start + step * place) for place in range(max(span // step, 1)))
 
 
 def zone_named(name: str) -> tzinfo | None:
-    """Return a time zone, or None where this computer does not know it."""
-    # Its import reads the system's paths, which only a download needs.
+    """Return a time zone, None if unknown here."""
+    # Imported here because it reads the system's paths, which only a download needs.
     from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
     try:

@@ -1,4 +1,4 @@
-"""What is known of the journal's chain of events: where it ended, and where it does not fit."""
+"""The journal's event chain: its known end, and breaks in it."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from msgspec import Struct
 
 
 class JournalBreak(Struct, frozen=True):
-    """A row of the journal that is not as its event chain tells: its table, its id or number, and what."""
+    """A row of the journal that does not match its event chain: its table, its id or number, the fault."""
 
     table: str
     row: str
@@ -14,7 +14,7 @@ class JournalBreak(Struct, frozen=True):
 
 
 class Mark(Struct, frozen=True):
-    """How far a journal's chain came, as `keeper` remembers it: the number of events and the last hash."""
+    """The end of a journal's chain as stored by `keeper`: the number of events and the last hash."""
 
     count: int
     head: str
@@ -22,7 +22,7 @@ class Mark(Struct, frozen=True):
 
 
 class Inspection(Struct, frozen=True):
-    """What a look through the whole journal found.
+    """The result of a check of the whole journal.
 
     `head` is the hash of the last event. `keyed` events are sealed with the keychain's key, and `unread` of
     those could not be checked since the key was not there. `altered` are the rows that are not as the events
@@ -38,7 +38,7 @@ class Inspection(Struct, frozen=True):
 
 
 class Anchor(Struct, frozen=True):
-    """What the keychain keeps of a journal: the key of its chain, how many events it had, the last hash."""
+    """A journal's record in the keychain: the key of its chain, the number of events, the last hash."""
 
     key: bytes
     count: int = 0

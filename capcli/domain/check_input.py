@@ -1,4 +1,4 @@
-"""What the rules of the policy read: the order, its market and account, and what counts beside it."""
+"""The input of the policy's rules: the order, its market and account, and other open risk."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -18,7 +18,7 @@ RuleResult = tuple[bool, str] | None
 
 
 class Policy(Limits, frozen=True):
-    """What an order is held to: the user's own limits, and whether this environment may be traded on."""
+    """The user's limits, and whether trading is allowed in this environment."""
 
     env: str
     trading_allowed: bool
@@ -27,7 +27,7 @@ class Policy(Limits, frozen=True):
 
 
 class Amends(Struct, frozen=True):
-    """An open deal that is to be changed; it `adds` new risk as its words say, or none.
+    """A change of an open deal; `adds` describes the new risk, empty for none.
 
     `loss`: at its stop afterwards, in account currency; None without one: unlimited. `moves` and `ends`: a
     working order gets another level, another expiry.
@@ -58,7 +58,7 @@ class OpenRisk(Struct, frozen=True):
 
 
 class Blocked(Struct, frozen=True):
-    """What keeps new orders from being sent: a halt in words, unresolved attempts, the hour's orders.
+    """What blocks new orders: a halt in words, unresolved attempts, the hourly limit.
 
     `in_market`: unresolved orders of the same market, which may change the deals that an order reduces.
     `journal`: what is wrong with the journal, `journal_next` the command that helps.
@@ -73,7 +73,7 @@ class Blocked(Struct, frozen=True):
 
 
 class CheckInput(Struct, frozen=True):
-    """Everything that the rules look at.
+    """Everything that the rules read.
 
     `reference_entry` and `reference_effect` are the preview's, where it is about to be sent.
     `open_in` and `waiting_in` are the epics of the positions and of the working orders, one for each of them.
@@ -101,13 +101,13 @@ class CheckInput(Struct, frozen=True):
 
     @property
     def only_reduces(self) -> bool:
-        """Say whether the order only takes risk away, so no limit applies; a working order never does."""
+        """Whether the order only reduces risk, so no limit applies; a working order never does."""
         reduces = self.effect is not None and self.effect.only_reduces
         return reduces and self.request.kind is Kind.MARKET
 
     @property
     def opened_share(self) -> Decimal:
-        """Return the part of the order that opens something, from 0 to 1."""
+        """Return the opening share of the order, from 0 to 1."""
         if self.effect is None or self.request.kind is Kind.WORKING:
             return Decimal(1)
         return EXACT.divide(self.effect.opens, self.request.size)

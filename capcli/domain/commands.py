@@ -1,4 +1,4 @@
-"""Commands that a message proposes, written so that typing them does what the message says."""
+"""Commands for messages, complete as typed."""
 
 from capcli.domain.account import OrderType
 from capcli.domain.bracket import Change
@@ -18,7 +18,7 @@ def preview_command(
     good_till: str | None = None,
     risk: Risk | None = None,
 ) -> str:
-    """Return the command that previews this order again, complete; a `risk` stands in place of the size."""
+    """Return the command that previews this order again; a `risk` replaces the size."""
     size = f"--size {short(request.size)}" if risk is None else f"--risk {risk.words}"
     words = ["capcli preview", request.epic, size]
     if request.side is Side.SELL:
@@ -35,7 +35,7 @@ def preview_command(
 
 
 def change_words(change: Change) -> list[str]:
-    """Return the options that ask for this change."""
+    """Return the options for this change."""
     words = [] if change.level is None else [f"--at {plain(change.level)}"]
     for name, exit_order, removed in (
         ("stop", change.stop, change.no_stop),

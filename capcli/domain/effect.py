@@ -1,4 +1,4 @@
-"""What an order does to the account: the deals it closes, what it opens, and the margin afterwards. Pure.
+"""The effect of an order: the deals it closes, what it opens, and the margin afterwards. Pure.
 
 A netting account closes opposite deals oldest first, then opens the rest (API page 9.4); a hedging one none.
 """
@@ -18,7 +18,7 @@ from capcli.domain.sizing import Figures, estimated_entry, leverage_decides
 
 
 class ReducedDeal(Struct, frozen=True):
-    """A deal that an order closes, whole or in part. Prices in the instrument's currency.
+    """A deal that an order closes fully or in part. Prices in the instrument's currency.
 
     `realised`: account currency, in cents as booked. The stop and limit are those of what is `left`.
     """
@@ -36,7 +36,7 @@ class ReducedDeal(Struct, frozen=True):
 
 
 class Effect(Struct, frozen=True):
-    """What the account is once the order is filled at the price shown. Money in `currency`, the account's.
+    """The account after a fill at the price shown. Money in `currency`, the account's.
 
     `closes`, `opens` and what is long and short afterwards are units. Margin is the whole account's, None
     where a leverage or a rate is unknown. `point_value`: what one unit gains when the price moves by 1. The
@@ -59,7 +59,7 @@ class Effect(Struct, frozen=True):
 
     @property
     def only_reduces(self) -> bool:
-        """Say whether the order takes risk away and adds none."""
+        """Whether the order reduces risk and adds none."""
         return self.closes > 0 and self.opens == 0
 
     def at(self, level: Decimal) -> "Effect":
@@ -77,7 +77,7 @@ class Effect(Struct, frozen=True):
 
     @property
     def closed_deals(self) -> int:
-        """Count the deals that are gone afterwards."""
+        """The number of deals closed completely."""
         return sum(deal.left == 0 for deal in self.deals)
 
 
@@ -91,7 +91,7 @@ class AccountBook(Struct, frozen=True):
 
 
 def effect_of(request: OrderRequest, market: Market, figures: Figures, book: AccountBook) -> Effect:
-    """Work out the effect of an order at the quote, or of a working order at its level, as things are now."""
+    """Calculate the effect of an order at the quote, or of a working order at its level."""
     with localcontext(EXACT):
         price, rate = estimated_entry(request, market), figures.conversion_rate
         deals = () if book.preferences.hedging else tuple(_reduced(request, book.positions, price, rate))
@@ -102,7 +102,7 @@ def effect_of(request: OrderRequest, market: Market, figures: Figures, book: Acc
             units[row.side] += row.size if row.epic == request.epic else 0
         units[request.side.opposite] -= closes
         used = cents(book.account.equity - book.account.available)
-        # A market order's margin is reckoned at the mid of now (API page 17), a waiting one's at its level.
+        # Margin: at the current mid for a market order (API page 17), at its level for a working order.
         at = price if request.kind is Kind.WORKING else market.quote.mid
         opened = opens * at * _contract_size(market, book.positions) * rate
         freed, margin_after = _margin_after(figures, book, deals=deals, opened=opened, used=used)
@@ -119,7 +119,7 @@ def effect_of(request: OrderRequest, market: Market, figures: Figures, book: Acc
             margin_after=margin_after,
             point_value=rate * _contract_size(market, book.positions),
             currency=book.account.currency,
-            # A working order that nets gives its stop and limit to nothing (API page 9.4).
+            # A working order that nets loses its stop and limit (API page 9.4).
             stop_level=figures.stop.level if figures.stop and carries_legs else None,
             limit_level=figures.limit.level if figures.limit and carries_legs else None,
         )
@@ -163,7 +163,7 @@ def _reduced(
 
 
 def gain(row: Position, price: Decimal, size: Decimal) -> Decimal:
-    """Return what closing `size` of a deal at a price brings, in the instrument's currency."""
+    """Return the result of closing `size` of a deal at a price, in the instrument's currency."""
     return _moved(row, price) * size * row.contract_size
 
 
@@ -174,7 +174,7 @@ def _moved(deal: Position | ReducedDeal, price: Decimal) -> Decimal:
 def _margin_after(
     figures: Figures, book: AccountBook, *, deals: Iterable[ReducedDeal], opened: Decimal, used: Decimal
 ) -> tuple[Decimal, Decimal | None]:
-    """Return the margin that is freed, and that in use afterwards, at the mid prices of now.
+    """Return the margin freed, and the margin in use afterwards, at current mid prices.
 
     Where the sum over the open deals equals the account's own figure, the next one is exact to the cent.
     Elsewhere the broker's figure moves by what the order changes.
@@ -185,7 +185,7 @@ def _margin_after(
     opened *= share
     closed = {deal.deal_id: deal.closed for deal in deals}
     before, after = _total(book, {}), _total(book, closed)
-    # Half a cent is rounded either way, by whoever has one digit more of a rate.
+    # Half a cent may be rounded either way, depending on the digits of a rate.
     if before is not None and after is not None and abs(before - used) <= CENT:
         return cents(before - after), cents(after + opened)
     freed = Decimal(0)
@@ -196,7 +196,7 @@ def _margin_after(
 
 
 def _share(figures: Figures) -> Decimal | None:
-    """Return the part of its value that a new deal sets aside, as exactly as the broker has it."""
+    """Return the margin share of a new deal's value, as exact as the broker's."""
     if figures.observed_margin_pct is not None:
         return figures.observed_margin_pct / 100
     if figures.leverage is not None and leverage_decides(figures.leverage, figures.market_margin_pct):
@@ -205,7 +205,7 @@ def _share(figures: Figures) -> Decimal | None:
 
 
 def _total(book: AccountBook, closed: Mapping[str, Decimal]) -> Decimal | None:
-    """Return the margin of all deals less what is closed; None where a leverage or a rate is unknown."""
+    """Return the margin of all deals without the closed part; None if a leverage or a rate is unknown."""
     total = Decimal(0)
     for row in book.positions:
         rate = book.rates.get(row.currency)

@@ -1,4 +1,4 @@
-"""Values that repeat the fields of another one, such as a row that is shown."""
+"""Builds a value from the fields of another, such as a displayed row."""
 
 from typing import Any, TypeVar
 
@@ -8,6 +8,6 @@ K = TypeVar("K", bound=Struct)
 
 
 def with_fields_of(source: object, kind: type[K], /, **facts: Any) -> K:
-    """Return a value of a kind from facts and the source's fields. Raises TypeError for one in neither."""
+    """Build a value from facts and the source's fields. Raises TypeError for a field in neither."""
     names = [name for name in kind.__struct_fields__ if name not in facts and hasattr(source, name)]
     return kind(**{name: getattr(source, name) for name in names}, **facts)

@@ -1,4 +1,4 @@
-"""When something that was kept may still be used: one rule, and how long each kind lives."""
+"""Whether a cached value may still be used: one rule, and the lifetimes."""
 
 from datetime import datetime, timedelta
 
@@ -9,5 +9,5 @@ PREFERENCES = timedelta(minutes=5)
 
 
 def is_fresh(made_at: datetime, now: datetime, life: timedelta) -> bool:
-    """Say whether it is young enough. After a clock was set back, what is ahead of it is as old as that."""
+    """Whether a value is fresh. A time in the future (the clock was set back) counts as that old."""
     return abs(now - made_at) < life

@@ -1,4 +1,4 @@
-"""The go-live checklist as values: what there is to do, and whether live is unlocked."""
+"""The go-live checklist as values: its steps, and whether live is unlocked."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -7,7 +7,7 @@ from msgspec import Struct
 
 
 class PinHash(Struct, frozen=True):
-    """What is kept of the PIN: its scrypt hash with salt and cost, and the wrong tries in a row."""
+    """The stored PIN: its scrypt hash with salt and cost, and the wrong tries in a row."""
 
     hash: bytes
     salt: bytes
@@ -22,7 +22,7 @@ class PinHash(Struct, frozen=True):
 
 
 class Step(StrEnum):
-    """The steps of the broker's guide before a live account, and what completes them."""
+    """The steps of the broker's guide before a live account."""
 
     LOGIN = "login"
     ACCOUNTS = "accounts"
@@ -45,7 +45,7 @@ class Approval(StrEnum):
 
 
 class Unlock(Struct, frozen=True):
-    """What the keychain keeps of a completed checklist; `place` stands for one state folder of a machine."""
+    """A completed checklist in the keychain; `place` identifies one state folder of a machine."""
 
     place: str
     at: datetime
@@ -53,7 +53,7 @@ class Unlock(Struct, frozen=True):
 
 
 class Gate(Struct, frozen=True):
-    """Whether orders may go to live, who approves them, and, while it is locked, why."""
+    """Whether orders may go to live, who approves them, and why it is locked."""
 
     unlocked: bool
     approval: Approval

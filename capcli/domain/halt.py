@@ -1,4 +1,4 @@
-"""The kill switch as a value: since when, by whom, and why nothing that adds risk may be sent."""
+"""The kill switch as a value: since when, by whom, and why."""
 
 from datetime import datetime
 
@@ -6,7 +6,7 @@ from msgspec import Struct
 
 
 class Halt(Struct, frozen=True):
-    """A halt in force. `at` is None where the switch is on and what stands in it cannot be read."""
+    """A halt in force. `at` is None if the switch is on and its content cannot be read."""
 
     at: datetime | None
     by: str

@@ -1,4 +1,4 @@
-"""The broker's hosts, and whose computer a host is: what is proved on one kind counts on no other."""
+"""Kinds of hosts: a checklist step done on one kind does not count for another."""
 
 from enum import StrEnum
 from ipaddress import ip_address
@@ -33,7 +33,7 @@ def host_kind(host: str) -> HostKind:
 
 
 def is_loopback(name: str) -> bool:
-    """Say whether a host name or address, without a port, is this computer."""
+    """Whether a host name or address, without a port, is this computer."""
     if name == "localhost":
         return True
     try:

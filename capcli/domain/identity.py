@@ -1,4 +1,4 @@
-"""Whether an answer is about what was asked: one rule for open, close, amend and cancel (order protocol, I9).
+"""Whether an answer belongs to a request: one rule for open, close, amend and cancel (order protocol, I9).
 
 An answer is a confirmation or a row. What it does not say excludes nothing; what it says must fit: epic,
 side, size, deal ids and time. Pure.
@@ -28,7 +28,7 @@ _EXPECTED = {
 
 
 class SentRequest(Struct, frozen=True):
-    """What was asked of the broker: a `request` to open, else the `deal_id` that it is about.
+    """A request to the broker: `request` for an opening, else the `deal_id` that it changes.
 
     `reference`: the broker's answer to it; `since`: the broker's clock at the send. `baseline`: deals that
     were there before; `owners`: the other attempt that a reference, an order or a deal belongs to.
@@ -46,7 +46,7 @@ class SentRequest(Struct, frozen=True):
 
 
 class Misfit(Struct, frozen=True):
-    """Why an answer is about something else; `attempt_id` is whose it is, where the journal knows."""
+    """Why an answer belongs to something else; `attempt_id`: to which attempt, if known."""
 
     why: str
     attempt_id: str | None = None
@@ -56,7 +56,7 @@ Answer = Confirm | Position | WorkingOrder | Activity
 
 
 def misfit(sent: SentRequest, answer: Answer) -> Misfit | None:
-    """Say why an answer is not about what was asked; None where it is."""
+    """Say why an answer does not belong to a request; None if it does."""
     if sent.request is not None:
         names, at = _names_and_time(answer)
         owner = next((owner for name in names if name and (owner := sent.owners.get(name))), None)
@@ -95,7 +95,7 @@ def _differing(
         return Misfit(f"it is about {epic}, not {request.epic}")
     if side not in {None, request.side}:
         return Misfit(f"it is about a {side}, not a {request.side}")
-    # Less may be filled, or be left of it; a size of 0 means that it is not known yet.
+    # Less may be filled or left; a size of 0 is not known yet.
     if size is not None and size > request.size:
         return Misfit(f"it is about a size of {size}, not {request.size}")
     return None

@@ -1,4 +1,4 @@
-"""The rules on an order's levels: its entry, its stop and its limit, and until when it waits."""
+"""The rules on an order's levels: entry, stop, limit and expiry."""
 
 from decimal import Decimal
 
@@ -62,7 +62,7 @@ def _exit(
     least: Distance,
     below: bool,
 ) -> RuleResult:
-    """Judge a stop or a limit, `least` away from the price and `below` or above it."""
+    """Check a stop or a limit: `least` away from the price, `below` or above it."""
     if figures is None:
         return None
     form, currency = figures.form, check.market.currency
@@ -86,7 +86,7 @@ def _place(check: CheckInput, word: str, level: Decimal, *, least: Distance, bel
     if away <= 0 or level <= 0:
         owner = f"a {check.request.side.value}'s {word}"
         return False, f"{owner} belongs {side} {plain(price)}, not at {plain(level)}"
-    # Percent are of the live quote, also for an exit measured from an order's level (API page 8.2).
+    # Percent of the live quote, also for an exit measured from an order's level (API page 8.2).
     live = check.market.quote.exit(check.request.side)
     nearest, farthest = least.at(live), check.rules.max_stop_distance.at(live)
     outward, inward = (floor_to, ceil_to) if below else (ceil_to, floor_to)
@@ -128,6 +128,6 @@ def trailing(check: CheckInput) -> RuleResult:
 
 
 def nearest_on(step: Decimal, number: Decimal) -> str:
-    """Name the multiples of a step on both sides; 0 is none that could be asked for."""
+    """Name the valid levels on both sides; 0 is not one."""
     down, up = floor_to(number, step), ceil_to(number, step)
     return f"{short(down)} or {short(up)}" if down > 0 else short(up)

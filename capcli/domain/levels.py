@@ -1,4 +1,4 @@
-"""The prices that a trader has set in a market: entries, stops, limits and waiting orders."""
+"""The trader's own levels in a market: entries, stops, limits and working orders."""
 
 from collections.abc import Iterable
 from decimal import Decimal
@@ -9,7 +9,7 @@ from capcli.domain.account import Position, WorkingOrder
 
 
 class OwnLevel(Struct, frozen=True):
-    """A price of one's own in a market: `name` is entry, stop, limit or order (a working order's level)."""
+    """One of the trader's levels: `name` is entry, stop, limit or order (a working order's level)."""
 
     name: str
     level: Decimal

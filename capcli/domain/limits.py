@@ -1,4 +1,4 @@
-"""The limits that a user sets: what the settings hold and the rules of a policy read."""
+"""The user's limits, from the settings, for the policy's rules."""
 
 from decimal import Decimal
 
@@ -25,11 +25,11 @@ class Limits(Struct, frozen=True, kw_only=True):
 
     @property
     def counts_deals(self) -> bool:
-        """Say whether a limit is set for which open positions and waiting orders count together."""
+        """Whether a limit is set that counts open positions and working orders together."""
         limits = (self.max_open_positions, self.max_risk_pct, self.max_total_risk_pct, self.max_margin_pct)
         return any(limit is not None for limit in limits)
 
     @property
     def counts_in_flight(self) -> bool:
-        """Say whether a limit is set for which orders on their way count."""
+        """Whether a limit is set that counts orders in flight."""
         return self.counts_deals or self.max_orders_per_day is not None

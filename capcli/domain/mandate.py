@@ -1,4 +1,4 @@
-"""Mandates: what a client may send without a person, how much of it is used, and what ends it. Pure.
+"""Mandates: what a client may send without approval, how much is used, and what ends it. Pure.
 
 A mandate belongs to one client's secret; its amounts, in account currency, are fixed when it is granted.
 Sending uses it up: nothing that happens later gives an order back.
@@ -20,7 +20,7 @@ from capcli.domain.money import CENT, EXACT, ceil_to, cents
 from capcli.domain.numbers import counted
 from capcli.domain.order import Kind
 
-# A working order that is gone without a deal was cancelled or expired where the activity says one of these.
+# Statuses of working orders that ended without a deal.
 _ENDED = frozenset({"DELETED", "CANCELLED", "EXPIRED", "REJECTED"})
 
 
@@ -50,7 +50,7 @@ _WORDS = {
 
 
 class Deed(StrEnum):
-    """What a mandate can cover. Only OPEN takes one of its orders."""
+    """The actions a mandate can cover. Only OPEN counts as one of its orders."""
 
     OPEN = "OPEN"
     CLOSE = "CLOSE"
@@ -59,7 +59,7 @@ class Deed(StrEnum):
 
 
 class Mandate(Struct, frozen=True):
-    """A mandate as the journal keeps it; only the client's file has the secret.
+    """A mandate as stored in the journal; only the client's file has the secret.
 
     `risk`: what one order may lose at its stop, `total_risk`: all of them, in `currency`. `since`: when it
     was granted by the broker's clock, as bookings are dated.
@@ -98,7 +98,7 @@ class Use(Struct, frozen=True):
 
 
 class Spend(Struct, frozen=True):
-    """The use of a mandate, for the journal to write down with the attempt that it is for."""
+    """The use of a mandate, recorded in the journal with its attempt."""
 
     mandate_id: str
     name: str
@@ -123,7 +123,7 @@ class Outside(Struct, frozen=True):
 
 
 class Opening(Struct, frozen=True):
-    """An order that would open something. Levels in the market's currency, `loss` in account currency.
+    """An opening order. Levels in the market's currency, `loss` in account currency.
 
     `loss`: at the stop if filled one spread worse, None without a stop. `meets`: the opposite deals that it
     would reduce. `positions` and `orders`: the account's at that moment.
@@ -148,9 +148,9 @@ class Tightening(Struct, frozen=True):
 
 
 class Sent(Struct, frozen=True):
-    """An order of a mandate, with the stop that it has to keep.
+    """An order of a mandate, with its required stop.
 
-    `stop`: at the fill or by the latest tightening, None until it was seen; `asked`: as it was sent.
+    `stop`: at the fill or after the latest tightening, None until seen; `asked`: as sent.
     """
 
     use: Use
@@ -162,13 +162,13 @@ class Sent(Struct, frozen=True):
 
     @property
     def names(self) -> frozenset[str]:
-        """Return the ids of the order and of what it became, as far as they are known."""
+        """Return the known ids of the order and its deals."""
         found = self.attempt
         return frozenset(filter(None, (found.order_id, *found.opened_deal_ids, *found.deal_ids)))
 
 
 class MandateBook(Struct, frozen=True):
-    """What the broker shows of the account since the mandate was granted. `rates` to account currency."""
+    """The broker's view of the account since the grant. `rates` to account currency."""
 
     positions: tuple[Position, ...]
     orders: tuple[WorkingOrder, ...]
@@ -178,7 +178,7 @@ class MandateBook(Struct, frozen=True):
 
 
 class Usage(Struct, frozen=True):
-    """How much of a mandate is used: orders sent, and risk lost or at stake; `lost_stop` lacks its stop."""
+    """The used part of a mandate: orders sent, risk lost or open; `lost_stop`: a deal without its stop."""
 
     orders: int
     charged: Decimal
@@ -186,14 +186,14 @@ class Usage(Struct, frozen=True):
 
 
 def secret_hash(secret: str) -> str:
-    """Return what the journal keeps of a client's secret."""
+    """Return the stored hash of a client's secret."""
     return sha256(f"mandate secret {secret.strip()}".encode()).hexdigest()
 
 
 def usage_of(mandate: Mandate, sent: Iterable[Sent], book: MandateBook) -> Usage:
-    """Add up what a mandate has used: realised losses, costs, and the loss at the stops of what is open.
+    """Add up the used part of a mandate: realised losses, costs, and the loss at open stops.
 
-    A gain makes up for nothing. What is not seen yet counts in full, as it was reserved when it was sent.
+    Gains do not offset losses. An order not seen yet counts with its full reserved risk.
     """
     # Overnight fees name only the market, no deal (API page 10.2).
     costs = (row.amount for row in book.bookings if row.deal_id is None and _is_cost(mandate, row))
@@ -209,7 +209,7 @@ def usage_of(mandate: Mandate, sent: Iterable[Sent], book: MandateBook) -> Usage
 
 
 def _charge(one: Sent, book: MandateBook) -> tuple[Decimal, str | None]:
-    """Return what one order has lost and may still lose, and its deal without the stop that it had."""
+    """Return an order's realised and possible loss, and its deal that lacks the required stop."""
     if one.attempt.state in NOTHING_DONE:
         return Decimal(0), None
     waiting = next((row for row in book.orders if row.deal_id in one.names), None)
@@ -227,7 +227,7 @@ def _charge(one: Sent, book: MandateBook) -> tuple[Decimal, str | None]:
     at_stake = sum((amount for amount, _ in stakes), Decimal(0))
     bare = next((name for _, name in stakes if name is not None), None)
     whole = sum((row.size for row in there), Decimal(0)) >= one.size
-    # Of a part that was closed the booking may come later.
+    # The booking of a partial close may come later.
     return (lost + at_stake if whole else max(lost + at_stake, one.use.reserved)), bare
 
 
@@ -248,13 +248,13 @@ def _at_stake(one: Sent, row: Position | WorkingOrder, book: MandateBook) -> tup
 
 
 def _deals(one: Sent, book: MandateBook) -> frozenset[str]:
-    """Return the deals of an order, those included that a working order became when nobody looked."""
+    """Return the deals of an order, including those of a working order filled in the meantime."""
     linked = {row.deal_id for row in book.activity if row.working_order_id in one.names}
     return one.names | linked
 
 
 def _came_to_nothing(one: Sent, book: MandateBook) -> bool:
-    """Say whether the activity shows that a working order ended without a fill."""
+    """Whether the activity shows that a working order ended without a fill."""
     if one.attempt.kind is not Kind.WORKING or _deals(one, book) != one.names:
         return False
     return any(row.deal_id in one.names and row.status in _ENDED for row in book.activity)
@@ -266,7 +266,7 @@ def _is_cost(mandate: Mandate, row: Transaction) -> bool:
 
 
 def why_not_opened(mandate: Mandate, opening: Opening, used: Usage) -> str | None:
-    """Say why an order is outside a mandate; None where it is within."""
+    """Say why an order is outside a mandate; None if it is within."""
     if opening.epic not in mandate.epics:
         return f"{opening.epic} is not among {', '.join(mandate.epics)}"
     if opening.meets:
@@ -290,7 +290,7 @@ def _too_much(mandate: Mandate, at_stop: Decimal, used: Usage) -> str | None:
 
 
 def why_not_tightened(change: Tightening, kept: Decimal | None) -> str | None:
-    """Say why an amendment does more than tighten a stop; None where it does not.
+    """Say why an amendment does more than tighten a stop; None if it only tightens.
 
     `kept`: the stop that the deal must have; a missing one may be put back there, or nearer.
     """

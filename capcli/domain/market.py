@@ -12,7 +12,7 @@ _EPIC = re.compile(EPIC_PATTERN)
 
 
 def is_epic(text: str) -> bool:
-    """Say whether text has the form of an epic (letters, digits, `_`, `.`, `-`; at most 64)."""
+    """Whether text has the form of an epic (letters, digits, `_`, `.`, `-`; at most 64)."""
     return bool(_EPIC.fullmatch(text)) and text.isascii()
 
 
@@ -70,14 +70,14 @@ _MINUTES = {
 
 
 class RuleUnit(StrEnum):
-    """What a dealing rule's value counts: price or size units, or percent of the live quote."""
+    """The unit of a dealing rule: price or size units, or percent of the live quote."""
 
     POINTS = "POINTS"
     PERCENTAGE = "PERCENTAGE"
 
 
 class Distance(Struct, frozen=True):
-    """A least or greatest distance from the live quote."""
+    """A minimum or maximum distance from the live quote."""
 
     value: Decimal
     unit: RuleUnit
@@ -106,7 +106,7 @@ class DealingRules(Struct, frozen=True):
         return None if None in needed else OrderRules(*needed)
 
     def missing(self) -> tuple[str, ...]:
-        """Name the rules that an order needs and the broker did not send."""
+        """Return the names of required rules that the broker did not send."""
         return tuple(name for name in OrderRules.__struct_fields__ if getattr(self, name) is None)
 
 
@@ -122,7 +122,7 @@ class OrderRules(Struct, frozen=True):
 
 
 class MarketSnapshot(Struct, frozen=True):
-    """How a market stands at one instant; a suspended one may have no prices (API page 18.11)."""
+    """A market at one instant; a suspended one may have no prices (API page 18.11)."""
 
     epic: str
     bid: Decimal | None
@@ -134,7 +134,7 @@ class MarketSnapshot(Struct, frozen=True):
 class Quote(MarketSnapshot, frozen=True):
     """The same with both prices, in the instrument's currency."""
 
-    epic: str  # a field that is defined again goes last, so all are
+    epic: str  # redefining a field moves it to the end, so all are redefined
     bid: Decimal
     offer: Decimal
     at: datetime
@@ -214,7 +214,7 @@ class Market(MarketDetails, frozen=True):
 
 
 class MarketRow(Struct, frozen=True):
-    """A market as it stands in a search result."""
+    """A market in a search result."""
 
     epic: str
     name: str

@@ -1,4 +1,4 @@
-"""Common names of markets with their epics: offered, never taken, for only the broker knows its markets."""
+"""Common market names with their epics: suggestions only, since only the broker knows its markets."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -45,7 +45,7 @@ NAMES: Mapping[str, str] = {name: epic for epic, names in _NAMES.items() for nam
 
 
 def epics_for(name: str) -> Iterator[str]:
-    """Yield the epics that a name may stand for: itself without marks and in capitals, then the usual one."""
+    """Yield the epics a name may mean: itself without marks and in capitals, then the usual one."""
     bare = _JOINTS.sub("", name.partition("=")[0]).upper()
     if bare and bare != name:
         yield bare

@@ -1,4 +1,4 @@
-"""The broker's answers without the user's data: the form stays, names and amounts go.
+"""Removes the user's data from the broker's answers: the form stays, names and amounts go.
 
 An allow-list: a text stays only if the vocabulary has it; every other is replaced by its kind and length, or
 drawn anew in the same form, so that programs can still read it.
@@ -19,7 +19,7 @@ _HOURS = re.compile(r"\d\d:\d\d - \d\d:\d\d")
 _CAMEL = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _MARK = re.compile(r"<([a-z -]+) \d+(?: #\d+)?>")
 _EPOCH_DIGITS = 12
-# What kind of text something is, the first that fits; the rest is `text`.
+# Kinds of text, the first match counts; the default is `text`.
 _KINDS = (
     ("empty", re.compile("")),
     ("number as text", _NUMBER),
@@ -33,7 +33,7 @@ _KINDS = (
 
 
 class Lexeme(str):
-    """A number exactly as it was written: `2.0` and `2`, `-9.0E-4`, `NaN`."""
+    """A number exactly as written: `2.0` and `2`, `-9.0E-4`, `NaN`."""
 
     __slots__ = ()
 
@@ -44,7 +44,7 @@ def parse(text: str) -> Any:
 
 
 def written(value: Any) -> str:
-    """Write what `parse` read."""
+    """Write a value from `parse` back."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{json.dumps(name)}: {written(item)}" for name, item in value.items()) + "}"
     if isinstance(value, list):
@@ -53,7 +53,7 @@ def written(value: Any) -> str:
 
 
 def kind_of(text: str) -> str:
-    """Name the kind of a text: what the masked one still tells."""
+    """Return the kind of a text, which the mask keeps."""
     if found := _TIME.fullmatch(text):
         _, between, _, fraction, zone = found.groups()
         digits = f", {len(fraction) - 1} digits" if fraction else ""
@@ -65,7 +65,7 @@ def kind_of(text: str) -> str:
 
 
 class Mask:
-    """Takes the user's data out; equal ids become equal other ids.
+    """Replaces the user's data; equal ids stay equal.
 
     `words` and field `names` stay; `random` draws the rest and the shift of all times.
     """
@@ -79,7 +79,7 @@ class Mask:
         self._shift = timedelta(days=-random.randint(1000, 3000), seconds=-random.randint(0, 86_399))
 
     def value(self, value: Any, name: str = "") -> Any:
-        """Return a parsed answer, masked. `name` is the field that holds it."""
+        """Return a parsed answer, masked. `name` is its field."""
         if isinstance(value, dict):
             masked: dict[str, Any] = {}
             for key, item in value.items():
@@ -111,7 +111,7 @@ class Mask:
         return f"<{kind_of(text)} {len(text)}>"
 
     def _name(self, name: str) -> str:
-        """Keep a name that is known, or new and made of words that others are made of."""
+        """Keep a known field name, or a new one made of known words."""
         parts = _parts(name)
         if name in self._names or name in self._words or (parts and "".join(parts) == name.lower()):
             known = name in self._names or name in self._words or self._parts.issuperset(parts)
@@ -119,7 +119,7 @@ class Mask:
         return self.text(name) if _ID.fullmatch(name) else f"<name {len(name)}>"
 
     def _drawn(self, number: str) -> str:
-        """Draw a number anew in the same form: sign, digits before and after the point, exponent."""
+        """Draw a random number of the same form: sign, digits before and after the point, exponent."""
         found = _NUMBER.fullmatch(number)
         if found is None:
             return number
@@ -160,7 +160,7 @@ def _parts(name: str) -> list[str]:
 
 
 def forms(value: Any, note: Callable[[str, str], None], where: str = "") -> None:
-    """Tell `note` each place of a parsed answer and the form of what stands there."""
+    """Call `note` with each place of a parsed answer and the form of its value."""
     if isinstance(value, dict):
         note(where, "object")
         for name, item in value.items():

@@ -1,4 +1,4 @@
-"""What may be the order whose answer was lost, in book and activity (order protocol, Reconcile). Pure.
+"""Finds candidates for a lost order in book and activity (order protocol, Reconcile). Pure.
 
 A trace proves a landing only if it can be nothing else: created between the send and two seconds after the
 last byte left, and by no other lost order of the same epic, side and size. What was created later may be a
@@ -31,7 +31,7 @@ from capcli.domain.rows import (
     unclaimed_rows,
 )
 
-# How a working order ends otherwise than by waiting, and how that is told.
+# How a working order ends without a fill, by its status.
 _ENDED = {
     "CANCELLED": Ending.CANCELLED,
     "EXPIRED": Ending.EXPIRED,
@@ -40,7 +40,7 @@ _ENDED = {
 
 
 def find(lost: UnconfirmedOrder, seen: Seen) -> ReconciliationReport:
-    """Return everything that the lost order may have become."""
+    """Return all candidates for the lost order."""
     traces = _working(lost, seen) if lost.request.kind is Kind.WORKING else _market(lost, seen)
     weighed = [one for trace in traces if (one := _weighed(lost, trace)) is not None]
     refused = {order_id: at for order_id, at in _rejected(lost, seen).items() if lost.window.holds(at)}
@@ -55,12 +55,12 @@ def find(lost: UnconfirmedOrder, seen: Seen) -> ReconciliationReport:
 
 
 def _weighed(lost: UnconfirmedOrder, trace: Candidate) -> Candidate | None:
-    """Hold a trace against the times and against the other lost orders; None where it is one of those."""
+    """Check a candidate's time and the other lost orders; None if it belongs to one of those."""
     in_time = lost.window.holds(trace.at)
     rivals = tuple(
         rival.attempt_id
         for rival in lost.rivals
-        # A deal of its baseline it cannot have opened; reduced it may have.
+        # It cannot have opened a deal of its baseline, but may have reduced it.
         if rival.window.holds(trace.at) and rival.known.isdisjoint({*trace.deal_ids} - {*trace.reduced})
     )
     if not in_time and (rivals or trace.size not in {None, lost.request.size}):
@@ -71,7 +71,7 @@ def _weighed(lost: UnconfirmedOrder, trace: Candidate) -> Candidate | None:
 
 
 def _others(lost: UnconfirmedOrder, seen: Seen, named: Collection[str]) -> Iterator[Candidate]:
-    """Return the new deals of this epic and side that are no trace: a person may know better."""
+    """Return new deals of this epic and side that are no candidates: a person may know better."""
     request, working = lost.request, lost.request.kind is Kind.WORKING
     for row in new_positions(lost, seen.positions):
         if row.deal_id not in named:
@@ -98,7 +98,7 @@ def _waiting(row: WorkingOrder, *, sure: bool) -> Candidate:
 def _fits_stop(request: OrderRequest) -> Callable[[Candidate], bool]:
     stop = request.stop
     if stop is not None and stop.form is not ExitForm.LEVEL:
-        # Its level depends on the price that it was counted from.
+        # Its level depends on the price at that moment.
         return lambda trace: any(row.stop_level is not None for row in trace.rows)
     level = stop.value if stop is not None else None
     return lambda trace: any(row.stop_level == level for row in trace.rows)
@@ -107,7 +107,7 @@ def _fits_stop(request: OrderRequest) -> Callable[[Candidate], bool]:
 def _market(lost: UnconfirmedOrder, seen: Seen) -> list[Candidate]:
     fits, maybe = _opened(lost, seen)
     fits += _opened_and_gone(lost, seen)
-    # An order of another's may have opened what fits, and ours have taken from opposite deals.
+    # Another order may have opened the matching deal, while ours reduced opposite deals.
     fits += (netted(lost, seen) if not fits else []) or maybe_netted(lost, seen)
     named = {deal for trace in fits for deal in trace.deal_ids}
     found = fits + [trace for trace in maybe if named.isdisjoint(trace.deal_ids)]
@@ -115,11 +115,11 @@ def _market(lost: UnconfirmedOrder, seen: Seen) -> list[Candidate]:
 
 
 def _opened(lost: UnconfirmedOrder, seen: Seen) -> tuple[list[Candidate], list[Candidate]]:
-    """Return the new positions that were opened with the order's size, and those that may have been."""
+    """Return new positions that were, or may have been, opened with the order's size."""
     size = lost.request.size
     openings = {deal_id: rows[0] for deal_id, rows in unclaimed_rows(lost, seen, POSITION)}
     ordered = {order_id: rows[0].size for order_id, rows in unclaimed_rows(lost, seen, ORDER)}
-    # What a working order became is no market order: that one leaves no EXECUTED row.
+    # A filled working order is no market order, which leaves no EXECUTED row.
     filled = {row.deal_id for row in seen.activity if row.type == ORDER and row.status == "EXECUTED"}
     fits, maybe = [], []
     for row in new_positions(lost, seen.positions):
@@ -130,7 +130,7 @@ def _opened(lost: UnconfirmedOrder, seen: Seen) -> tuple[list[Candidate], list[C
         if size == (row.size if opened is None else opened):
             fits.append(_listed(row, size))
             continue
-        # Opened with another size, it may still come from an order of this one.
+        # Opened with another size, it may still come from an order of this size.
         order_id = row.working_order_id
         if opened is None or (order_id is not None and ordered.get(order_id) in {None, size}):
             maybe.append(_listed(row, row.size, sure=False))
@@ -138,7 +138,7 @@ def _opened(lost: UnconfirmedOrder, seen: Seen) -> tuple[list[Candidate], list[C
 
 
 def _opened_and_gone(lost: UnconfirmedOrder, seen: Seen) -> Iterator[Candidate]:
-    """Find deals that were opened like the order and are in the list no longer, or not yet."""
+    """Find deals opened like the order that are not, or not yet, in the list."""
     listed = {row.deal_id for row in seen.positions}
     for deal_id, rows in unclaimed_rows(lost, seen, POSITION):
         first = rows[0]
@@ -162,7 +162,7 @@ def _without_deals(lost: UnconfirmedOrder, seen: Seen, found: list[Candidate]) -
 
 
 def _placed(lost: UnconfirmedOrder, seen: Seen) -> frozenset[str]:
-    """Return the orders like ours, whoever's, of which a deal of their size is seen.
+    """Return all orders like ours with a visible deal of their size.
 
     A listed position names its order; one that is gone was opened in its order's second (API page 9.1).
     """
@@ -174,7 +174,7 @@ def _placed(lost: UnconfirmedOrder, seen: Seen) -> frozenset[str]:
     ]
     placed = set(listed.values())
     orders = rows_by_deal(lost, seen, ORDER).items()
-    # Those that the journal knows come first: what they opened is theirs.
+    # Orders in the journal come first: their deals are theirs.
     for order_id, rows in sorted(orders, key=lambda one: one[0] not in lost.known):
         at = rows[0].at
         near = next((one for one in openings if abs(one - at) <= CLOCKS), None)
@@ -193,7 +193,7 @@ def _working(lost: UnconfirmedOrder, seen: Seen) -> list[Candidate]:
         for order_id, rows in histories.items()
         if order_id not in waiting and is_like_ours(lost, rows[0]) and _is_made(lost, rows[0])
     ]
-    # Its own rows may be late: until they tell, a new position may be what it became, whatever is left of it.
+    # Its own rows may be late: until then a new position of any size may come from it.
     found += [
         replace(_listed(row, row.size, sure=False), at=None)
         for row in new_positions(lost, seen.positions)
@@ -205,7 +205,7 @@ def _working(lost: UnconfirmedOrder, seen: Seen) -> list[Candidate]:
 def _still_waiting(
     lost: UnconfirmedOrder, seen: Seen, histories: Mapping[str, list[Activity]]
 ) -> Iterator[Candidate]:
-    """Find waiting orders that were made like the order: a person may have moved them since."""
+    """Find working orders created like the order: a person may have moved them since."""
     trigger = lost.request.trigger
     ordered = (lost.request.size, trigger.level if trigger else None)
     for row in new_orders(lost, seen.orders):
@@ -223,7 +223,7 @@ def _is_made(lost: UnconfirmedOrder, row: Activity) -> bool:
 
 
 def _ended(lost: UnconfirmedOrder, seen: Seen, order_id: str, rows: list[Activity]) -> Candidate:
-    """Tell what a working order that is no longer waiting became: a position (API page 9.6), or nothing."""
+    """Return what a working order that is gone became: a position (API page 9.6), or nothing."""
     complete, at = None not in {rows[0].size, rows[0].level, rows[0].side}, rows[0].at
     became = tuple(row for row in seen.positions if row.working_order_id == order_id)
     if became:
@@ -233,7 +233,7 @@ def _ended(lost: UnconfirmedOrder, seen: Seen, order_id: str, rows: list[Activit
     last = rows[-1].status
     if last in _ENDED:
         return Candidate((order_id,), (), None, None, order_id, _ENDED[last], complete, at)
-    # A deal of the baseline may have been reduced by it (API page 9.4); one of another attempt is no trace.
+    # It may have reduced a deal of the baseline (API page 9.4); another attempt's deal is no candidate.
     filled = [
         row
         for row in seen.activity

@@ -5,20 +5,20 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decima
 
 from msgspec import Struct
 
-# Wide enough that no sum, product or quotient of order figures is rounded on the way.
+# Wide enough that no intermediate result of order figures is rounded.
 EXACT = Context(prec=50)
 SIGNIFICANT_DIGITS = 15
 CENT = Decimal("0.01")
-# An inverted rate has no end: what is left of it this far behind the point is no reason to round up or down.
+# An inverted rate has endless digits: beyond these they must not decide the rounding.
 _NOISE = Decimal("0.000001")
-# Of a percentage that is often below a hundredth: the result of a position, say.
+# For percentages often below 0.01, such as the result of a position.
 FINE = Decimal("0.0001")
 
 _PLAIN = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)")
 
 
 class NotANumber(ValueError):
-    """Text that is no plain decimal number; the message says what is wrong with it."""
+    """Text that is not a plain decimal number; the message says why."""
 
 
 class Money(Struct, frozen=True):
@@ -62,7 +62,7 @@ def short(number: Decimal) -> str:
 
 
 def on_grid(number: Decimal, step: Decimal) -> bool:
-    """Say whether a number is a whole multiple of the step."""
+    """Whether a number is a whole multiple of the step."""
     return EXACT.remainder(number, step) == 0
 
 

@@ -1,4 +1,4 @@
-"""What a lost order took from opposite deals on a netting account, or may have taken (API page 9.4). Pure."""
+"""What a lost order reduced, or may have reduced, on a netting account (API page 9.4). Pure."""
 
 from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
@@ -20,12 +20,12 @@ from capcli.domain.rows import (
     unclaimed_rows,
 )
 
-# A row of the activity comes up to a minute late (API page 10.1); nobody saw one come later than that.
+# A row of the activity comes up to a minute late (API page 10.1); none was seen later.
 _LATE = timedelta(minutes=2)
 
 
 def netted(lost: UnconfirmedOrder, seen: Seen) -> list[Candidate]:
-    """Find what the order took from opposite deals, oldest first, and what it opened with the rest."""
+    """Find the opposite deals that the order reduced, oldest first, and what it opened with the rest."""
     cut = _reductions(lost, seen)
     rest = lost.request.size - sum(cut.values(), Decimal(0))
     if lost.hedges or not cut or rest < 0:
@@ -34,14 +34,14 @@ def netted(lost: UnconfirmedOrder, seen: Seen) -> list[Candidate]:
     if len(opened) != (1 if rest else 0):
         return []
     hidden = tuple(hidden_orders(lost, seen))
-    # A position that is gone may have been closed by hand: then only the order's own row tells. One that is
+    # A position that is gone may have been closed by hand: only the order's own row proves more. One that is
     # smaller was reduced by an order (API page 9.4).
     shrunk = cut.keys() <= {row.deal_id for row in seen.positions}
     deals = (*(row.deal_id for row in opened), *cut)
     first = _first_cut(lost, seen, cut.keys())
     level = opened[0].level if opened else (first.level if first else None)
     sure = len(hidden) == 1 or (shrunk and not rest and not hidden)
-    # A working order that was filled meanwhile may have taken it.
+    # A working order filled meanwhile may have reduced it.
     sure = sure and not any(row.status == "EXECUTED" for row in order_rows(lost, seen))
     at = opened[0].opened_at if opened else (first.at if first else seen.at)
     return [
@@ -60,7 +60,7 @@ def netted(lost: UnconfirmedOrder, seen: Seen) -> list[Candidate]:
 
 
 def maybe_netted(lost: UnconfirmedOrder, seen: Seen) -> Iterator[Candidate]:
-    """Find what the order may have taken from opposite deals, with what it may have opened beside that."""
+    """Find the opposite deals that the order may have reduced, and what it may have opened besides."""
     cut, size = _may_be_cut(lost, seen), lost.request.size
     if lost.hedges or not cut:
         return
@@ -88,9 +88,9 @@ def maybe_netted(lost: UnconfirmedOrder, seen: Seen) -> Iterator[Candidate]:
 
 
 def _may_be_cut(lost: UnconfirmedOrder, seen: Seen) -> dict[str, Decimal]:
-    """Return the opposite deals that lost something in the order's time, and how much of it may be its own.
+    """Return the opposite deals reduced in the order's time, and how much of it may be its own.
 
-    A loss without a row may be, while rows may be late; a row beside an order of another size is not.
+    A reduction without a row counts while rows may be late; a row of another order's size does not.
     """
     rows_are_late = seen.at is None or seen.at <= lost.window.until + _LATE
     now = {row.deal_id: row.size for row in seen.positions}
@@ -113,13 +113,13 @@ def _may_be_cut(lost: UnconfirmedOrder, seen: Seen) -> dict[str, Decimal]:
 
 
 def _is_cut(lost: UnconfirmedOrder, row: Activity) -> bool:
-    """Say whether a row tells of an opposite deal that was reduced; which deal that is, others check."""
+    """Whether a row reports a reduced opposite deal; the caller checks which deal."""
     ours = (row.epic, row.side) == (lost.request.epic, lost.request.side) and row.at >= lost.since
     return ours and row.type == POSITION and row.status in MADE
 
 
 def _opposite(lost: UnconfirmedOrder, seen: Seen) -> dict[str, Decimal]:
-    """Return the opposite deals that the order may have met, with their sizes before it."""
+    """Return the opposite deals open before the order, with their sizes."""
     request = lost.request
     against = (request.epic, request.side.opposite)
     met = {deal: size for deal, size in lost.sizes.items() if deal in lost.opposite}
@@ -132,7 +132,7 @@ def _opposite(lost: UnconfirmedOrder, seen: Seen) -> dict[str, Decimal]:
 
 
 def _first_cut(lost: UnconfirmedOrder, seen: Seen, deals: Collection[str]) -> Activity | None:
-    """Return the row that tells when and at which price the order reduced the first of these deals."""
+    """Return the row with the time and price at which the order reduced the first of these deals."""
     cuts = (
         row
         for row in reversed(seen.activity)

@@ -8,14 +8,14 @@ LONGEST_NOTE = 200
 
 
 class OrderNotes(Struct, frozen=True):
-    """What was kept with an order."""
+    """The note and tag of an order."""
 
     note: str | None = None
     tag: str | None = None
 
 
 _TAG = re.compile(r"[0-9a-z][0-9a-z_-]{0,31}")
-# What every shell takes as it stands between double quotes.
+# Characters that every shell accepts unchanged in double quotes.
 _PLAIN = re.compile(r"[\w .,:+-]+")
 
 
@@ -33,7 +33,7 @@ def read_note(text: str) -> str | None:
 
 
 def read_tag(text: str) -> str | None:
-    """Return a tag in lower case, None for an empty one. Raises ValueError for what is no single word."""
+    """Return a tag in lower case, None for an empty one. Raises ValueError unless it is a single word."""
     word = text.strip().lower()
     if word and not _TAG.fullmatch(word):
         raise ValueError("must be one word of letters a-z, digits, - and _, at most 32, such as breakout")
@@ -41,6 +41,6 @@ def read_tag(text: str) -> str | None:
 
 
 def as_options(note: str | None, tag: str | None) -> list[str]:
-    """Return them as words of a command to type. A note that a shell could read otherwise is left out."""
+    """Return them as words of a command. A note that a shell could misread is left out."""
     words = [f'--note "{note}"'] if note and _PLAIN.fullmatch(note) else []
     return [*words, f"--tag {tag}"] if tag else words

@@ -1,4 +1,4 @@
-"""How numbers are written for people: prices, money, results, percentages and rates. One place for all."""
+"""Formats numbers for people: prices, money, results, percentages and rates. The only place."""
 
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Protocol
@@ -10,7 +10,7 @@ _SMALL, _TWO_DIGITS = Decimal("0.1"), Context(prec=2)
 
 
 def price(number: Decimal, decimals: int = 0) -> str:
-    """Write a price with at least so many decimals, and never fewer than it has."""
+    """Format a price with at least this many decimals, and never fewer than it has."""
     missing = max(decimals, 0) - max(places(number), 0)
     return plain(number) if missing <= 0 else f"{number:.{decimals}f}"
 
@@ -47,7 +47,7 @@ def change(number: Decimal) -> str:
 
 
 class Gained(Protocol):
-    """What closing something brought: in its own currency, in the account's, and in percent of its value."""
+    """The result of a close: in its own currency, in the account's, and in percent of its value."""
 
     @property
     def pl(self) -> Decimal | None: ...
@@ -64,7 +64,7 @@ class Gained(Protocol):
 
 
 def gained(row: Gained) -> str:
-    """Write a result as `about -5.40 USD (-5.00 EUR), -0.031 %`; nothing where none is known."""
+    """Format a result as `about -5.40 USD (-5.00 EUR), -0.031 %`; empty if unknown."""
     own = "" if row.pl is None else result(row.pl, row.currency)
     percentage = "" if row.pl_pct is None else f", {change(row.pl_pct)}"
     if row.pl_account is None:

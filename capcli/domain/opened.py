@@ -1,4 +1,4 @@
-"""The figures of the part of an order that opens something: margin, stop, limit and overnight fee. Pure."""
+"""The figures of the opening part of an order: margin, stop, limit and overnight fee. Pure."""
 
 from decimal import Decimal
 
@@ -11,7 +11,7 @@ from capcli.domain.sizing import ExitFigures, Figures
 
 
 def opened_figures(check: CheckInput) -> Figures:
-    """Return the figures with margin, stop, limit and overnight fee of only what the order opens."""
+    """Return the figures with margin, stop, limit and overnight fee of the opening part only."""
     effect, whole = check.effect, check.figures
     if effect is None or not effect.closes or check.request.kind is Kind.WORKING:
         return whole

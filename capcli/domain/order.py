@@ -1,4 +1,4 @@
-"""What a user asks for, and the exact body that is sent for it."""
+"""An order as requested by the user."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ from capcli.domain.notes import as_options
 
 
 class Kind(StrEnum):
-    """What a preview or an attempt is about; an attempt of one kind never runs as another."""
+    """The kind of a preview or an attempt; an attempt of one kind never runs as another."""
 
     MARKET = "MARKET"
     WORKING = "WORKING"
@@ -26,7 +26,7 @@ class Kind(StrEnum):
 
     @property
     def is_order(self) -> bool:
-        """Say whether it sends an order, which opens something; the others are about a deal that is there."""
+        """Whether it sends an order; the others change an existing deal."""
         return self in {Kind.MARKET, Kind.WORKING}
 
 
@@ -61,7 +61,7 @@ class ExitOrder(Struct, frozen=True):
         return f"--{name}{_OPTIONS[self.form]} {write(self.value)}{'%' * (self.form is ExitForm.PERCENT)}"
 
     def placed(self, entry: Decimal, step: Decimal, *, below: bool, trailing: bool = False) -> "ExitOrder":
-        """Return it as the broker takes it: percent as a level on the price step, never nearer than given."""
+        """Convert percent to a level on the price step, never nearer than given."""
         if self.form is not ExitForm.PERCENT:
             return self
         distance = EXACT.multiply(entry, self.value) / 100
@@ -72,7 +72,7 @@ class ExitOrder(Struct, frozen=True):
 
 
 class Trigger(Struct, frozen=True):
-    """What makes an order a working order: its level, how it triggers, and until when it waits (UTC)."""
+    """Makes an order a working order: its level, its type, and its expiry (UTC)."""
 
     level: Decimal
     type: OrderType | None = None
@@ -80,7 +80,7 @@ class Trigger(Struct, frozen=True):
 
 
 class OrderTerms(Struct, frozen=True, kw_only=True):
-    """What an order has besides market, size and levels: a preview and the journal have it too."""
+    """An order's terms besides market, size and levels, also in previews and the journal."""
 
     trailing: bool = False
     guaranteed: bool = False
@@ -94,7 +94,7 @@ class OrderTerms(Struct, frozen=True, kw_only=True):
         return words + as_options(self.note, self.tag)
 
     def lines(self) -> Iterator[str]:
-        """Say those that no line about stop and limit says, for the person who approves."""
+        """Describe the terms not covered by the lines about stop and limit, for the person who approves."""
         if self.tag:
             yield f"Tag {self.tag}"
         if self.note:
@@ -112,7 +112,7 @@ class OrderRequest(OrderTerms, frozen=True):
     trigger: Trigger | None = None
 
     def placed(self, entry: Decimal, step: Decimal) -> "OrderRequest":
-        """Return it with a stop and a limit in percent of the entry as what the broker takes."""
+        """Return it with a stop and a limit in percent converted for the broker."""
         below = self.side is Side.BUY
         stop = self.stop and self.stop.placed(entry, step, below=below, trailing=self.trailing)
         return replace(self, stop=stop, limit=self.limit and self.limit.placed(entry, step, below=not below))

@@ -1,4 +1,4 @@
-"""The overnight fee: what a position costs or brings for each night that it stays open."""
+"""The overnight fee of a position for one night."""
 
 from decimal import Decimal
 

@@ -1,4 +1,4 @@
-"""What trades brought: win rate, expectancy, R, losing runs and drawdown, from bookings. Pure."""
+"""Trading performance: win rate, expectancy, R, losing runs and drawdown, from bookings. Pure."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -18,7 +18,7 @@ _NOTHING = Decimal("0.00")
 
 
 class Opening(Struct, frozen=True):
-    """How a deal was opened; None for what is not known. `risk`: account currency, at its first stop."""
+    """How a deal was opened; None if unknown. `risk`: account currency, at its first stop."""
 
     side: Side | None = None
     opened_at: datetime | None = None
@@ -79,7 +79,7 @@ class Performance(Struct, frozen=True):
 
 
 class CurvePoint(Struct, frozen=True):
-    """The booked sum without deposits after an instant's bookings, and how far below its highest it is."""
+    """The booked sum without deposits at an instant, and how far below its peak."""
 
     at: datetime
     sum: Decimal
@@ -112,7 +112,7 @@ KEYS: Mapping[str, Key] = MappingProxyType(
 
 
 def closed_deals(rows: Iterable[Transaction]) -> tuple[str, ...]:
-    """Return the deals that bookings say were closed, in whole or in part."""
+    """Return the deals closed by these bookings, fully or in part."""
     return tuple(dict.fromkeys(row.deal_id for row in rows if row.type == CLOSE and row.deal_id))
 
 
@@ -184,7 +184,7 @@ def total(book: Ledger) -> Performance:
 def _performance(
     key: str | None, rows: Sequence[tuple[Transaction, Trade | None]], order: Sequence[Trade]
 ) -> Performance:
-    # A deal belongs where its last close is, should its bookings ever name two markets.
+    # If a deal's bookings name two markets, the last close decides.
     ours = {id(trade) for row, trade in rows if trade and row.type == CLOSE and row.at == trade.closed_at}
     trades = [trade for trade in order if id(trade) in ours]
     won = [trade.net for trade in trades if trade.net > 0]
@@ -214,7 +214,7 @@ def _performance(
 
 
 def curve(rows: Iterable[Transaction]) -> tuple[CurvePoint, ...]:
-    """Return the booked sum after each instant; what was booked at one instant counts at once."""
+    """Return the booked sum after each instant; bookings of one instant count together."""
     points, so_far, highest = [], _NOTHING, _NOTHING
     for at, booked in groupby(rows, lambda row: row.at):
         so_far = sum((row.amount for row in booked), so_far)

@@ -47,7 +47,7 @@ class Rule(StrEnum):
 
 
 class Check(Struct, frozen=True):
-    """One rule's verdict in words, and the setting that governs it, if one does."""
+    """One rule's result in words, and its setting, if it has one."""
 
     rule: Rule
     passed: bool
@@ -56,7 +56,7 @@ class Check(Struct, frozen=True):
 
     @property
     def words(self) -> str:
-        """Return the verdict in one phrase, with the setting that governs it."""
+        """Return the result in one phrase, with its setting."""
         governed = f" ({self.setting})" if self.setting else ""
         return f"{self.rule.value}: {self.reason}{governed}"
 
@@ -111,7 +111,7 @@ def _epic_allowed(check: CheckInput) -> RuleResult:
     return epic in allowed, f"{epic} {among} {', '.join(sorted(allowed))}"
 
 
-# API page 18.8. A word that is in neither of these forbids nothing: the market's status decides.
+# API page 18.8. Any other word forbids nothing: the market's status decides.
 _NO_DEALS = frozenset({"VIEW_ONLY", "VIEW_AND_REQUEST", "CLOSED_FOR_CORPORATE_ACTION"})
 _CLOSE_ONLY, _LONG_ONLY = "CLOSE_ONLY", "LONG_ONLY"
 
@@ -128,7 +128,7 @@ def _market_open(check: CheckInput) -> RuleResult:
             return False, f"{epic} accepts no order that opens a short position: {_LONG_ONLY}"
     if is_market_order and market.rules.market_orders is False:
         return False, f"{epic} does not accept market orders"
-    # A working order may rest while its market is merely closed; a suspended one takes none.
+    # A working order can be placed while its market is closed, but not while it is suspended.
     waits = not is_market_order and status in {MarketStatus.CLOSED, MarketStatus.EDITS_ONLY}
     # Closed inside its own opening hours: seen on demo (API page 18.9).
     week = Week(market.hours)
@@ -141,7 +141,7 @@ def _market_open(check: CheckInput) -> RuleResult:
 
 
 def next_opening(check: CheckInput) -> str:
-    """Say when a closed market usually opens next; empty where its hours do not tell."""
+    """Say when a closed market usually opens next; empty without hours."""
     closed = check.market.quote.status is MarketStatus.CLOSED
     opening = Week(check.market.hours).next_open(check.now) if closed else None
     return f"; it usually opens next at {opening:%Y-%m-%d %H:%M}Z" if opening else ""
@@ -207,14 +207,14 @@ def _funds(check: CheckInput) -> RuleResult:
 
 
 def _freed(check: CheckInput) -> Decimal:
-    """Return the margin that what the order closes sets free, in account currency."""
+    """Return the margin that the order's closes free, in account currency."""
     if check.effect is None or check.request.trigger:
         return Decimal("0.00")
     return check.effect.margin_freed
 
 
 def _risk(check: CheckInput) -> RuleResult:
-    """Judge the loss at stop in the order's market and direction: open, waiting, in flight, and its own.
+    """Check the loss at stop in the order's market and direction: open, waiting, in flight, and its own.
 
     From entry to stop, spread included; not a gap, a fee or the price of a guarantee.
     """
@@ -232,7 +232,7 @@ def _risk(check: CheckInput) -> RuleResult:
 
 
 def _total_risk(check: CheckInput) -> RuleResult:
-    """Judge the loss if every stop of the account is hit, this order's included."""
+    """Check the loss if every stop of the account is hit, this order's included."""
     if check.policy.max_total_risk_pct is None:
         return None
     own, other = _at_stop(check), check.open_risk
@@ -247,14 +247,14 @@ def _total_risk(check: CheckInput) -> RuleResult:
 
 
 def _margin(check: CheckInput) -> RuleResult:
-    """Judge the margin in use once this order is open: the account's, what is on its way, and its own."""
+    """Check the margin in use once this order is open: the account's, orders in flight, and its own."""
     if check.policy.max_margin_pct is None:
         return None
     own, other = check.figures.margin, check.open_risk
     if own is None or other.unpriced is not None:
         what = other.unpriced or "this market, for which the broker sent no margin factor"
         return False, f"the margin cannot be known of {what}"
-    # API page 14.1: what is not available is margin in use.
+    # API page 14.1: equity less available is margin in use.
     in_use = check.account.equity - check.account.available - _freed(check)
     used = cents(in_use + other.margin + own * check.opened_share)
     most, bound = _share(check, check.policy.max_margin_pct)
@@ -269,7 +269,7 @@ def _share(check: CheckInput, percent: Decimal) -> tuple[Decimal, str]:
 
 
 def _daily_loss(check: CheckInput) -> RuleResult:
-    """Judge the day: booked since 00:00 UTC, plus open losses; open gains do not count, they can still go."""
+    """Check the day's loss: booked since 00:00 UTC, plus open losses; open gains do not count."""
     most = check.policy.max_daily_loss
     if most is None:
         return None
@@ -287,7 +287,7 @@ def _stop_required(check: CheckInput) -> RuleResult:
 
 
 def _at_stop(check: CheckInput) -> Decimal | None:
-    """Return the loss at stop of what is judged, None without a stop. A stop in gain loses nothing."""
+    """Return the loss at stop of the order or change, None without a stop. A stop in gain loses nothing."""
     if check.amends is not None:
         return check.amends.loss
     if check.figures.stop is None:
@@ -306,7 +306,7 @@ def _drift(check: CheckInput) -> RuleResult:
 
 
 def _effect(check: CheckInput) -> RuleResult:
-    """Judge whether a market order still does to the open deals what its preview said."""
+    """Check that a market order still affects the open deals as previewed."""
     then, now = check.reference_effect, check.effect
     if then is None or now is None or check.request.trigger:
         return None
@@ -321,7 +321,7 @@ def _effect(check: CheckInput) -> RuleResult:
 class _Entry(Struct, frozen=True):
     """A rule in the table, and the `setting` that governs it. `new_risk`: orders that only reduce pass it.
 
-    `amended`: which amendments it judges; none by default.
+    `amended`: the amendments it applies to; none by default.
     """
 
     rule: Rule
@@ -381,7 +381,7 @@ _TABLE = (
 
 
 def evaluate(check: CheckInput, only: Collection[Rule] = frozenset(Rule)) -> tuple[Check, ...]:
-    """Return the verdict of every rule that applies, all at once; rules that do not apply are left out."""
+    """Return the results of all rules that apply."""
     with localcontext(EXACT):
         return tuple(
             Check(entry.rule, *verdict, entry.setting)

@@ -1,4 +1,4 @@
-"""The size that a risk allows: so much money, or so much of the equity, divided by what one unit loses."""
+"""Position sizing: a risk in money or percent of equity, divided by the loss of one unit."""
 
 from decimal import ROUND_DOWN, ROUND_UP, Context, Decimal, localcontext
 
@@ -14,13 +14,13 @@ from capcli.domain.sizing import Figures
 ONE_UNIT = Decimal(1)
 """The size of a request whose size is still to be found."""
 
-# As many digits as are shown, rounded against the user: so what is shown is what is worked with.
+# As many digits as displayed, rounded against the user, so the displayed figures add up.
 _UP = Context(prec=12, rounding=ROUND_UP)
 _DOWN = Context(prec=8, rounding=ROUND_DOWN)
 
 
 class Risk(Struct, frozen=True):
-    """What a trade may lose at its stop: a percentage of the equity or an amount of money, not both."""
+    """The risk of a trade at its stop: a percentage of the equity or an amount of money, not both."""
 
     pct: Decimal | None = None
     amount: Money | None = None
@@ -33,7 +33,7 @@ class Risk(Struct, frozen=True):
         return f"{short(self.pct or Decimal(0))}%"
 
     def of(self, equity: Decimal) -> Decimal:
-        """Return the money that may be lost, in account currency, rounded down to cents."""
+        """Return the risk in account currency, rounded down to cents."""
         if self.amount is not None:
             return self.amount.amount.quantize(CENT, ROUND_DOWN)
         whole = equity * (self.pct or Decimal(0)) / 100
@@ -47,7 +47,7 @@ class Risk(Struct, frozen=True):
 
 
 class Sizing(Struct, frozen=True):
-    """How a size came about. `budget` and `loss_per_unit` in account currency, the spread included."""
+    """How a size was calculated. `budget` and `loss_per_unit` in account currency, spread included."""
 
     risk_pct: Decimal
     budget: Decimal
@@ -57,7 +57,7 @@ class Sizing(Struct, frozen=True):
 
 
 class Sized(Struct, frozen=True):
-    """A size and its arithmetic. `least_pct` is the risk that the smallest size takes; None when it fits."""
+    """A size and its arithmetic. `least_pct`: the risk of the smallest size; None if it fits."""
 
     size: Decimal
     sizing: Sizing

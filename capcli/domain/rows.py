@@ -1,4 +1,4 @@
-"""The rows of book and activity that a lost order is looked for in, and what one of them tells. Pure."""
+"""Rows of book and activity in the search for a lost order. Pure."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -9,12 +9,12 @@ from capcli.domain.identity import CLOCKS, SentRequest, misfit
 
 POSITION, ORDER = "POSITION", "WORKING_ORDER"
 MADE = frozenset({"ACCEPTED", "CREATED"})
-# Positions end by these on their own (API page 7); an opening comes from a person or from an order.
+# Sources that only close positions (API page 7); an opening comes from a person or an order.
 CLOSERS = frozenset({"SL", "TP", "CLOSE_OUT"})
 
 
 def rows_by_deal(lost: UnconfirmedOrder, seen: Seen, kind: str) -> dict[str, list[Activity]]:
-    """Return the rows of each deal since the send, oldest first, whoever's it is."""
+    """Return the rows of every deal since the send, oldest first."""
     deals: dict[str, list[Activity]] = {}
     for row in reversed(seen.activity):
         if row.type == kind and row.at >= lost.since and row.deal_id:
@@ -23,7 +23,7 @@ def rows_by_deal(lost: UnconfirmedOrder, seen: Seen, kind: str) -> dict[str, lis
 
 
 def unclaimed_rows(lost: UnconfirmedOrder, seen: Seen, kind: str) -> Iterable[tuple[str, list[Activity]]]:
-    """Return the rows of each deal that no known deal or order accounts for, oldest first."""
+    """Return the rows of deals that belong to no known deal or order, oldest first."""
     known = lost.known | {row.working_order_id for row in seen.positions if row.deal_id in lost.known}
     return [
         (deal_id, rows) for deal_id, rows in rows_by_deal(lost, seen, kind).items() if deal_id not in known
@@ -31,7 +31,7 @@ def unclaimed_rows(lost: UnconfirmedOrder, seen: Seen, kind: str) -> Iterable[tu
 
 
 def order_rows(lost: UnconfirmedOrder, seen: Seen) -> list[Activity]:
-    """Return the rows of this market's and side's orders in the order's time, of any size, none waiting."""
+    """Return the rows of orders of this market and side in the order's time, any size, none waiting."""
     request, waiting = lost.request, {row.deal_id for row in seen.orders}
     return [
         row
@@ -45,18 +45,18 @@ def order_rows(lost: UnconfirmedOrder, seen: Seen) -> list[Activity]:
 
 
 def is_like_ours(lost: UnconfirmedOrder, row: Activity) -> bool:
-    """Say whether a row is of an order like ours; what a row does not say yet does not exclude it."""
+    """Whether a row is of an order like ours; values still missing do not exclude it."""
     request = lost.request
     return row.epic == request.epic and row.side in {None, request.side} and row.size in {None, request.size}
 
 
 def is_opening(lost: UnconfirmedOrder, row: Activity) -> bool:
-    """Say whether the first row of a deal tells of an opening on the order's side."""
+    """Whether a deal's first row is an opening on the order's side."""
     return row.source not in CLOSERS and row.status in MADE and row.side in {None, lost.request.side}
 
 
 def new_positions(lost: UnconfirmedOrder, book: tuple[Position, ...]) -> Iterator[Position]:
-    """Yield the positions of this market and side since the send that nobody accounts for, of any size."""
+    """Yield unclaimed positions of this market and side since the send, of any size."""
     sent = _sent_request(lost)
     for row in book:
         if lost.known.isdisjoint({row.deal_id, row.working_order_id}) and misfit(sent, row) is None:
@@ -64,7 +64,7 @@ def new_positions(lost: UnconfirmedOrder, book: tuple[Position, ...]) -> Iterato
 
 
 def new_orders(lost: UnconfirmedOrder, waiting: tuple[WorkingOrder, ...]) -> Iterator[WorkingOrder]:
-    """Yield the waiting orders of this market and side since the send that nobody accounts for."""
+    """Yield unclaimed working orders of this market and side since the send."""
     sent = _sent_request(lost)
     for row in waiting:
         if row.deal_id not in lost.known and misfit(sent, row) is None:
@@ -72,12 +72,12 @@ def new_orders(lost: UnconfirmedOrder, waiting: tuple[WorkingOrder, ...]) -> Ite
 
 
 def _sent_request(lost: UnconfirmedOrder) -> SentRequest:
-    """Return the order as rows are held against it; of any size, for a person may have changed them since."""
+    """Return the order to compare rows with; of any size, since a person may have changed them."""
     return SentRequest(lost.request.kind, lost.since + CLOCKS, lost.request, any_size=True)
 
 
 def hidden_orders(lost: UnconfirmedOrder, seen: Seen) -> dict[str, datetime]:
-    """Return the orders like ours that were accepted at once, and when: market orders leave such rows."""
+    """Return the orders like ours that were accepted at once, and when, as market orders are."""
     waiting = {row.deal_id for row in seen.orders}
     return {
         order_id: rows[0].at

@@ -1,4 +1,4 @@
-"""The arithmetic of an order: entry, notional, margin, stop and limit, in Decimal. No judgement here."""
+"""The arithmetic of an order: entry, notional, margin, stop and limit, in Decimal. No rules here."""
 
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 
@@ -13,7 +13,7 @@ from capcli.domain.overnight import Overnight, overnight_fee
 _RATIO = Decimal("0.01")
 _SHARE = Decimal("0.0001")
 _WHOLE = Decimal(100)
-# Levels that we work out (from a distance or an amount) are shown with the market's own precision at least.
+# Calculated levels are shown with at least the market's precision.
 _WORKING_PLACES = Decimal("0.0000000001")
 
 
@@ -29,7 +29,7 @@ class ExitFigures(Struct, frozen=True):
 
 
 class Figures(Struct, frozen=True):
-    """What an order means in money. Prices in `currency`; amounts in `account_currency`.
+    """An order in money. Prices in `currency`; amounts in `account_currency`.
 
     `leverage`: the account's for this class of markets, None without. It or the market's factor sets the
     margin (`leverage_decides`), unless a fill showed another: `observed_margin_pct`.
@@ -63,7 +63,7 @@ def estimated_entry(request: OrderRequest, market: Market) -> Decimal:
 
 
 def exit_base(request: OrderRequest, market: Market) -> Decimal:
-    """Return what distances count from: an order's own level, else the price a position closes at (API 6.4).
+    """Return the base of distances: an order's own level, else the closing price (API page 6.4).
 
     A stop at a distance therefore also loses the spread.
     """
@@ -92,7 +92,7 @@ def max_places(*numbers: Decimal) -> Decimal:
 def _margin(
     value: Decimal, market_pct: Decimal | None, leverage: Decimal | None, observed: Decimal | None
 ) -> tuple[Decimal | None, Decimal | None]:
-    """Return the percentage of its value that a deal sets aside, and the amount; None where unknown."""
+    """Return a deal's margin in percent of its value, and the amount; None if unknown."""
     if observed is not None:
         return observed, cents(value * observed / 100)
     if leverage is not None and leverage_decides(leverage, market_pct):
@@ -101,7 +101,7 @@ def _margin(
 
 
 def leverage_decides(leverage: Decimal | None, market_pct: Decimal | None) -> bool:
-    """Say whether a leverage asks for more margin than the market's factor: the larger counts.
+    """Whether a leverage requires more margin than the market's factor: the larger counts.
 
     A factor of 100 % beside a leverage is a static value that says nothing (API page 18, fact 1).
     """
@@ -111,7 +111,7 @@ def leverage_decides(leverage: Decimal | None, market_pct: Decimal | None) -> bo
 
 
 def pct_of_leverage(leverage: Decimal) -> Decimal:
-    """Return the margin that a leverage asks for, in percent: 5 for 20."""
+    """Return the margin of a leverage, in percent: 5 for 20."""
     return Decimal(short((100 / leverage).quantize(_SHARE, ROUND_HALF_EVEN, EXACT)))
 
 
@@ -122,11 +122,11 @@ def figures(
     rate: Decimal,
     preferences: Preferences | None = None,
 ) -> Figures:
-    """Work out an order's figures; `rate` is account currency per unit of instrument currency."""
+    """Calculate an order's figures; `rate` is account currency per unit of instrument currency."""
     with localcontext(EXACT):
         entry = estimated_entry(request, market)
         value = entry * request.size * rate
-        # API page 8.1 knows one unit; a factor in another would mean something else: as good as absent.
+        # API page 8.1 knows one unit; a factor in another unit is treated as absent.
         market_pct = market.margin_factor if market.margin_factor_unit in {None, "PERCENTAGE"} else None
         leverage = preferences.leverage(market.type) if preferences else None
         observed = preferences.observed.get(market.epic) if preferences else None
@@ -172,7 +172,7 @@ def _exit(
     below = (request.side is Side.BUY) is is_stop
     entry, base = estimated_entry(request, market), exit_base(request, market)
     level = exit_level(exit_order, entry=entry, base=base, below=below, size=request.size, rate=rate)
-    # Signed towards the purpose: a stop on the right side loses, a limit on the right side gains.
+    # Positive on the right side: a stop's loss, a limit's gain.
     distance = entry - level if below else level - entry
     amount = cents(exit_order.value if exit_order.form is ExitForm.AMOUNT else distance * request.size * rate)
     shares = _pct(distance, entry), amount, percent_of(amount, account.equity)

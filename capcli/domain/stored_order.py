@@ -1,4 +1,4 @@
-"""Orders as the journal keeps them: JSON with every number as text, so that digits survive."""
+"""Orders as stored in the journal: JSON with every number as text, to keep its digits."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -16,7 +16,7 @@ from capcli.domain.order import ExitOrder, Kind, OrderRequest, OrderTerms, Trigg
 
 
 class StoredOrder(Struct, frozen=True):
-    """What an execution needs of its preview besides the bytes it sends.
+    """A preview's order for its execution, besides the bytes to send.
 
     For statistics: `risk`, the loss in account currency at the stop of what it opens, and the `client`.
     """
@@ -32,7 +32,7 @@ class StoredOrder(Struct, frozen=True):
 
     @property
     def only_reduces(self) -> bool:
-        """Say whether its preview took risk away and added none."""
+        """Whether its preview reduced risk and added none."""
         reduces = self.effect is not None and self.effect.only_reduces
         return reduces and self.request.kind is Kind.MARKET
 
@@ -43,7 +43,7 @@ class _Waits(Struct, frozen=True):
 
 
 class _Document(OrderTerms, frozen=True):
-    """A stored order as JSON: the request and what was worked out for it, side by side."""
+    """A stored order as JSON: the request and its calculated figures."""
 
     epic: str
     side: Side
@@ -92,7 +92,7 @@ class _Baseline(Struct, frozen=True):
 def write_baseline(
     positions: tuple[Position, ...], orders: tuple[WorkingOrder, ...], effect: Effect | None = None
 ) -> bytes:
-    """Write the book as it stands before a send, and what the order is about to do to it."""
+    """Write the book before a send, and the order's planned effect on it."""
     rows: tuple[Position | WorkingOrder, ...] = (*positions, *orders)
     sizes = {row.deal_id: row.size for row in positions}
     markets = {row.deal_id: (row.epic, row.side, row.size) for row in rows}
@@ -100,13 +100,13 @@ def write_baseline(
 
 
 def read_baseline(document: bytes) -> frozenset[str]:
-    """Read the ids of all deals, open or waiting, that a baseline holds."""
+    """Read the ids of all deals in a baseline, open or waiting."""
     book = decode(document, type=_Baseline)
     return frozenset(book.positions) | frozenset(book.orders)
 
 
 def read_deal(document: bytes, deal_id: str) -> tuple[str, Side, Decimal] | None:
-    """Read epic, side and size of a deal of a baseline; None where it does not say."""
+    """Read epic, side and size of a deal in a baseline; None if missing."""
     return decode(document, type=_Baseline).markets.get(deal_id) if document else None
 
 
@@ -121,10 +121,10 @@ def read_opposite(document: bytes, epic: str, side: Side) -> frozenset[str]:
 
 
 def read_effect(document: bytes) -> Effect | None:
-    """Read what an order was about to do to the book of a baseline; None for what is no order."""
+    """Read an order's planned effect from its baseline; None for other changes."""
     return decode(document, type=_Baseline).effect
 
 
 def read_sizes(document: bytes) -> dict[str, Decimal]:
-    """Read the sizes of the positions that a baseline holds, by deal id."""
+    """Read the sizes of a baseline's positions, by deal id."""
     return dict(decode(document, type=_Baseline).positions)

@@ -1,4 +1,4 @@
-"""Which moments may be asked about: those that leave room for every span and time zone around them."""
+"""Which times are accepted: those with room for every span and time zone around them."""
 
 from datetime import datetime
 
@@ -6,5 +6,5 @@ FIRST_YEAR, LAST_YEAR = 1970, 2199
 
 
 def plausible(at: datetime) -> bool:
-    """Say whether a trader can mean it; what is reckoned from a time in year 1 or 9999 overflows."""
+    """Whether a time is plausible; arithmetic on years 1 or 9999 would overflow."""
     return FIRST_YEAR <= at.year <= LAST_YEAR

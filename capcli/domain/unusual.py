@@ -1,4 +1,4 @@
-"""What is legal about an order but unusual: warnings beside the checks, which refuse nothing. Pure."""
+"""Warnings about valid but unusual orders; they refuse nothing. Pure."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -43,7 +43,7 @@ class Caution(Struct, frozen=True):
 
 
 class CautionInput(Struct, frozen=True):
-    """What a warning looks at; `day_range` is an average day's move in price units, None if not measured."""
+    """The input of the warnings; `day_range`: an average day's move in price units, None if not measured."""
 
     check: CheckInput
     day_range: Decimal | None
@@ -91,7 +91,7 @@ def nothing_to_protect(about: CautionInput) -> str | None:
 def large_loss(about: CautionInput) -> str | None:
     check, stop, loss = about.check, about.check.figures.stop, None
     if check.amends is not None:
-        # Of a deal that is open, only where the change adds to its loss.
+        # For an open deal, only if the change adds to its loss.
         loss = check.amends.loss if check.amends.adds else None
     elif stop is not None and about.opens:
         loss = stop.amount * check.opened_share
@@ -161,12 +161,12 @@ _RULES: tuple[tuple[Unusual, Callable[[CautionInput], str | None]], ...] = (
 )
 
 
-# What there is to say of a deal that is changed: the others are about what an order opens.
+# The warnings for changes of deals: the others are about openings.
 _AMENDED = frozenset({Unusual.LARGE_LOSS, Unusual.FAR_LEVEL})
 
 
 def cautions(about: CautionInput) -> tuple[Caution, ...]:
-    """Return everything unusual about an order or an amendment, all at once."""
+    """Return all warnings about an order or an amendment."""
     amends = about.check.amends is not None
     with localcontext(EXACT):
         return tuple(
