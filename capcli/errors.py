@@ -769,7 +769,7 @@ OUTCOMES: Mapping[str, Outcome] = {
 
 
 def kinds() -> Iterator[type[CapcliError]]:
-    """Yield every error that has a code of its own."""
+    """Yield every error with its own code."""
     found: list[type[CapcliError]] = [CapcliError]
     for kind in found:
         found += kind.__subclasses__()

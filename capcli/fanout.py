@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 _Results = SimpleQueue[tuple[int, Any, BaseException | None]]
 
-# One round of reads is what the broker takes in a second (API page 3).
+# One round of reads is what the broker allows in a second (API page 3).
 _MOST_THREADS = 10
 # Windows delivers Ctrl-C to a waiting thread only between waits.
 _LONGEST_WAIT_S = 0.2
@@ -22,7 +22,7 @@ def together(*reads: Callable[[], Any]) -> list[Any]:
         return [*together(*reads[:_MOST_THREADS]), *together(*reads[_MOST_THREADS:])]
     results: _Results = SimpleQueue()
     for place, read in enumerate(reads):
-        # What the caller holds (the account) its reads hold too.
+        # The reads inherit the caller's context (the account lock).
         Thread(target=copy_context().run, args=(_run, place, read, results), daemon=True).start()
     found: dict[int, Any] = {}
     for _ in reads:
@@ -34,7 +34,7 @@ def together(*reads: Callable[[], Any]) -> list[Any]:
 
 
 def bounded(work: Callable[[], T], *, wait_s: float) -> T:
-    """Run work on its own thread and wait for it at most so long. Raises TimeoutError; the work goes on."""
+    """Run work on its own thread and wait at most this long. Raises TimeoutError; the work continues."""
     results: _Results = SimpleQueue()
     Thread(target=_run, args=(0, work, results), daemon=True).start()
     _, value, error = _next(results, wait_s)
@@ -45,7 +45,7 @@ def bounded(work: Callable[[], T], *, wait_s: float) -> T:
 
 
 def _next(results: _Results, wait_s: float = inf) -> tuple[int, Any, BaseException | None]:
-    """Wait for a result at most so long. Raises TimeoutError."""
+    """Wait for a result at most this long. Raises TimeoutError."""
     while True:
         try:
             return results.get(timeout=max(0, min(wait_s, _LONGEST_WAIT_S)))

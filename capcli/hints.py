@@ -1,8 +1,7 @@
-"""What a shell offers at a Tab: values that were seen here, from local files alone. Never the network.
+"""Values for shell completion, from local files only. Never uses the network.
 
 `capcli __complete KIND [--env ENV] [--profile NAME] [--account ID]` prints a value a line, with what it is
-behind a tab. Its answer must be there before a finger is: it builds no app and imports no library but SQLite,
-where it must.
+behind a tab. It must answer at once, so it builds no app and imports no library but SQLite, if necessary.
 """
 
 import os
@@ -38,7 +37,7 @@ _ATTEMPTS = "SELECT id, kind || ' ' || state FROM attempts WHERE env = ? ORDER B
 
 
 def main(words: Sequence[str], environ: Mapping[str, str]) -> str:
-    """Return what is to be printed; nothing, whatever goes wrong: a Tab has nobody to tell it to."""
+    """Return the output; empty on any error, since a completion cannot show one."""
     try:
         rows = hints(words[0], words[1:], environ)
     except Exception:  # noqa: BLE001  a shell in the middle of a line is no place for a message
@@ -47,7 +46,7 @@ def main(words: Sequence[str], environ: Mapping[str, str]) -> str:
 
 
 def hints(kind: str, options: Sequence[str], environ: Mapping[str, str]) -> Mapping[str, str]:
-    """Return the values of a kind (of KINDS) with what each is, newest first."""
+    """Return the values of a kind (of KINDS) with a description, newest first."""
     places = folders(environ)
     config = _config(places)
     if kind == "profiles":
@@ -84,7 +83,7 @@ def _config(places: Folders) -> Mapping[str, dict[str, dict[str, str]]]:
 def _env(
     option: str | None, profile: str | None, environ: Mapping[str, str], config: Mapping[str, object]
 ) -> str:
-    """Choose the environment in the order that commands do, checking nothing."""
+    """Choose the environment in the same order as commands, without checks."""
     if chosen := (option or environ.get("CAP_ENV") or "").strip():
         return chosen.lower()
     if any(environ.get(name, "").strip() for name in (*CREDENTIAL_NAMES, "CREDENTIALS_DIRECTORY")):
@@ -97,7 +96,7 @@ def _env(
 
 
 def _journal(file: Path, query: str, env: str) -> dict[str, str]:
-    """Read the journal without leaving a trace beside it; a journal that is busy or broken has nothing."""
+    """Read the journal without creating files; a busy or broken journal gives nothing."""
     import sqlite3
 
     quiet = "" if file.with_name(f"{file.name}-wal").exists() else "&immutable=1"
@@ -109,7 +108,7 @@ def _journal(file: Path, query: str, env: str) -> dict[str, str]:
 
 
 def answer() -> int:
-    """Answer the Tab of a shell. Raises nothing."""
+    """Print the completions for a shell. Raises nothing."""
     text = main(sys.argv[2:], os.environ)
     sys.stdout.buffer.write(text.encode("utf-8", "replace"))
     return 0

@@ -46,7 +46,7 @@ def deal_id(text: str) -> str:
 
 
 def epic(text: str) -> str:
-    """Return an epic as typed (its case is not mended). Raises UsageError when it cannot be one."""
+    """Return an epic as typed (its case is kept). Raises UsageError if it cannot be one."""
     cleaned = text.strip()
     if not is_epic(cleaned):
         raise UsageError(
@@ -58,14 +58,14 @@ def epic(text: str) -> str:
 
 
 def is_node(text: str) -> bool:
-    """Say whether text has the form of a node id: words with points between them, nothing else."""
+    """Whether text has the form of a node id: words separated by points."""
     return text.isascii() and len(text) <= _LONGEST_NODE and bool(_NODE.fullmatch(text))
 
 
 def watchlist(text: str) -> str:
-    """Return what names a watchlist, an id or its own name. Raises UsageError for what can be neither.
+    """Return a watchlist's id or name. Raises UsageError for text that can be neither.
 
-    A name may hold what would change the meaning of a path: such a list is taken by its id.
+    A name may contain characters that would change a path: such a list is addressed by its id.
     """
     cleaned = text.strip()
     odd = not cleaned.isprintable() or not cleaned.strip(".") or _NOT_IN_NAMES & set(cleaned)
@@ -77,7 +77,7 @@ def watchlist(text: str) -> str:
 
 
 def is_watchlist(text: str) -> bool:
-    """Say whether text can stand in a path as the id of a watchlist."""
+    """Whether text can be used in a path as a watchlist's id."""
     return text.isascii() and bool(_WATCHLIST.fullmatch(text))
 
 

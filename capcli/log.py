@@ -1,4 +1,4 @@
-"""Log records on stderr, masked at the root logger: whoever logs, no secret comes out."""
+"""Log records on stderr, masked at the root logger, so that no library can log a secret."""
 
 import json
 import logging
@@ -35,13 +35,13 @@ _SHAPES = (
 
 
 def louder(level: str, verbose: int) -> str:
-    """Return the level of CAP_LOG_LEVEL or of `-v` (INFO) and `-vv` (DEBUG), whichever tells more."""
+    """Return the level of CAP_LOG_LEVEL or of `-v` (INFO) and `-vv` (DEBUG), whichever logs more."""
     chosen = ("CRITICAL", "INFO", "DEBUG")[min(verbose, 2)]
     return min(level, chosen, key=logging.getLevelNamesMapping().__getitem__)
 
 
 class Redaction:
-    """Takes secrets out of text: those it was told of, however spelt, and what stands where secrets stand."""
+    """Removes secrets from text: known ones in any encoding, and values in places of secrets."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._known: frozenset[str] = frozenset()
@@ -51,10 +51,10 @@ class Redaction:
         return "Redaction(...)"
 
     def learn(self, *secrets: str) -> None:
-        """Mask these from now on. Very short ones would only make text unreadable."""
+        """Mask these from now on. Very short ones are skipped: they would make text unreadable."""
         for secret in secrets:
             if len(secret) >= _SHORTEST:
-                # As it looks plain, in a repr, in JSON, as bytes and in an address.
+                # In plain text, in a repr, in JSON, as bytes and in an address.
                 as_bytes = repr(secret.encode("utf-8", "surrogatepass"))
                 quoted = (repr(secret)[1:-1], json.dumps(secret)[1:-1], as_bytes[2:-1])
                 self._known |= {secret, *quoted, quote(secret, safe="", errors="replace")}
@@ -78,14 +78,14 @@ class _Masking(logging.Formatter):
 
 
 def listen(stream: TextIO, level: str, redaction: Redaction) -> Callable[[], None]:
-    """Log to a stream: ours from `level` on, at DEBUG every request too, other libraries from WARNING on.
+    """Log to a stream: ours from `level`, at DEBUG also every request, other libraries from WARNING.
 
-    Returns what puts the loggers back as they were: more than one command may run in a process.
+    Returns a function that restores the loggers: a process may run more than one command.
     """
     root = logging.getLogger()
     ours = logging.getLevelNamesMapping()[level]
     others = max(logging.WARNING, ours)
-    # At INFO, httpx tells of every request: that belongs to DEBUG.
+    # httpx logs every request at INFO: that belongs to DEBUG.
     requests = ours if ours < logging.INFO else others
     wanted = {"": others, "capcli": ours, "httpx": requests, "httpcore": requests, "fastmcp": others}
     before = (root.handlers[:], {name: logging.getLogger(name).level for name in wanted})
@@ -93,7 +93,7 @@ def listen(stream: TextIO, level: str, redaction: Redaction) -> Callable[[], Non
     handler.setFormatter(_Masking(redaction))
     root.handlers[:] = [handler]
     if "fastmcp" in logging.Logger.manager.loggerDict:
-        # It has its own way to stderr, where nothing would be masked.
+        # It writes to stderr by itself, without masking.
         logger = logging.getLogger("fastmcp")
         logger.handlers[:] = []
         logger.propagate = True

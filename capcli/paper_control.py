@@ -1,4 +1,4 @@
-"""What people do to the embedded paper broker: look at it, start it over, serve it to other clients."""
+"""Use cases of the embedded paper broker: status, reset, faults, serving it to other clients."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _RESET = "the paper broker was reset, and what became of this order went with its book"
 _ALL = 1_000_000
-# How an order ends whose broker has forgotten it.
+# How an order ends if its broker was reset.
 _ENDS = {
     AttemptState.CLAIMED: (AttemptState.NOT_SENT,),
     AttemptState.SENDING: (AttemptState.ABSENT, AttemptState.NOT_SENT),
@@ -83,7 +83,7 @@ class PaperControl:
 
         with _readable("capcli paper reset --help"):
             opened = openings(*accounts) if accounts else OPENINGS
-        # What may be live at the embedded broker, and the orders that were presumed not placed.
+        # Attempts that may be live at the embedded broker, and orders presumed not placed.
         waiting = [
             one
             for one in reversed(self._journal.attempts("paper", limit=_ALL))
@@ -113,7 +113,7 @@ class PaperControl:
         return replace(self.status(), settled=settled)
 
     def _end(self, attempt_id: str) -> bool:
-        """Bring an attempt to the end that a reset is for it; False when it had come to one by itself."""
+        """End an attempt because of a reset; False if it had ended already."""
         attempt = self._journal.attempt(attempt_id)
         if attempt is None or attempt.state not in _ENDS:
             return False
@@ -126,7 +126,7 @@ class PaperControl:
         return True
 
     def faults(self) -> "PaperFaults":
-        """Return what is set to go wrong."""
+        """Return the faults that are set."""
         from capcli.paper.state import faults_set
 
         return faults_set(self._path, self._clock())
@@ -148,7 +148,7 @@ class PaperControl:
         return self.faults()
 
     def clear_faults(self, name: str | None = None) -> "PaperFaults":
-        """Take one fault away, or all of them. Raises UsageError."""
+        """Clear one fault, or all. Raises UsageError."""
         from capcli.paper.state import clear_faults
 
         with _readable():

@@ -32,7 +32,7 @@ _ONE_SERVER = "keep one of the two in the config: capcli's limits, halt and jour
 
 
 def configs(app: "App") -> ProbeResult:
-    """Look through the clients' configs. Raises ClientConfigBroken for one that cannot start the server."""
+    """Check the clients' configs. Raises ClientConfigBroken for one that cannot start the server."""
     every = read_configs(app.environ)
     found = tuple(each for each in every if each.entries or each.broken)
     rivals = [f"{name} in {each.assistant.title}'s config" for each in every for name in each.rivals]
@@ -76,7 +76,7 @@ def server(app: "App") -> ProbeResult:
 
 
 class _Started(Struct, frozen=True):
-    """What a server that was started says of itself; `setup` is empty where its capcli does not tell."""
+    """A started server's report of itself; `setup` is empty if its version does not report it."""
 
     version: str
     tools: int
@@ -84,7 +84,7 @@ class _Started(Struct, frozen=True):
 
     @property
     def words(self) -> str:
-        """Say how many tools it offers, and how many there are where its options leave some out."""
+        """Say how many tools it offers, and of how many if its options leave some out."""
         every = self.setup.get("tools_in_all", self.tools)
         counted = (
             f"{self.tools} of {every} tools by your options,"
@@ -115,7 +115,7 @@ def _differences(
     for setting in TABLE:
         name = setting.name
         there, here = theirs["settings"].get(name), ours["settings"].get(name)
-        # Bound settings count in one environment only.
+        # Bound settings apply in one environment only.
         if there == here or (setting.bound and not same_env):
             continue
         if here is None and name in entry.env:
@@ -131,7 +131,7 @@ def _differences(
 
 
 def _install(config: Config, entry: Entry) -> str | None:
-    """Return the command that brings our own entry up to date, with the options that it has."""
+    """Return the command that updates our own entry, keeping its options."""
     if entry.name != OURS:
         return None
     words = own_words(entry)
@@ -143,7 +143,7 @@ def _install(config: Config, entry: Entry) -> str | None:
 
 
 def _started(entry: Entry, environ: Mapping[str, str]) -> _Started:
-    """Start the entry's server as a client from the desktop does. Raises ServerSilent."""
+    """Start the entry's server as a desktop client does. Raises ServerSilent."""
     theirs = handed_on(environ, entry.env_vars)
     command = (entry.command or "", *entry.args)
     with subprocess.Popen(  # noqa: S603  as the user's own client does

@@ -30,7 +30,7 @@ def state_folder(app: "App") -> ProbeResult:
 
     folder = private_folder(app.folders.state)
     try:
-        # Rights alone tell neither a full nor a read-only disk.
+        # Permissions do not show a full or a read-only disk.
         with tempfile.NamedTemporaryFile(dir=folder, prefix=".health-", buffering=0) as file:
             file.write(b"capcli")
     except OSError as error:
@@ -66,7 +66,7 @@ def audit_trail(app: "App") -> ProbeResult:
 
 
 def keychain(app: "App") -> ProbeResult:
-    """Name the keychain; it matters only where the credentials come from it."""
+    """Name the keychain; it matters only if the credentials come from it."""
     if app.env == "paper":
         return ProbeResult("not needed on paper")
     if not app.credentials.in_keychain:
@@ -118,7 +118,7 @@ def halt(app: "App") -> ProbeResult:
 
 
 def approval(app: "App") -> ProbeResult:
-    """Say who approves; on live a setting alone does not take the person out of it."""
+    """Say who approves; on live a setting alone cannot skip the person."""
     if app.live.approval != "human":
         return ProbeResult("confirm: whoever confirms an order approves it (CAP_APPROVAL)")
     if app.settings.approval != "human":
@@ -148,7 +148,7 @@ def notifications(app: "App") -> ProbeResult:
 
 
 def mandates(app: "App") -> ProbeResult:
-    """Say which mandates are in force, and whether the one of this client can be used."""
+    """List the mandates in force, and whether this client's can be used."""
     now, file = app.clock(), app.settings.mandate_file
     active = [one for one in app.journal.mandates.active() if one.expires_at > now]
     named = [f"{one.name} on {one.env}, until {one.expires_at:%Y-%m-%d %H:%M}Z" for one in active]
@@ -192,6 +192,6 @@ def unresolved(app: "App") -> ProbeResult:
         for attempt in found
     )
     here = any(attempt.account_id == active for attempt in found)
-    # Without an id only the active account is settled.
+    # Without an id, `reconcile` settles the active account only.
     fix = "capcli reconcile" if here else f"capcli reconcile {found[0].attempt_id}"
     return ProbeResult(f"unresolved: {ids}; new orders there are refused", fix, warning=True)

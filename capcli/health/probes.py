@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 def health(app: "App") -> Health:
-    """Return the checks of an app, and what runs them."""
+    """Return the health checks of an app, ready to run."""
 
     def account_id() -> str | None:
-        # Credentials that cannot be read are a finding of their own.
+        # Unreadable credentials are reported by their own check.
         with suppress(CapcliError):
             return app.broker.account_id
         return None
@@ -26,7 +26,7 @@ def health(app: "App") -> Health:
 
 
 def probes(app: "App") -> tuple[Probe, ...]:
-    """Return the checks. What one `needs` comes before it."""
+    """Return the checks; those that one `needs` come before it."""
     return (
         Probe("settings", partial(machine.settings, app)),
         Probe("state_folder", partial(machine.state_folder, app)),

@@ -1,4 +1,4 @@
-"""Record: every read of the broker once, without what is the user's, for a maintainer who has no account."""
+"""Record: every read of the broker once, without the user's data, for a maintainer without an account."""
 
 import re
 from collections.abc import Mapping
@@ -67,7 +67,7 @@ class Read(Enum):
 
 
 class RawReads(Protocol):
-    """The broker's reads as they are answered: status and body."""
+    """The broker's raw answers to reads: status and body."""
 
     def raw(self, ask: Ask) -> tuple[int, bytes]: ...
 
@@ -112,7 +112,7 @@ class RecordedRequest(Struct, frozen=True):
 
 
 class Difference(Struct, frozen=True):
-    """Where an answer is not as the paper broker's, or cannot be read. `field` is a place in the answer."""
+    """A difference from the paper broker's answer, or an unreadable field. `field` is its place."""
 
     request: str
     field: str
@@ -121,7 +121,7 @@ class Difference(Struct, frozen=True):
 
 
 class RecordingChecked(Struct, frozen=True):
-    """What a recording shows that is new; nothing where `differences` is empty."""
+    """The result of checking a recording; nothing new if `differences` is empty."""
 
     file: str
     checked: int
@@ -163,7 +163,7 @@ def document(exchanges: tuple[Exchange, ...]) -> str:
 
 
 def read_document(text: str, name: str) -> tuple[Exchange, ...]:
-    """Read a recording. Raises UsageError for a file that is none."""
+    """Read a recording. Raises UsageError for any other file."""
     try:
         content = parse(text)
         if content["format"] == FORMAT:

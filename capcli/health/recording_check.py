@@ -1,4 +1,4 @@
-"""A recording of the broker's answers held against our own client and the paper broker."""
+"""Compares a recording of the broker's answers with our own client and the paper broker."""
 
 import random
 import tempfile
@@ -51,7 +51,7 @@ _FIRST, *_ = SHOWN_EPICS
 
 @dataclass
 class _Clock:
-    """A clock that only waiting moves."""
+    """A clock that only sleeping advances."""
 
     at: datetime
 
@@ -91,7 +91,7 @@ def check(text: str, name: str) -> RecordingChecked:
     expected = defaultdict[str, list[Exchange]](list)
     for exchange in _reference(mask_for(random.Random(0))):  # noqa: S311  nothing secret
         expected[exchange.name].append(exchange)
-        if exchange.read is Read.POSITIONS:  # any of them may be the one that is read alone
+        if exchange.read is Read.POSITIONS:  # any of them may be the one read alone
             one = replace(exchange, path=Read.POSITION.path)
             expected[one.name] += [replace(one, body=row) for row in exchange.body["positions"]]
     found = [*_unread(exchanges), *(row for one in exchanges for row in _compared(one, expected[one.name]))]
@@ -101,7 +101,7 @@ def check(text: str, name: str) -> RecordingChecked:
 
 
 def _gather(value: Any, words: set[str], names: set[str]) -> None:
-    """Take in the field names of an answer, and the texts that are codes."""
+    """Collect the field names of an answer, and its texts that are codes."""
     if isinstance(value, dict):
         for key, item in value.items():
             names.add(key)
@@ -114,7 +114,7 @@ def _gather(value: Any, words: set[str], names: set[str]) -> None:
 
 
 def _reference(mask: Mask | None) -> Iterator[Exchange]:
-    """Yield what a paper broker answers before and after some trading; without a mask as it is."""
+    """Yield a paper broker's answers before and after some trading; unmasked without a mask."""
     for at in (_START, _SUNDAY):
         with _paper(at=at) as broker:
             yield from record(broker, mask)
@@ -124,7 +124,7 @@ def _reference(mask: Mask | None) -> Iterator[Exchange]:
 
 @contextmanager
 def _paper(replay: "_Replay | None" = None, *, at: datetime = _START) -> Iterator[CapitalBroker]:
-    """Yield our client, logged in at a paper broker of its own; `replay` answers before that one."""
+    """Yield our client, logged in at its own paper broker; `replay` answers first."""
     clock = _Clock(at)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "paper.db"
@@ -151,7 +151,7 @@ def _paper(replay: "_Replay | None" = None, *, at: datetime = _START) -> Iterato
 
 
 def _trade(broker: CapitalBroker) -> None:
-    """Leave deals of every kind: with stops, limits or neither, trailing, waiting and closed."""
+    """Create deals of every kind: with stops, limits or neither, trailing, waiting and closed."""
     away = ExitOrder(ExitForm.DISTANCE, Decimal(3))
     silver = OrderRequest(epic=_FIRST, side=Side.BUY, size=Decimal(2))
     both = replace(silver, stop=away, limit=away)
@@ -193,7 +193,7 @@ class _Replay:
         )
 
     def close(self) -> None:
-        """Close nothing: the paper broker below has an owner."""
+        """Do nothing: the paper broker below is closed by its owner."""
 
 
 _READERS: Mapping[Read | None, Callable[[CapitalBroker], Any]] = {
@@ -222,7 +222,7 @@ _READERS: Mapping[Read | None, Callable[[CapitalBroker], Any]] = {
 
 
 def _unread(exchanges: Iterable[Exchange]) -> Iterator[Difference]:
-    """Yield what our own client cannot read of recorded answers."""
+    """Yield the fields of recorded answers that our client cannot read."""
     replay = _Replay()
     with _paper(replay) as broker:
         for one in exchanges:
@@ -240,7 +240,7 @@ def _unread(exchanges: Iterable[Exchange]) -> Iterator[Difference]:
 
 @dataclass
 class _Seen:
-    """The places of some answers: how often each is there, and in which forms."""
+    """The places in some answers: how often each occurs, and in which forms."""
 
     times: Counter[str] = field(default_factory=Counter)
     forms: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
@@ -253,13 +253,13 @@ class _Seen:
         forms(body, note)
 
     def is_always(self, where: str) -> bool:
-        """Say whether a field is in every object that could hold it."""
+        """Whether a field is in every object that could have it."""
         holder, dot, _ = where.rpartition(".")
         return self.times[where] == (self.times[holder] if dot else self.times[""])
 
 
 def _compared(exchange: Exchange, expected: Iterable[Exchange]) -> Iterator[Difference]:
-    """Yield where an answer is not as the paper broker's."""
+    """Yield the differences from the paper broker's answers."""
     expected = list(expected)
     statuses = sorted({one.status for one in expected})
     if not expected or exchange.status not in statuses:
@@ -277,13 +277,13 @@ def _compared(exchange: Exchange, expected: Iterable[Exchange]) -> Iterator[Diff
 def _places(name: str, theirs: _Seen, ours: _Seen) -> Iterator[Difference]:
     for where, kinds in theirs.forms.items():
         if where not in ours.forms:
-            # Only the outermost new field is told: what holds it is known.
+            # Only the outermost new field is reported: its parent is known.
             holder = where.removesuffix("[]") if where.endswith("[]") else where.rpartition(".")[0]
             if holder in ours.forms:
                 yield Difference(name, where, _named(kinds), "no such field")
             continue
         known = ours.forms[where]
-        # A word is a text as well: where names stand, some are one word in capitals.
+        # A word also fits where texts are expected: some names are one word in capitals.
         new = {kind for kind in kinds - known if not (kind in {"word", "empty"} and "text" in known)}
         if new:
             yield Difference(name, where, _named(new), _named(known))

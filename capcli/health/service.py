@@ -1,4 +1,4 @@
-"""Why does it not work? A registry of probes, each with its finding and the exact fix. Never trades."""
+"""Why does it not work? A registry of probes, each with its result and the exact fix. Never trades."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from capcli.fanout import bounded
 from capcli.reply import Reply
 
 WITHIN_S = 60.0
-# Checks that look at this computer alone still get their chance when time is up.
+# Checks of this computer alone still run when time is up.
 _LEAST_S = 0.5
 
 
 class HealthStatus(StrEnum):
-    """What a check found. A skipped check depends on one that failed."""
+    """A check's status. A skipped check depends on one that failed."""
 
     OK = "ok"
     WARNING = "warning"
@@ -25,7 +25,7 @@ class HealthStatus(StrEnum):
 
 
 class ProbeResult(Struct, frozen=True):
-    """What a probe reports when nothing stopped it."""
+    """The result of a probe that was not stopped by an error."""
 
     message: str
     fix: str | None = None
@@ -34,7 +34,7 @@ class ProbeResult(Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """One check: a name, what it does, and the checks without which it makes no sense."""
+    """One check: its name, its function, and the checks it depends on."""
 
     name: str
     run: Callable[[], ProbeResult]
@@ -78,7 +78,7 @@ class Health:
     def run(self, only: tuple[str, ...] = (), *, within_s: float = WITHIN_S) -> Reply[HealthReport]:
         """Run the probes (with `only`, those and what they need). The first failure gives the exit code.
 
-        What is not done `within_s` seconds after the start has failed.
+        Checks not done `within_s` seconds after the start fail.
         """
         wanted = {name for name in only if name in self.names} if only else set(self.names)
         # What a probe needs comes before it.
@@ -97,7 +97,7 @@ class Health:
 
 
 def settings_failed(error: CapcliError) -> Reply[HealthReport]:
-    """Return the report for settings that cannot be read: everything else depends on them."""
+    """Return the report for unreadable settings, which all other checks depend on."""
     check = HealthCheck("settings", HealthStatus.FAILED, error.message, error.next, error.code)
     report = HealthReport(healthy=False, checks=(check,))
     return Reply(report, None, _unhealthy(report, error))
@@ -123,7 +123,7 @@ def _check(
     else:
         status = HealthStatus.WARNING if found.warning else HealthStatus.OK
         return HealthCheck(probe.name, status, found.message, found.fix, None), None
-    # Its own words for what mends it, else its next command, unless that is this very one.
+    # The fix in the error's own words, else its next command, unless that is `health` itself.
     fix = error.details.get("fix") or (None if error.next == "capcli health" else error.next)
     return HealthCheck(probe.name, HealthStatus.FAILED, error.message, fix, error.code), error
 

@@ -37,7 +37,7 @@ def login(app: "App") -> ProbeResult:
 
 
 def _explained(app: "App", refusal: LoginRefused) -> CapcliError:
-    """Look once whether the credentials belong to the other environment, and at them for slips."""
+    """Try the credentials once on the other environment, and check them for slips."""
     tried = ""
     if app.settings.api_url is None and app.env in _OTHER:
         other = _OTHER[app.env]
@@ -57,7 +57,7 @@ def _explained(app: "App", refusal: LoginRefused) -> CapcliError:
 
 
 def _tried_on(app: "App", other: str) -> str | None:
-    """Log in and out on the other environment's host; None when it took the credentials."""
+    """Log in and out on the other environment's host; None if it accepted the credentials."""
     broker = app.broker_of(other)
     try:
         broker.login(force=True)

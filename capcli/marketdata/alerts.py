@@ -1,4 +1,4 @@
-"""Levels that are waited for: which side of each a value is on, and when it crosses."""
+"""Alert levels: which side of each a value is on, and when it crosses."""
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
@@ -11,7 +11,7 @@ from capcli.errors import UsageError
 
 
 class Fired(Struct, frozen=True):
-    """A level that was met: at which value, and by which tick, for that of a market."""
+    """A level that was reached, with its value, and for a market the tick."""
 
     level: Level
     value: Decimal
@@ -19,7 +19,7 @@ class Fired(Struct, frozen=True):
 
 
 class Alarms:
-    """Fires each level once, or with `repeat` at every crossing. `met` is what an earlier watch knew.
+    """Fires each level once, or with `repeat` at every crossing. `met` is the state of an earlier watch.
 
     A level that the first value meets fires at once; a move counts from there.
     """
@@ -41,7 +41,7 @@ class Alarms:
 
     @property
     def asks_account(self) -> bool:
-        """Say whether a level is compared with the account."""
+        """Whether a level is compared with the account."""
         return "" in self._levels
 
     @property
@@ -51,11 +51,11 @@ class Alarms:
 
     @property
     def met(self) -> Mapping[str, bool]:
-        """By the key of each level, whether it fired, or with `repeat` whether the value is beyond it."""
+        """By level key: whether it fired, or with `repeat` whether the value is beyond it."""
         return dict(self._met)
 
     def fire(self, tick: Tick) -> list[Fired]:
-        """Return what this tick fires."""
+        """Return the levels that this tick fires."""
         levels = [level.begun(tick.bid) for level in self._levels.get(tick.epic, ())]
         if levels:
             self._levels[tick.epic] = levels
@@ -63,7 +63,7 @@ class Alarms:
         return [Fired(level, value, tick) for level, value in found if self._crosses(level, value)]
 
     def fire_account(self, account: AccountLevels) -> list[Fired]:
-        """Return what the account fires."""
+        """Return the levels that the account's figures fire."""
         found = ((level, account.value(level.measure)) for level in self._levels.get("", ()))
         return [Fired(level, value) for level, value in found if self._crosses(level, value)]
 

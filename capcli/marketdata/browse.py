@@ -19,7 +19,7 @@ _NEXT = "capcli markets browse"
 
 
 class BrowseRow(Struct, frozen=True):
-    """What is under a node: another node (it has a `node_id`), or a market (it has an `epic`)."""
+    """An entry of a node: another node (with a `node_id`), or a market (with an `epic`)."""
 
     node_id: str | None
     epic: str | None
@@ -33,7 +33,7 @@ class BrowseRow(Struct, frozen=True):
 
 
 class Browsed(Struct, frozen=True):
-    """A node and what is under it; the root has no id. An unknown id cannot be told from an empty node."""
+    """A node and its entries; the root has no id. An unknown id looks like an empty node."""
 
     node_id: str | None
     rows: tuple[BrowseRow, ...]
@@ -48,7 +48,7 @@ class SentimentsFound(Struct, frozen=True):
 
 
 class Reads(Protocol):
-    """What is asked of the broker here, and nowhere else."""
+    """The broker reads that only this module needs."""
 
     @property
     def account_id(self) -> str | None: ...
@@ -60,13 +60,13 @@ class Reads(Protocol):
 
 
 class Browsing:
-    """Walks the tree and asks for sentiment. Never changes anything."""
+    """Reads the tree and client sentiment. Never changes anything."""
 
     def __init__(self, broker: Reads) -> None:
         self._broker = broker
 
     def browse(self, node: str | None = None, *, limit: int = 500) -> Reply[Browsed]:
-        """Return what is under a node or the root: nodes first, then at most `limit` markets.
+        """Return the entries of a node or the root: nodes first, then at most `limit` markets.
 
         A node is an id, or names from the root (`commodities/metals`) in any case. Raises NodeUnknown,
         UsageError.
@@ -112,7 +112,7 @@ class Browsing:
 
 
 def _plain(name: str) -> str:
-    """Return a name as it is compared; nothing is left of one that is all signs, such as `..`."""
+    """Normalise a name for comparison; one of signs only, such as `..`, becomes empty."""
     words = "".join(letter if letter.isalnum() else " " for letter in name.casefold().removesuffix("_group"))
     return " ".join(words.split())
 

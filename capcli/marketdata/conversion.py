@@ -13,14 +13,14 @@ from capcli.fanout import together
 from capcli.ports import Broker
 
 _DOLLAR = "USD"
-# EURUSD, but USDJPY: these are quoted in dollars, and all others say what a dollar costs.
+# EURUSD, but USDJPY: these are quoted in dollars, all others per dollar.
 _QUOTED_IN_DOLLARS = frozenset({"AUD", "EUR", "GBP", "NZD"})
-# An inverted rate has no end; every reader of a JSON number keeps this many digits of it.
+# An inverted rate has endless digits; every JSON reader keeps this many.
 _READABLE = Context(prec=SIGNIFICANT_DIGITS)
 
 
 class NoConversion(BrokerRefused):
-    """The broker offers no market from which the rate could be read."""
+    """The broker offers no market for the rate."""
 
     code = "NO_CONVERSION"
     retry_safe = True
@@ -49,7 +49,7 @@ def rates_of(broker: Broker, currencies: Iterable[str], target: str) -> dict[str
 
 
 def known_rates(broker: Broker, currencies: Iterable[str], target: str) -> dict[str, Decimal]:
-    """Return as `rates_of` the rates that can be read; a currency without one is left out."""
+    """Like `rates_of`, but leaves out currencies without a rate."""
     names = tuple(dict.fromkeys(currencies))
     try:
         return _found(broker, names, target)
@@ -58,7 +58,7 @@ def known_rates(broker: Broker, currencies: Iterable[str], target: str) -> dict[
 
 
 def rates_for(broker: Broker, positions: Iterable[Position]) -> dict[str, Decimal]:
-    """Return account currency for one of each currency that positions are in, as far as it can be read."""
+    """Return the rates into account currency of the positions' currencies, as far as they can be read."""
     currency = broker.account_currency
     return known_rates(broker, (row.currency for row in positions), currency) if currency else {}
 
@@ -84,7 +84,7 @@ def _same(names: Sequence[str], target: str) -> dict[str, Decimal]:
 
 
 def _in_dollars(broker: Broker, names: Sequence[str]) -> dict[str, Decimal]:
-    """Return what one of each currency costs in dollars, for those that have a pair with the dollar."""
+    """Return the dollar price of each currency that has a pair with the dollar."""
     foreign = [name for name in names if name != _DOLLAR]
     epics = {
         f"{name}{_DOLLAR}" if name in _QUOTED_IN_DOLLARS else f"{_DOLLAR}{name}": name for name in foreign
@@ -92,7 +92,7 @@ def _in_dollars(broker: Broker, names: Sequence[str]) -> dict[str, Decimal]:
     dollars = {_DOLLAR: Decimal(1)}
     found: Iterable[Market] | None = None
     if len(epics) > 1:
-        # Together, since one that is unknown fails all of them.
+        # An unknown epic fails the whole request.
         with suppress(EpicUnknown):
             found = broker.markets(tuple(epics))
     if found is None:

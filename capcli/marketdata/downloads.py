@@ -1,4 +1,4 @@
-"""Candles in bulk: pages asked for side by side, written in order, gone on with after any kind of end."""
+"""Bulk downloads of candles: pages are read in parallel, written in order, and can be resumed."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -42,27 +42,27 @@ _Page = tuple[Candle, ...] | BaseException
 
 
 class CandleTarget(Protocol):
-    """Where candles go. Raises OutputUnusable for what the disk refuses."""
+    """The target of a download. Raises OutputUnusable for disk errors."""
 
     def begin(self, terms: dict[str, str], command: str) -> Kept | None:
-        """Open the target; return how far an earlier run came. Raises UsageError, Busy, ExtraMissing."""
+        """Open the target; return an earlier run's state. Raises UsageError, Busy, ExtraMissing."""
         ...
 
     def append(self, candles: tuple[Candle, ...]) -> None: ...
 
     def keep(self, kept: Kept) -> None:
-        """Make all that was appended durable, together with how far it goes."""
+        """Make all appended rows durable, with the state."""
         ...
 
     def finish(self, kept: Kept) -> None:
-        """Make the result appear as a whole under its name."""
+        """Move the complete result to its name."""
         ...
 
     def close(self) -> None: ...
 
 
 class DownloadOrder(Struct, frozen=True):
-    """The candles of a market that are wanted, from a time to a time (UTC, both included), in a file.
+    """A download: a market's candles between two times (UTC, both included), into a file.
 
     `target` is the file as typed, or `-` for stdout. Without an `end`, up to now. `last` is the span as typed
     (24h): the same line later continues the same download.
@@ -77,7 +77,7 @@ class DownloadOrder(Struct, frozen=True):
 
     @property
     def command(self) -> str:
-        """Return the command line that goes on with it."""
+        """Return the command line that resumes it."""
         until = f" --to {_typed(self.end)}" if self.end else ""
         window = f"--last {quote(self.last)}" if self.last else f"--from {_typed(self.start)}{until}"
         return (
@@ -87,7 +87,7 @@ class DownloadOrder(Struct, frozen=True):
 
     @property
     def terms(self) -> dict[str, str]:
-        """Return what makes two downloads the same one."""
+        """Return the terms that identify a download."""
         return {
             "epic": self.epic,
             "resolution": self.resolution.value,
@@ -98,7 +98,7 @@ class DownloadOrder(Struct, frozen=True):
 
 
 class Progress(Struct, frozen=True):
-    """Where a download stands: candles, pages of pages, requests a second of this run, seconds left."""
+    """A download's progress: candles, pages of pages, this run's requests a second, seconds left."""
 
     candles: int
     pages: int
@@ -133,7 +133,7 @@ class Download(Struct, frozen=True):
 
 
 class Downloads:
-    """Fetches candles in the lane that leaves everybody else the first turn."""
+    """Fetches candles in the lowest request lane."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -188,10 +188,10 @@ class Downloads:
     def _window(self, order: DownloadOrder, kept: Kept | None) -> tuple[datetime, datetime]:
         """Return the first and the last instant to ask for."""
         now = self._context.now()
-        # Where the first candle at or after the start begins, as far as that is known.
+        # The opening of the first candle at or after the start, if known.
         off_grid = (_EPOCH - order.start) % order.resolution.span if _has_grid(order.resolution) else _NOTHING
         start = (kept and kept.start) or order.start + off_grid
-        # The last candle that has closed and settled; the one that is still forming is left out.
+        # The last candle that has closed and settled; the forming one is left out.
         closed = now - _SETTLED - order.resolution.span
         end = kept.end if kept else min(order.end or closed, closed)
         if start > end:
@@ -204,10 +204,10 @@ class Downloads:
 
 
 def windows(start: datetime, end: datetime, resolution: Resolution) -> Iterator[tuple[datetime, datetime]]:
-    """Cut a span into the windows of single requests, both ends included (API page 11), oldest first.
+    """Split a span into windows for single requests, both ends included (API page 11), oldest first.
 
     Candles up to an hour begin on the clock's grid. Where wider ones begin is not documented, so their
-    windows leave no second out.
+    windows cover every second.
     """
     span = resolution.span
     page = (_PAGE - 1) * span
@@ -218,7 +218,7 @@ def windows(start: datetime, end: datetime, resolution: Resolution) -> Iterator[
 
 
 class _Run:
-    """One run of a download: pages in any order from the threads, in their own order to the target."""
+    """One run of a download: threads read pages in any order, the target gets them in sequence."""
 
     def __init__(
         self,
@@ -241,7 +241,7 @@ class _Run:
         self._times: deque[float] = deque([monotonic()], maxlen=_RATE_OVER)
 
     def through(self, broker: Broker) -> Kept:
-        """Fetch what is missing, and return how it stands then."""
+        """Fetch the missing pages, and return the final state."""
         saved_at = self._monotonic()
         todo = self._windows[self._kept.pages :]
         with _Pages(broker, self._order, todo) as pages:
@@ -286,7 +286,7 @@ class _Run:
 
     @contextmanager
     def going_on(self) -> Iterator[None]:
-        """Let whatever ends a run early say what is kept, and how to go on."""
+        """Add to the error of an aborted run what is stored, and how to resume."""
         try:
             yield
         except KeyboardInterrupt:
@@ -305,7 +305,7 @@ class _Run:
 
 
 class _Pages:
-    """The pages of a download in order, asked for by several threads that stay a little ahead."""
+    """The pages of a download in order, read ahead by several threads."""
 
     def __init__(
         self, broker: Broker, order: DownloadOrder, todo: tuple[tuple[datetime, datetime], ...]
@@ -350,7 +350,7 @@ class _Pages:
                 return
             page = self._page(number)
             if isinstance(page, BaseException):
-                # Pages before this one are under way; what comes after it would be fetched in vain.
+                # Earlier pages are on their way; later ones are not needed.
                 self._over.set()
             self._found.put((number, page))
 
@@ -364,7 +364,7 @@ class _Pages:
             return error
         if not found.unreadable:
             return found
-        # A file is to be whole: a candle that was sent and is not in it would pass for a gap.
+        # The file must be complete: a missing candle would look like a gap.
         row = found.unreadable[0]
         return UnreadableAnswer(
             f"The broker's candle of {row.words} cannot be read: {row.why}. What came before it is kept.",
@@ -381,5 +381,5 @@ def _has_grid(resolution: Resolution) -> bool:
 
 
 def _typed(at: datetime) -> str:
-    """Write an instant as `--from` and `--to` read it."""
+    """Format an instant for `--from` and `--to`."""
     return f"{at:%Y-%m-%d}" if at.time() == _MIDNIGHT else f"{at:%Y-%m-%dT%H:%M:%S}"

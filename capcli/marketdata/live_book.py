@@ -56,16 +56,16 @@ class LiveBook(Struct, frozen=True):
 
 
 class _RateMarket(Struct, frozen=True):
-    """A market whose mid is a rate, or whose inverse is."""
+    """A market whose mid, or its inverse, is an exchange rate."""
 
     epic: str
     inverted: bool
 
 
 class LivePortfolio:
-    """The open positions and their prices. Reads them again now and then, for what opened and closed.
+    """The open positions and their prices. Rereads them regularly for opened and closed ones.
 
-    Made, it reads them and follows their markets. Raises as any read, and as `Watching.watch`.
+    Reads them and watches their markets on creation. Raises as any read, and as `Watching.watch`.
     """
 
     def __init__(self, context: Context, streams: Streams) -> None:
@@ -88,7 +88,7 @@ class LivePortfolio:
         return self._broker.account_id
 
     def receive(self, timeout_s: float) -> list[StreamEvent | Quiet]:
-        """Take in what came, and return it; without a position there is nothing to listen to."""
+        """Process and return new events; waits if there is no position to watch."""
         if self._now_ms() - self._read_at_ms >= REREAD_MS:
             self._read_again()
         if self._watch is None:
@@ -154,7 +154,7 @@ class LivePortfolio:
         try:
             self._read()
         except (Unreachable, RateLimited):
-            # The stream goes on; the next time will do.
+            # The stream continues; try again next time.
             self._read_at_ms = self._now_ms()
 
     def _read(self) -> None:
@@ -164,11 +164,11 @@ class LivePortfolio:
         before = {*self._positions, *(row.deal_id for row in self._unreadable)}
         there = {*found, *(row.deal_id for row in listed.unreadable)}
         self._opened += [deal for deal in found if deal not in before]
-        # A row without a deal id may be any of them.
+        # A row without a deal id may be any position.
         self._closed += [deal for deal in self._positions if deal not in there and None not in there]
         self._unreadable = listed.unreadable
         for position in found.values():
-            # A market that the stream tells of knows better than a list that was made on the way.
+            # The stream's price is newer than the list's.
             streamed = self._watch is not None and position.epic in self._watch.markets
             if not streamed and position.bid is not None and position.offer is not None:
                 self._prices[position.epic] = position.bid, position.offer
@@ -178,7 +178,7 @@ class LivePortfolio:
         self._follow()
 
     def _follow(self) -> None:
-        """Watch the markets of the book and of its exchange rates; above 40 the rest is read now and then."""
+        """Watch the markets of the book and of its exchange rates; beyond 40 they are read regularly."""
         markets = [one.epic for some in self._rates.values() for one in some or ()]
         priced = (row.epic for row in self._positions.values() if row.epic in self._prices)
         wanted = list(dict.fromkeys([*priced, *markets]))
@@ -190,7 +190,7 @@ class LivePortfolio:
             self._watch.add([epic for epic in wanted if epic not in self._watch.markets][: max(0, room)])
 
     def _rate_markets(self, currency: str) -> tuple[_RateMarket, ...] | None:
-        """Return the markets from which the rate into the account's currency follows; None without any."""
+        """Return the markets for the rate into the account's currency; None without any."""
         target = self._broker.account_currency
         if target is None or currency == target:
             return ()

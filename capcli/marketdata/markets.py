@@ -27,7 +27,7 @@ _SECOND = timedelta(seconds=1)
 
 
 class MarketsFound(Struct, frozen=True):
-    """Markets whose name or epic matches a term; `total` counts them before the limit."""
+    """Markets whose name or epic matches a term; `total` counts all before the limit."""
 
     markets: tuple[MarketRow, ...]
     total: int
@@ -35,7 +35,7 @@ class MarketsFound(Struct, frozen=True):
 
 
 class MarketShown(Struct, frozen=True):
-    """One market with its rules, hours and fees, and with its prices where it has any."""
+    """One market with its rules, hours and fees, and its prices if it has any."""
 
     market: MarketDetails
 
@@ -106,7 +106,7 @@ class Markets:
             return Rows(())
 
     def offers(self, name: str) -> tuple[MarketRow, ...]:
-        """Return the markets that a name may stand for: common names, then the broker's search."""
+        """Return the markets a name may mean: common names, then the broker's search."""
         rows = [row for epic in epics_for(name) for row in self._exact(epic)]
         if sum(map(str.isalnum, name)) >= _SEARCHED:
             with suppress(CapcliError):
@@ -229,12 +229,12 @@ class Markets:
             page_rows = self._broker.candles(epic, resolution, last=_PAGE, start=start, end=stop)
             found += page_rows
             unreadable += page_rows.unreadable
-            # Times have whole seconds, and a window need not begin where a candle does.
+            # Times have whole seconds, and a window may begin between candles.
             start = stop + _SECOND
         return Rows(found[:last], tuple(unreadable))
 
     def time(self) -> Reply[ServerTime]:
-        """Return the broker's clock and our distance from it."""
+        """Return the broker's clock and our offset."""
         theirs = self._broker.server_time()
         ahead = Decimal(str(round((self._context.clock() - theirs).total_seconds(), 3)))
         return Reply(ServerTime(theirs, ahead), self._broker.account_id)

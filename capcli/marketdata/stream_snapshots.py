@@ -1,6 +1,6 @@
-"""The stream for callers that cannot wait: looks at it for a bounded time, with a cursor to go on from.
+"""The stream for callers that cannot wait: bounded reads with a cursor to continue.
 
-Between two looks nothing is heard, so what follows a cursor begins with a gap that says so.
+Nothing is received between two reads, so a continued one begins with a gap.
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -25,7 +25,7 @@ from capcli.marketdata.live_book import LivePortfolio, LivePosition
 from capcli.marketdata.streams import Streams, Throttle, Watch, Watching, chosen
 from capcli.reply import Reply
 
-LONGEST_S = 43  # opening and ending included, so that a call stays below 45
+LONGEST_S = 43  # including start and end, so that a call takes less than 45 s
 MOST_ROWS = 250  # an answer stays below 20 kB
 MOST_CANDLE_EPICS = 10
 _LOOK_S = 0.2
@@ -61,7 +61,7 @@ class PricesSeen(Struct, frozen=True):
 
 
 class Reached(Struct, frozen=True):
-    """A level that the bid reached."""
+    """A level reached by the bid."""
 
     epic: str
     way: Way
@@ -71,7 +71,7 @@ class Reached(Struct, frozen=True):
 
 
 class AlertsSeen(Struct, frozen=True):
-    """What fired during this look, and how many levels still wait."""
+    """The levels that fired during this read, and how many still wait."""
 
     fired: tuple[Reached, ...]
     waiting: int
@@ -88,7 +88,7 @@ class PlPoint(Struct, frozen=True):
 
 
 class PortfolioSeen(Struct, frozen=True):
-    """The book at the end of the look, with P&L from the latest ticks, and how the total moved meanwhile.
+    """The book at the end of the read, with P&L from the latest ticks, and the course of the total.
 
     `pl` is the total in `currency`, the account's; None without an exchange rate.
     """
@@ -116,14 +116,14 @@ class ClosedBar(Struct, frozen=True):
 
 
 class CandlesSeen(Struct, frozen=True):
-    """Bars that closed since the cursor, or during this look, oldest first and none left out."""
+    """Bars that closed since the cursor, or during this read, oldest first, without omissions."""
 
     candles: tuple[ClosedBar, ...]
     cursor: str
 
 
 class _Cursor(Struct, frozen=True, omit_defaults=True):
-    """Where a call ended: which one, when (ms since 1970), and what it knew of an alert's levels."""
+    """The end of a call: which one, when (ms since 1970), and the state of an alert's levels."""
 
     kind: str
     at: Annotated[int, Meta(gt=0, lt=1 << 43)]
@@ -132,7 +132,7 @@ class _Cursor(Struct, frozen=True, omit_defaults=True):
 
 
 class StreamSnapshots:
-    """Looks at the stream, each at most 43 s long. `stopped` ends a look whose caller has gone."""
+    """Bounded reads of the stream, at most 43 s each. `stopped` ends one whose caller has gone."""
 
     def __init__(self, context: Context, streams: Streams) -> None:
         self._context = context
@@ -265,7 +265,7 @@ class StreamSnapshots:
         cursor: str | None = None,
         stopped: Stopped = lambda: False,
     ) -> Reply[CandlesSeen]:
-        """Return bars as they close, of 1 to 10 markets; those the stream lost are read.
+        """Return bars as they close, of 1 to 10 markets; those missed on the stream are read by request.
 
         Raises as `prices`.
         """
@@ -297,7 +297,7 @@ class StreamSnapshots:
     def _read_closed(
         self, epics: Sequence[str], resolution: Resolution, since: datetime, until: datetime
     ) -> dict[tuple[str, datetime], ClosedBar]:
-        """Read the bars that closed in a span, when one can have closed in it (API page 12.3)."""
+        """Read the bars that closed in a span, if one can have closed (API page 12.3)."""
         if int(since.timestamp()) // 60 == int(until.timestamp()) // 60:
             return {}
         start = max(since - resolution.span, until - (MOST_ROWS * resolution.span))
@@ -350,7 +350,7 @@ def _missed(events: Sequence[StreamEvent | Quiet]) -> list[str]:
 
 
 def _span(since_ms: int, until_ms: int) -> str:
-    """Write a span of time as an ISO 8601 interval."""
+    """Format a span as an ISO 8601 interval."""
     return "/".join(f"{_instant(ms):%Y-%m-%dT%H:%M:%S}Z" for ms in (since_ms, until_ms))
 
 
@@ -380,7 +380,7 @@ def _number(value: Any) -> Decimal:
 
 
 def _level(watch: Watch, ways: dict[str, Way], epic: str, way: Way | None, price: Decimal) -> Level:
-    """Say from which side a plain number is waited for; the cursor remembers it."""
+    """Return the side from which a plain number is reached; the cursor stores it."""
     if way is None:
         first, key = watch.markets[epic].first, f"{epic} {price:f}"
         if first is None and key not in ways:

@@ -1,4 +1,4 @@
-"""Prices as they come: which markets, what each tick says, and which of them went silent."""
+"""Watches markets on the price stream, and reports those that went silent."""
 
 from collections.abc import Iterable, Sequence
 from typing import Protocol
@@ -18,18 +18,18 @@ _ASK_AGAIN_S = 60.0
 
 
 class PriceStream(Protocol):
-    """One price stream, which comes back by itself after a break. For one thread."""
+    """One price stream that reconnects by itself. For one thread."""
 
     def add(self, epics: Sequence[str]) -> None:
         """Subscribe to more markets. Raises UsageError above 40 in all."""
         ...
 
     def receive(self, timeout_s: float) -> list[StreamEvent]:
-        """Return what came, waiting at most so long for the first of it. Raises what nothing mends."""
+        """Return events, waiting at most this long for the first. Raises permanent failures."""
         ...
 
     def close(self) -> list[StreamEvent]:
-        """End it; return what was sent before the broker knew."""
+        """Close it; return the last events that were already on their way."""
         ...
 
 
@@ -45,13 +45,13 @@ class Streams(Protocol):
 
 
 class Watched(Struct, frozen=True):
-    """A market that is watched, as it was at the beginning."""
+    """A watched market as it was at the start."""
 
     market: MarketDetails
 
     @property
     def first(self) -> Tick | None:
-        """The price at the beginning, stamped with its own time; None for a market that had none."""
+        """The price at the start, with its own time; None for a market that had none."""
         quote = self.market.quote
         if quote.bid is None or quote.offer is None:
             return None
@@ -64,7 +64,7 @@ class Watched(Struct, frozen=True):
 
 
 class Watching:
-    """Opens watches over markets. Changes nothing."""
+    """Starts watches of markets. Changes nothing."""
 
     def __init__(self, context: Context, streams: Streams) -> None:
         self._context = context
@@ -76,7 +76,7 @@ class Watching:
         Raises EpicUnknown before anything is streamed, UsageError for more than 40, Unreachable, RateLimited.
         """
         wanted = chosen(epics)
-        # A list whose one member is unknown is told by that member's name.
+        # Names the unknown epic of a list.
         broker = self._context.broker
         markets = broker.all_details(wanted) if len(wanted) > 1 else (broker.details(wanted[0]),)
         stream = self._streams.open(wanted)
@@ -84,7 +84,7 @@ class Watching:
 
 
 def chosen(epics: Iterable[str]) -> tuple[str, ...]:
-    """Return the epics, each once. Raises UsageError for none and for more than a stream carries."""
+    """Return the epics without duplicates. Raises UsageError for none, and for more than a stream allows."""
     wanted = tuple(dict.fromkeys(ids.epic(epic) for epic in epics))
     if not 1 <= len(wanted) <= MOST_EPICS:
         raise UsageError(
@@ -95,7 +95,7 @@ def chosen(epics: Iterable[str]) -> tuple[str, ...]:
 
 
 class Watch:
-    """A stream of some markets, and what is known of each. For one thread; close it at the end."""
+    """A stream of some markets, and the state of each. For one thread; close it at the end."""
 
     def __init__(
         self, broker: Broker, stream: PriceStream, markets: Sequence[MarketDetails], clock: Clock
@@ -123,7 +123,7 @@ class Watch:
             self._seen_ms[market.epic] = self._now_ms()
 
     def receive(self, timeout_s: float) -> list[StreamEvent | Quiet]:
-        """Return what came, and which markets went quiet. Raises what ends the stream for good."""
+        """Return events, and markets that went quiet. Raises permanent failures."""
         events: list[StreamEvent | Quiet] = [*self._stream.receive(timeout_s)]
         for event in events:
             if type(event) is Tick and event.epic in self._seen_ms:
@@ -135,11 +135,11 @@ class Watch:
         return events
 
     def close(self) -> list[StreamEvent]:
-        """End the stream; return what was sent before the broker knew."""
+        """Close the stream; return the last events that were already on their way."""
         return self._stream.close()
 
     def since_ms(self, epic: str) -> int | None:
-        """Return since when a market is quiet, or None while its ticks come."""
+        """Return since when a market is quiet, None while it ticks."""
         return self._seen_ms[epic] if epic in self._quiet else None
 
     def _silences(self, now: int) -> list[Quiet]:
@@ -154,7 +154,7 @@ class Watch:
         return [Quiet(epic, self.status[epic], self._seen_ms[epic]) for epic in sorted(new)]
 
     def _ask(self, silent: set[str], now: int) -> set[str]:
-        """Ask the broker whether silent markets are closed; return those whose status changed."""
+        """Read the status of silent markets; return those whose status changed."""
         first = now - self._begun_ms < QUIET_MS
         if now < self._ask_at_ms or first:
             return set()
@@ -180,7 +180,7 @@ class Throttle:
         self._pending: dict[str, Tick] = {}
 
     def pass_on(self, events: Iterable[StreamEvent | Quiet], now_ms: int) -> list[StreamEvent | Quiet]:
-        """Return what is to be shown now, in the order in which it came."""
+        """Return the events to show now, in their order of arrival."""
         if not self._every:
             return list(events)
         others: list[StreamEvent | Quiet] = []
@@ -196,5 +196,5 @@ class Throttle:
 
 
 def breaks(events: Iterable[StreamEvent | Quiet]) -> list[Gap | Disconnected]:
-    """Return what was missed or broke off."""
+    """Return the gaps and disconnections."""
     return [event for event in events if isinstance(event, Gap | Disconnected)]

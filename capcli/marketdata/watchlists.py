@@ -1,4 +1,4 @@
-"""Watchlists of the login: read, and changed by requests that are sent once and settled by reading back."""
+"""Watchlists of the login: reads, and changes that are sent once and verified by reading back."""
 
 from shlex import quote
 
@@ -49,7 +49,7 @@ class WatchlistShown(Struct, frozen=True):
 
 
 class WatchlistChange(Struct, frozen=True):
-    """What became of a watchlist: `epics` are those in it now, `skipped` those that the broker left out."""
+    """A changed watchlist: `epics` are its markets now, `skipped` those that the broker left out."""
 
     watchlist_id: str
     name: str
@@ -118,7 +118,7 @@ class Watchlists:
         found, epic, now = self._changeable("add", text, epic, confirmed=confirmed)
         if epic in now:
             return self._changed(found, now, f"{epic} is in {found.name!r} already. Nothing was sent.")
-        # The broker's suggestion for another case comes from looking at the market itself.
+        # Reading the market gives a suggestion if only the epic's case differs.
         self._broker.details(epic)
         what = f"The addition of {epic} to {found.name!r}"
         answer = self._send(what, self._broker.requests.add_to_watchlist(found.watchlist_id, epic))
@@ -185,7 +185,7 @@ class Watchlists:
     def _changeable(
         self, verb: str, text: str, epic: str, *, confirmed: bool
     ) -> tuple[Watchlist, str, tuple[str, ...]]:
-        """Return a list that may be changed, the epic, and what is in the list now."""
+        """Return a list that may be changed, the epic, and the list's markets."""
         epic = ids.epic(epic)
         ids.watchlist(text)
         self._confirm(f"{verb} {quote(text.strip())} {epic}", confirmed=confirmed)

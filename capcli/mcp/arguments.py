@@ -1,4 +1,4 @@
-"""The tools' arguments: what the schema says of each, and how a value is read.
+"""The tools' arguments: the schema and the parser of each.
 
 Each has one JSON type. Values are read leniently, since clients write them differently: a number as text, a
 list as JSON text or as one text, null for an argument that may be left out (dropped in `toolset`).
@@ -52,10 +52,10 @@ class Argument(NamedTuple):
 
 
 def read_number(value: Any) -> Decimal:
-    """Read a JSON number or text without losing digits; 0.1 arrives as a float and means 0.1."""
+    """Read a JSON number or text without losing digits; a float 0.1 means 0.1."""
     if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
         raise ValueError("must be a number")  # noqa: TRY004  pydantic wants a ValueError
-    # 25.0 is how many clients write 25: the same order must give the same body.
+    # Many clients write 25 as 25.0: the same order must give the same body.
     text = value if isinstance(value, str) else short(Decimal(str(value)))
     try:
         return parse_decimal(text)
@@ -119,13 +119,13 @@ def read_text(value: Any, most: int) -> str:
 
 
 def _note(value: Any) -> str:
-    """Read any value as text, cut to 200 characters: a note never stops what it stands beside."""
+    """Read any value as text, cut to 200 characters: a note never makes a call fail."""
     text = value if isinstance(value, str) else json.dumps(value, default=str)
     return "".join(letter if letter.isprintable() else " " for letter in text[:200])
 
 
 def _parsed(value: Any, kind: type[J], must: str) -> J:
-    """Return a list or object, which may stand as JSON text."""
+    """Return a list or object, which may be JSON text."""
     if isinstance(value, str):
         try:
             value = json.loads(value)
@@ -216,7 +216,7 @@ def _one_of(words: tuple[str, ...], about: str) -> Argument:
 
 
 def number(about: str, read: Callable[[Any], Any] = read_positive) -> Argument:
-    """Return an argument that is a number: above 0 unless read otherwise."""
+    """Declare a number argument: above 0 unless read otherwise."""
     return _argument(read, "number", about)
 
 
@@ -410,7 +410,7 @@ def exit_order(
 
 
 def until_cancelled(time_in_force: str | None, good_till: datetime | None) -> bool:
-    """Say whether an order is to lose its expiry. Raises UsageError where both arguments disagree."""
+    """Whether an order's expiry is to be removed. Raises UsageError if both arguments disagree."""
     if time_in_force == "GOOD_TILL_DATE" and good_till is None:
         raise UsageError("GOOD_TILL_DATE needs good_till_date.")
     return time_in_force == _ENDLESS

@@ -1,4 +1,4 @@
-"""Short answers: absent values left out, lists cut to what matters, and a cursor to the rest."""
+"""Short answers: absent values left out, lists shortened, with a cursor to the rest."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections import Counter
@@ -21,7 +21,7 @@ _EVERY = "*"
 
 
 class Listing(Struct, frozen=True):
-    """How the rows of a result are given: their usual fields, and whether as one table of columns and rows.
+    """The form of a result's rows: their default fields, and whether as one table of columns and rows.
 
     `identity` are the fields that tell one row from another while the list changes; all of them if empty.
     `by` is the field of a row that is its cursor, where the use case itself begins behind one.
@@ -53,7 +53,7 @@ class Listing(Struct, frozen=True):
             check_fields(self.kind, self.fields, "fields")
 
     def cut(self, document: dict[str, Any]) -> dict[str, Any]:
-        """Return the document with the rows that were asked for. Raises UsageError for a lost cursor."""
+        """Return the document with the requested rows. Raises UsageError for a lost cursor."""
         rows = document[self.key]
         marks = [row[self.by] for row in rows] if self.by else self._marks(rows)
         start = 0 if self.cursor is None or self.by else _place_after(self.cursor, marks)
@@ -77,7 +77,7 @@ class Listing(Struct, frozen=True):
         return found
 
     def _marks(self, rows: Sequence[dict[str, Any]]) -> list[str]:
-        """Return the cursor behind each row, made of the row and of how many equal rows come before it."""
+        """Return the cursor after each row, made of the row and the number of equal rows before it."""
         before: Counter[bytes] = Counter()
         marks = []
         for row in rows:
@@ -89,7 +89,7 @@ class Listing(Struct, frozen=True):
 
 
 def _fitting(rows: list[Any], left: int) -> int:
-    """Return how many rows fit into so many bytes, one at least."""
+    """Return how many rows fit into this many bytes, at least one."""
     for count, row in enumerate(rows):
         left -= len(encode(row)) + 1
         if left < 0:
@@ -98,7 +98,7 @@ def _fitting(rows: list[Any], left: int) -> int:
 
 
 def _place_after(cursor: str, marks: list[str]) -> int:
-    """Return the place of the row that a cursor leads to. Raises UsageError for a cursor that no row has."""
+    """Return the index of the row after a cursor. Raises UsageError for a cursor without a row."""
     if cursor in marks:
         return marks.index(cursor) + 1
     try:
@@ -111,7 +111,7 @@ def _place_after(cursor: str, marks: list[str]) -> int:
 
 
 def without_absent(value: Any) -> Any:
-    """Return a document without its null members; the rows of a table keep theirs, whose place counts."""
+    """Return a document without null members; rows of a table keep theirs, since columns are by position."""
     if isinstance(value, dict):
         if value.keys() == {"columns", "rows"}:
             return value

@@ -27,7 +27,7 @@ _WORDS = {
 
 
 class Completions:
-    """Answers from the market search and the user's watchlists; with nothing where that fails."""
+    """Answers from the market search and the user's watchlists; empty on failure."""
 
     def __init__(self, runner: ToolRunner, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._runner = runner
@@ -59,7 +59,7 @@ class Completions:
             f"epic {term.upper()}",
             lambda app: (row.epic for row in app.markets.search(term).data.markets if is_epic(row.epic)),
         )
-        # What begins with the typed text goes first; a name such as "bitcoin" finds BTCUSD.
+        # Matches of the typed beginning come first; a name such as "bitcoin" finds BTCUSD.
         return sorted(found, key=lambda epic: not epic.upper().startswith(term.upper()))[:_SHOWN]
 
     async def _found(self, key: str, find: Callable[[App], Iterable[str]]) -> tuple[str, ...]:

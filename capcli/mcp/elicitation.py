@@ -1,4 +1,4 @@
-"""Asks the person at the client with a form, in both versions of the protocol; it shows what is stored."""
+"""Asks the person at the client with a form, in both protocol versions; it shows the stored question."""
 
 import time
 from contextlib import suppress
@@ -25,12 +25,12 @@ _SCHEMA = {
         },
     },
 }
-# Nobody reads an order and answers it faster; a client that cannot draw a form answers at once.
+# A faster answer was not read by a person; a client without forms answers at once.
 READING_S = 2.0
 
 
 class Answer(Enum):
-    """The answer to a question: a person's yes or no, or none that counts."""
+    """The answer to a question: yes, no, or none that counts."""
 
     YES = "yes"
     NO = "no"
@@ -45,7 +45,7 @@ class Elicitation:
 
     @classmethod
     def of_call(cls) -> "Elicitation | None":
-        """Return the form of the call that runs on this thread; None where the client draws none."""
+        """Return the form of this thread's call; None if the client has no forms."""
         from fastmcp.server.dependencies import get_context
 
         try:
@@ -54,25 +54,25 @@ class Elicitation:
         except (RuntimeError, ValueError, AttributeError):
             return None
         asks = capabilities.elicitation if capabilities else None
-        # Declared without a mode it means forms.
+        # Without a mode, forms are meant.
         if asks is None or (asks.form is None and asks.url is not None):
             return None
         return cls(context)
 
     @property
     def in_rounds(self) -> bool:
-        """Say whether the result is the question, and the client repeats the call with the answer."""
+        """Whether the question is returned as the result, and the client repeats the call with the answer."""
         from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
         return self.context.session.protocol_version in MODERN_PROTOCOL_VERSIONS
 
     @property
     def answered(self) -> str | None:
-        """Return the approval code that this call brings an answer for."""
+        """Return the approval code that this call answers."""
         return self.context.request_state if self.in_rounds and self.context.input_responses else None
 
     def answer(self, elapsed_s: float | None, reading_s: float) -> Answer:
-        """Return the answer of this call, `elapsed_s` seconds after the question; None where unknown."""
+        """Return this call's answer, `elapsed_s` seconds after the question (None: unknown)."""
         answers = self.context.input_responses
         return _weighed(answers.get(_KEY) if isinstance(answers, dict) else None, elapsed_s, reading_s)
 
@@ -91,7 +91,7 @@ class Elicitation:
         async def put() -> Any:
             context = self.context
             with move_on_after(wait_s), suppress(Exception):
-                # Where the client refuses the form, or sends what is no answer, nobody answered.
+                # A refused form or an invalid answer counts as none.
                 return await context.session.elicit_form(text, _SCHEMA, related_request_id=context.request_id)
 
         began = time.monotonic()
@@ -100,7 +100,7 @@ class Elicitation:
 
 
 def _weighed(answer: Any, elapsed_s: float | None, reading_s: float) -> Answer:
-    """Count a yes or a no only with the box ticked, and not before anybody can have read the form."""
+    """Accept a yes or no only with the box ticked, and not before the form could be read."""
     content = getattr(answer, "content", None)
     if getattr(answer, "action", None) != "accept" or not isinstance(content, dict):
         return Answer.SILENCE
@@ -113,7 +113,7 @@ def _weighed(answer: Any, elapsed_s: float | None, reading_s: float) -> Answer:
 
 
 def client_name() -> str | None:
-    """Return the name that the client of this call gives itself; None where it gives none."""
+    """Return the client's own name in this call; None without one."""
     from fastmcp.server.dependencies import get_context
 
     try:

@@ -31,7 +31,7 @@ _EVENTS = Listing(
 )
 _LINES = Listing(Report, identity=("key",))
 _STATS = Listing(StatsFound, identity=("key",))
-# Each day is a request: more do not fit into the time of a call.
+# One request a day: more do not fit into the time of a call.
 _MOST_DAYS = 90
 
 

@@ -6,7 +6,7 @@ from threading import Condition, Thread
 
 from fastmcp.tools import ToolResult
 
-# Clients give up after about 60 s, some without listening to what comes then.
+# Clients give up after about 60 s, and some ignore later answers.
 PATIENCE_S = 40.0
 CHECK_S = 4.0
 LONGEST_S = 45.0
@@ -16,7 +16,7 @@ Work = Callable[[], ToolResult]
 
 
 def result_in_time(call: Call, timeout_s: float) -> ToolResult | None:
-    """Return the result, or None when it is not there in time. Raises what the call raised."""
+    """Return the result, None if it is not ready in time. Raises what the call raised."""
     return call.result() if wait([call], timeout_s).done else None
 
 
@@ -53,7 +53,7 @@ class InFlightCalls:
         return call
 
     def read(self, work: Work, timeout_s: float) -> ToolResult | None:
-        """Make a call that sends nothing; None when it takes too long."""
+        """Run a call that sends nothing; None if it takes too long."""
         return self.wait(_started(work), timeout_s)
 
     def _land(self, call: Call) -> None:
@@ -62,7 +62,7 @@ class InFlightCalls:
             self._changed.notify_all()
 
     def finish(self, timeout_s: float) -> bool:
-        """Take no new calls and wait for those under way; say whether there were any."""
+        """Refuse new calls and wait for running ones; return whether there were any."""
         with self._changed:
             self._closed = True
             waiting = bool(self._sending)

@@ -1,4 +1,4 @@
-"""Turns unknown tools and refused arguments into one short line with a stable code."""
+"""Turns errors about unknown tools and invalid arguments into one short line with a stable code."""
 
 from typing import Any
 

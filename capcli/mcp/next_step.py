@@ -1,4 +1,4 @@
-"""What to do next, for a reader who has tools and no shell: the command of a message as a tool call."""
+"""Next steps for readers with tools and no shell: a message's command as a tool call."""
 
 from collections.abc import Iterable
 from shlex import join
@@ -25,7 +25,7 @@ class NextSteps:
         self._offered = offered
 
     def step(self, command: str | None, kind: str | None = None) -> str | None:
-        """Return a command as a call of a tool, or as what to ask the user for where there is none.
+        """Return a command as a tool call, or as a request to the user if there is no tool.
 
         `kind` is that of the preview, where the command executes one. A sentence stays as it is.
         """
@@ -43,7 +43,7 @@ class NextSteps:
         return " ".join([tool, *(f"{name}={join([text])}" for name, text in arguments.items())])
 
     def translated(self, value: Any) -> Any:
-        """Return a document in which every `next` is for a reader with tools."""
+        """Return a document with every `next` as a tool call."""
         if isinstance(value, dict):
             return {
                 key: self.step(item, value.get("kind"))
@@ -55,7 +55,7 @@ class NextSteps:
 
 
 def ask_user(command: str | None) -> str | None:
-    """Return what to ask a user for who has a terminal."""
+    """Return a request to the user, who has a terminal."""
     return None if command is None else f"ask the user to run `{command}` in a terminal"
 
 

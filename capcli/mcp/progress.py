@@ -1,4 +1,4 @@
-"""Progress of a slow call, for clients that ask for it: the seconds so far, and how far it is if known."""
+"""Progress of a slow call, for clients that request it: the seconds so far, and the part done if known."""
 
 import asyncio
 import time
@@ -26,7 +26,7 @@ _UNDER_WAY: ContextVar[_State | None] = ContextVar("capcli_call", default=None)
 
 
 def windows_reporter() -> Callable[[int, int], None]:
-    """Return a function that reports how many of how many time windows are read."""
+    """Return a function that reports the number of time windows read, and of all."""
     state = _UNDER_WAY.get()
     return (lambda _done, _of: None) if state is None else state.windows
 

@@ -1,6 +1,6 @@
 """The prompts of the broker's own server: steps for common tasks; nothing is sent without the user's yes.
 
-What was typed into a prompt stands in its text as quoted data. Nothing here asks the broker.
+Typed text is included as quoted data. Nothing here asks the broker.
 """
 
 import json
@@ -244,7 +244,7 @@ def _is_level(level: Any) -> bool:
     return isinstance(level, int | float) and not isinstance(level, bool)
 
 
-# A prompt that walks through tools which are not offered would only lead into refusals.
+# A prompt for tools that are not offered would only lead to refusals.
 _PROMPTS: tuple[tuple[Callable[..., str], str, str], ...] = (
     (market_scan, "Compare the markets of a watchlist", "cap_market_prices"),
     (trade_proposal, "Size a trade from its risk, as a preview", "cap_trade_propose"),

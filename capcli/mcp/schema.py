@@ -28,7 +28,7 @@ def output_schema(
     rows: Listing | None = None,
     notes_paper: bool = False,
 ) -> Schema:
-    """Describe a result beside `env` and `account_id`; `warns`: an `error` can stand beside it.
+    """Describe a result beside `env` and `account_id`; `warns`: an `error` can accompany it.
 
     `also` is a second result that the tool can have; the keys of both stand side by side. `rows`: how its
     list is told. `notes_paper`: on paper a `notice` says so. Nothing is required: what is absent is left out.
@@ -44,7 +44,7 @@ def output_schema(
             properties[rows.key] = _TABLE
     state = properties.get("state", {})
     if "preview_id" in properties and "enum" in state:
-        # After a refusal the state is that of the preview, and some clients hold errors to the schema, too.
+        # After a refusal the state is the preview's, and some clients validate errors with the schema, too.
         either = [*dict.fromkeys([*state["enum"], *(each.value for each in PreviewState)])]
         properties["state"] = {**state, "enum": either}
     return {"type": "object", "properties": properties}
@@ -83,6 +83,6 @@ def numbers(value: Any) -> Any:
 
 
 def number(value: Decimal) -> int | float:
-    """Return the int or float that is written with the Decimal's digits (exact up to 15 of them)."""
+    """Return the int or float with the Decimal's digits (exact up to 15)."""
     whole = int(value)
     return whole if whole == value else float(value)

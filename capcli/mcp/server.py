@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from capcli.mcp.tool_runner import ToolRunner
     from capcli.mcp.toolset import Tool
 
-# The files with tools, in the sequence of the list.
+# The toolsets in the order of the list.
 _FILES = (
     *("session", "market", "account", "history", "watchlists", "trading_read", "trading_preview"),
     *("trading_execute", "trading_close", "trading_amend", "stream"),
@@ -66,7 +66,7 @@ credentials are set with `capcli login` in a terminal. When something fails, cap
 
 
 def instructions(names: "frozenset[str]") -> str:
-    """Tell an assistant how to use a server that has tools of these names."""
+    """Return the instructions for an assistant, for a server with these tools."""
     trades = "cap_trade_execute_position" in names
     return f"{_NOTICE}\n\n{_TO_TRADE if trades else _NO_TRADE}\n{_ALWAYS}"
 
@@ -180,7 +180,7 @@ def main(options: Options, verbose: int = 0, *, toolsets: str | None = None, rea
     try:
         anyio.run(partial(server.run_stdio_async, show_banner=False))
     except* BrokenPipeError:
-        # The client died without closing its end first. Python flushes stdout once more at the end.
+        # The client died without closing its end. Python flushes stdout once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     runner.in_flight.finish(runner.in_flight.patience_s)
     runner.close()
@@ -188,7 +188,7 @@ def main(options: Options, verbose: int = 0, *, toolsets: str | None = None, rea
 
 
 def _log_crash(crash: threading.ExceptHookArgs) -> None:
-    # Python's own hook would print what was on the wire, too.
+    # Python's own hook would also print data from the wire.
     from capcli.mcp.tool_runner import log_bug
 
     if crash.exc_value is not None:
@@ -207,7 +207,7 @@ def _loaded(
 
     def build(way_out: str | None = None) -> App:
         app = App.build(options, environ=filled_in(os.environ), caller=caller, way_out=way_out)
-        # Only now it is known how much to log.
+        # The log level is only known now.
         listen(sys.stderr, louder(app.settings.log_level, verbose), redaction)
         return app
 
@@ -218,8 +218,8 @@ def _loaded(
 
 
 def _leave_when_unread(runner: "ToolRunner") -> None:
-    """End the process some time after its client left, also where an answer that nobody reads holds it."""
-    if sys.platform == "win32" or sys.stdin is None:  # there nothing tells that a pipe has no reader
+    """End the process some time after its client left, even if it hangs on an unread answer."""
+    if sys.platform == "win32" or sys.stdin is None:  # there a pipe without a reader cannot be detected
         return
     # The library puts /dev/null in place of the real stdin.
     client = select.poll()

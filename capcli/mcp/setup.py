@@ -1,4 +1,4 @@
-"""What a process was set up with: folder, settings, keychain. `health` compares a server's with its own."""
+"""The set-up of a process: folder, settings, keychain. `health` compares a server's with its own."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -9,13 +9,13 @@ if TYPE_CHECKING:
     from capcli.app import App
 
 URI = "cap://setup"
-# These may differ between processes; the others decide what may be traded.
+# These may differ between processes; all others affect trading.
 _OWN = frozenset({"CAP_ENV", "CAP_HTTP_TIMEOUT_S", "CAP_LOG_LEVEL", "CAP_WS_ENABLED"})
 _COMPARED = frozenset(setting.name for setting in TABLE) - _OWN
 
 
 def setup_of(app: "App") -> dict[str, Any]:
-    """Return the state folder, the settings that are set, and how the keychain answers.
+    """Return the state folder, the settings that are set, and the keychain's state.
 
     `keychain` is "ok", the code of its error, or null where no credentials are read from it.
     """

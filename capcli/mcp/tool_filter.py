@@ -1,4 +1,4 @@
-"""Which tools a server offers: all, those of some toolsets, or only what changes nothing at the broker."""
+"""Which tools a server offers: all, those of some toolsets, or only those that read."""
 
 from collections.abc import Iterable
 
@@ -11,14 +11,14 @@ from capcli.mcp.toolset import Tool
 class ToolFilter(Struct, frozen=True):
     """The `--toolsets` of the command line (None for all), and `--read-only`.
 
-    The broker of a read-only server refuses whatever else would change something.
+    The broker of a read-only server refuses every change.
     """
 
     toolsets: frozenset[str] | None = None
     read_only: bool = False
 
     def of(self, tools: Iterable[Tool]) -> tuple[Tool, ...]:
-        """Return the tools that are offered. Raises UsageError for a toolset that none has."""
+        """Return the tools that are offered. Raises UsageError for an unknown toolset."""
         tools = tuple(tools)
         known = {tool.toolset: None for tool in tools}
         unknown = sorted((self.toolsets or frozenset()) - known.keys())

@@ -1,4 +1,4 @@
-"""Turns a service call into a tool result: one App, one way to answer, one way to fail."""
+"""Turns a use case into a tool result, with one App, and one form of answers and failures."""
 
 import os
 import sys
@@ -43,7 +43,7 @@ Ask = Callable[[App], Reply[Any]]
 
 
 class ToolRunner:
-    """Holds the App of the process. While settings are wrong every call tries again and says why."""
+    """Holds the App of the process. While settings are wrong, every call retries and reports the error."""
 
     def __init__(
         self,
@@ -77,7 +77,7 @@ class ToolRunner:
 
     @property
     def env(self) -> str | None:
-        """Name the environment, or None while the settings are wrong."""
+        """Return the environment, None while the settings are wrong."""
         return self._known(lambda app: app.env)
 
     def _known(self, read: Callable[[App], str | None]) -> str | None:
@@ -88,7 +88,7 @@ class ToolRunner:
 
     @property
     def client(self) -> str:
-        """Name the client as it named itself first: it cannot change its name from call to call."""
+        """Return the client's first name: it cannot change its name between calls."""
         return self._client or "an assistant"
 
     def close(self) -> None:
@@ -97,7 +97,7 @@ class ToolRunner:
                 self._app.close()
 
     def answer(self, ask: Ask, rows: Listing | None = None, *, notes_paper: bool = False) -> ToolResult:
-        """Call a service that sends nothing and return its reply or its error. Never raises.
+        """Call a use case that sends nothing and return its reply or its error. Never raises.
 
         `rows`: which of them, and in what form. `notes_paper`: on paper it begins by saying so.
         """
@@ -114,7 +114,7 @@ class ToolRunner:
     async def listen(
         self, ask: "Callable[[App, Callable[[], bool]], Reply[Any]]", rows: Listing | None = None
     ) -> ToolResult:
-        """Call a service that listens for a while; a cancelled call tells it to stop. Never raises."""
+        """Call a use case that listens for a while; cancelling the call stops it. Never raises."""
         from anyio.to_thread import run_sync
 
         stop = Event()
@@ -125,7 +125,7 @@ class ToolRunner:
             stop.set()
 
     def report(self, ask: Ask, broken: Callable[[CapcliError], Reply[Any]]) -> ToolResult:
-        """Answer about the state of things: a problem is part of the report, not the failure of the call."""
+        """Report a state: a problem is part of the report, not a failure of the call."""
 
         def work() -> ToolResult:
             try:
@@ -139,7 +139,7 @@ class ToolRunner:
         return self._read(work)
 
     def halt(self, reason: str, by: str) -> ToolResult:
-        """Halt, whatever the settings are, and name the working orders that can still fill. Never raises."""
+        """Halt, whatever the settings, and name the working orders that can still fill. Never raises."""
 
         def work() -> ToolResult:
             try:
@@ -176,14 +176,14 @@ class ToolRunner:
         """
         until = time.monotonic() + self.in_flight.patience_s
         self._client = self._client or client_name()
-        # On live a form does not prove who answered: only a terminal and the PIN decide.
+        # On live a form does not prove who answered: only a terminal with the PIN does.
         form = None if self.env == "live" else Elicitation.of_call()
         if form is not None and form.answered is not None:
             put = self._put.pop(form.answered, None)
             self._decide(
                 form.answered, form.answer(None if put is None else time.monotonic() - put, self.reading_s)
             )
-            # A call asks once: after an answer that does not count the result names the code for a terminal.
+            # A call asks once: after an invalid answer the result names the code for a terminal.
             form = None
         waiting: list[ApprovalRequired] = []
 
@@ -206,10 +206,10 @@ class ToolRunner:
         return self._sent(work, meanwhile, until) if self._decide(question.approval_code, answer) else result
 
     def _decide(self, code: str, answer: Answer) -> bool:
-        """Write down what a person answered; False when nobody did."""
+        """Record a person's answer; False without one."""
         if answer is Answer.SILENCE:
             return False
-        # Where it was decided on a terminal meanwhile or expired, the call that follows says how it stands.
+        # If it was decided on a terminal meanwhile, or expired, the following call reports that.
         with suppress(CapcliError):
             self.app().approvals.decide(code, approved=answer is Answer.YES, by=_BY_FORM)
         return True
@@ -229,7 +229,7 @@ class ToolRunner:
             return self._died(error)
 
     def _so_far(self, meanwhile: Ask) -> ToolResult:
-        """Return how far the call got. An error here says nothing about the order itself."""
+        """Return the call's progress. An error here says nothing about the order itself."""
         try:
             return self._answered(meanwhile(self.app()))
         except UnderWay as error:
@@ -242,7 +242,7 @@ class ToolRunner:
     def _app_for(
         self, way_out: str | None, refused: Callable[[ConfigError], None] = lambda _: None
     ) -> Iterator[App]:
-        """Yield the App; for a way out its own, where settings that it does not use stop the usual one."""
+        """Yield the App; for a way out another one, if settings it does not use stop the usual one."""
         with ExitStack() as stack:
             try:
                 try:
@@ -269,7 +269,7 @@ class ToolRunner:
         except Exception as error:  # noqa: BLE001 - the assistant must not read what a library says
             result = self._died(error)
         try:
-            # No answer waits for the note in the keychain of how far the journal came, or depends on it.
+            # No answer waits for, or depends on, the journal's anchor in the keychain.
             if self._app is not None and self._app.is_ahead_of_keychain:
                 Thread(target=self._app.anchor, name="capcli-anchor", daemon=True).start()
         except Exception as error:  # noqa: BLE001  `history verify` tells of what is not anchored
@@ -300,7 +300,7 @@ class ToolRunner:
         """Return the result of a call that was stopped."""
         problem = self._for_assistants(problem)
         document = plain(problem.data)
-        # The account that the session was last seen on: no request is made for it.
+        # The account last seen: no request is made for it.
         account_id = problem.account_id or self._known(lambda app: app.broker.account_id)
         document |= {"error": error_document(problem), "env": self.env, "account_id": account_id}
         return _result(problem, document)
@@ -324,7 +324,7 @@ _ASK_FIRST = {
     " same call again",
     DuplicateOrder.code: "ask the user; after a yes to one more make the same call with again=true",
 }
-# What is refused here and sent for a person at a terminal: the same tool would be refused again.
+# Only a person at a terminal may send it: the same tool would be refused again.
 _BY_PERSON = frozenset({TradingOff.code, LiveLocked.code})
 PAPER = "PAPER: simulated money"
 _BY_FORM = "a form at the assistant's client"
@@ -341,7 +341,7 @@ _SLOW = ReadTimeout(
     "Server not responding: there was no answer in time. No order was sent. Ask again.", next="capcli health"
 ).problem()
 _STOPPING = Busy("The server is stopping.", "Nothing was sent.", next="capcli health").problem()
-# A result, no error: what clients repeat after an error must not be an order that may be live.
+# A result, not an error: clients repeat after errors, and this order may be live.
 _IN_DOUBT = replace(
     MayBeLive(
         "There was no answer in time, and its state could not be read: it may be live. Check the positions"
@@ -353,17 +353,17 @@ _IN_DOUBT = replace(
 
 
 def confirm_wait_s(timeout_s: float, *, wanted: bool) -> float:
-    """Return how many seconds an order waits for the broker's confirmation."""
+    """Return the seconds to wait for the broker's confirmation."""
     return min(timeout_s, PATIENCE_S) if wanted else 0.0
 
 
 def under_way(what: str, command: str, note: str = "The same call again is safe.") -> NoReturn:
-    """Raise the answer of a call that is still sending. It is no failure, so that nobody retries it."""
+    """Raise the answer of a call that is still sending. Not a failure, so that it is not retried."""
     raise UnderWay(f"{what} is still running. {note}", next=f"capcli {command}")
 
 
 def one_line(problem: Problem) -> str:
-    """Return a problem in one line. What it quotes is data: nothing in it starts a line or hides."""
+    """Return a problem in one line. Quoted data cannot start a line or hide characters."""
     line = f"{problem.code}: {problem.message}" + (f" Next: {problem.next}" if problem.next else "")
     return "".join(letter if letter.isprintable() else "?" for letter in line)
 
@@ -376,6 +376,6 @@ def _result(problem: Problem | None, document: dict[str, Any]) -> ToolResult:
 
 
 def log_bug(error: BaseException) -> None:
-    """Write where an exception came from to stderr, without its text: that may hold what was on the wire."""
+    """Write an exception's origin to stderr, without its text, which may hold data from the wire."""
     places = "".join(traceback.format_tb(error.__traceback__))
     sys.stderr.write(f"capcli mcp: {type(error).__name__}\n{places}")

@@ -20,7 +20,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Effect(Struct, frozen=True):
-    """What a call does. `changes`: something at the broker, or the session that the terminal shares."""
+    """The effect of a call. `changes`: at the broker, or of the session shared with the terminal."""
 
     hints: ToolAnnotations
     changes: bool = True
@@ -34,7 +34,7 @@ def _effect(*, reads: bool = False, destroys: bool = False, repeatable: bool = T
 
 
 READS = _effect(reads=True, changes=False)
-# These write on this computer only: a halt, the outcome of a lost order, a preview.
+# These write only on this computer: a halt, the outcome of a lost order, a preview.
 KEEPS = _effect(changes=False)
 PREVIEWS = _effect(repeatable=False, changes=False)
 SETS = _effect(changes=True)
@@ -45,7 +45,7 @@ TRADES = DELETES = _effect(destroys=True, changes=True)
 
 
 class Tool(FunctionTool):
-    """A tool without the library's own metadata on the wire; null is an argument that is left out.
+    """A tool without the library's own metadata on the wire; null counts as an omitted argument.
 
     `command` is the command line that does the same, if there is one. See `Toolset.tool`.
     """
@@ -65,7 +65,7 @@ class Tool(FunctionTool):
 
     @property
     def asks(self) -> bool:
-        """Say whether it takes confirm=true, and with CAP_APPROVAL=human a person instead."""
+        """Whether it needs confirm=true, or with CAP_APPROVAL=human a person."""
         return "confirm" in self.parameters["properties"]
 
 
@@ -77,7 +77,7 @@ class Toolset:
         self._declared: list[Callable[[ToolRunner], Tool]] = []
 
     def tools(self, runner: ToolRunner) -> list[Tool]:
-        """Return the tools, each of which answers through `runner`."""
+        """Return the tools, which answer through `runner`."""
         return [declared(runner) for declared in self._declared]
 
     def tool(
@@ -135,7 +135,7 @@ class Toolset:
 
 
 def _one_type(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return an input schema in the subset that every client takes: one type each, optional by absence."""
+    """Return an input schema in the subset that every client accepts: one type each, optional by absence."""
     properties = {
         name: {
             key: value for key, value in argument.items() if key != "default" or value not in (None, [], "")

@@ -1,6 +1,6 @@
-"""Tools that take risk away: close, cancel, flatten. Each needs its own confirm=true.
+"""Tools that reduce risk: close, cancel, flatten. Each needs its own confirm=true.
 
-They say how to do the same in a terminal (`way_out`), and work also where settings stop all the others.
+They name the same command for a terminal (`way_out`), and work even if settings stop all others.
 """
 
 import os
@@ -62,7 +62,7 @@ def cap_trade_positions_close(
     )
 
 
-# The cancellation is proved by reading for a few seconds whatever wait_for_confirm and timeout_s say.
+# The cancellation is proved by reading for a few seconds, whatever wait_for_confirm and timeout_s are.
 @toolset.tool(
     "Cancel orders",
     "Cancel a working order, or all_orders [of an epic].",
@@ -106,7 +106,7 @@ def cap_trade_flatten(runner: ToolRunner, confirm: args.Confirm = False) -> Tool
     done: list[Flattened] = []
 
     def halt_alone(error: ConfigError) -> None:
-        """Halt all the same where the settings stop a confirmed flattening; the error says so."""
+        """Halt even if the settings stop a confirmed flattening; the error says so."""
         if confirm:
             with halting_alone(os.environ) as halting:
                 halt_all_the_same(error, halting, by="cap_trade_flatten")

@@ -64,7 +64,7 @@ def cap_trade_execute_working_order(
     )
 
 
-# What became of an update is read back for a few seconds whatever the last two say.
+# An update is read back for a few seconds, whatever the last two arguments are.
 @toolset.tool(
     "Execute order change",
     "Send a previewed update, once.",
@@ -101,7 +101,7 @@ def _execute(runner: ToolRunner, kind: Kind, preview_id: str, wait_s: float, **o
             raise
 
     def so_far(app: App) -> Reply[Execution]:
-        """Return the state of an order under way. It is no failure, so that nobody retries it."""
+        """Return the state of an order in flight. Not a failure, so that it is not retried."""
         try:
             reply = app.executions.so_far(preview_id, replayed=False)
         except Busy as busy:

@@ -15,7 +15,7 @@ from capcli.reconcile.confirms import ConfirmShown
 from capcli.reconcile.reconcile import Reconciliation
 
 toolset = Toolset("trading-read")
-# The last request takes time, too.
+# Leaves time for the last request.
 _LONGEST_WAIT_S = LONGEST_S - 1
 _POSITIONS = Listing(
     PositionsFound,

@@ -1,4 +1,4 @@
-"""Starts the programs that tell a person something: the desktop's own command, and the user's.
+"""Starts notification programs: the desktop's own command, and the user's.
 
 Text reaches them as an argument or on stdin, never as a script. Nothing here waits for them.
 """
@@ -22,7 +22,7 @@ _APPLESCRIPT = (
     "end run",
 )
 _MARKUP = str.maketrans("<>&", "   ")
-# Of the environment only what a program needs to start and to find the screen: no secret is among these.
+# Only the variables a program needs to start and to find the screen: no secrets.
 _HANDED_ON = frozenset(
     {"PATH", "HOME", "USER", "LOGNAME", "SHELL", "TERM", "LANG", "LANGUAGE", "TZ", "TMPDIR"}
     | {"DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY", "DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR"}
@@ -34,13 +34,13 @@ _HANDED_ON = frozenset(
 
 
 class Launcher:
-    """Starts a program with its input and leaves it alone; after 10 s it is stopped, whoever still runs."""
+    """Starts a program with its input in the background; it is stopped after 10 s."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = handed_on(environ)
 
     def __call__(self, argv: Sequence[str], document: bytes) -> None:
-        """Start it. Raises OSError where no process can be started."""
+        """Start it. Raises OSError if no process can be started."""
         process = self._started(argv, document)
         threading.Thread(target=process.wait, name="capcli-notify", daemon=True).start()
 
@@ -53,7 +53,7 @@ class Launcher:
 
     def _started(self, argv: Sequence[str], document: bytes) -> "subprocess.Popen[bytes]":
         with tempfile.TemporaryFile() as given:
-            # A file and no pipe: a program that never reads its input keeps nobody waiting.
+            # A file, not a pipe: a program that never reads its input cannot block us.
             given.write(document)
             given.seek(0)
             return subprocess.Popen(  # noqa: S603  the user's own program, as argv, without a shell
@@ -63,17 +63,17 @@ class Launcher:
                 stderr=subprocess.DEVNULL,
                 env=self._environ,
                 cwd=tempfile.gettempdir(),
-                # Ctrl-C is for the command at the terminal, not for this.
+                # Ctrl-C must reach only the command at the terminal.
                 start_new_session=True,
             )
 
     def desktop(self, title: str, text: str) -> tuple[str, ...] | None:
-        """Return the command that shows a notification here; None where there is no desktop to show it on."""
+        """Return the command that shows a notification; None without a desktop."""
         return desktop_command(sys.platform, self._environ, title, text)
 
 
 def handed_on(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return what a program is given of the environment."""
+    """Return the environment passed to a program."""
     return {
         name: text
         for name, text in environ.items()
@@ -82,7 +82,7 @@ def handed_on(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def plain(text: str) -> str:
-    """Return one line without control characters and markup, which no program takes for an option."""
+    """Return one line without control characters and markup that cannot be taken for an option."""
     line = "".join(letter if letter.isprintable() else " " for letter in text).translate(_MARKUP)
     return " ".join(line.split()).lstrip("-")[:_LONGEST]
 
@@ -110,7 +110,7 @@ def _found(program: str, environ: Mapping[str, str], *words: str) -> tuple[str, 
 
 
 def find_program(program: str, environ: Mapping[str, str]) -> str | None:
-    """Return the full path of a program; None where there is none that can be started."""
+    """Return the full path of a program; None if none can be started."""
     with suppress(OSError, ValueError):
         return shutil.which(program, path=environ.get("PATH", os.defpath))
     return None

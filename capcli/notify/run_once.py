@@ -1,6 +1,6 @@
 """Runs one program on its own for a limited time: `run_once.py SECONDS PROGRAM [ARGUMENT ...]`.
 
-It is a process of its own, so that the limit holds when whoever started it has ended.
+A separate process, so that the limit holds after its parent has ended.
 """
 
 import os
@@ -10,7 +10,7 @@ import sys
 
 
 def main(limit_s: float, argv: list[str]) -> int:
-    """Run it with our stdin, and stop it with all that it started when its time is over."""
+    """Run it with our stdin; at the time limit stop it and all its children."""
     try:
         process = subprocess.Popen(  # noqa: S603  the user's own program, as argv, without a shell
             argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True

@@ -1,4 +1,4 @@
-"""The faults that are set, in paper.db: all processes on the file meet them and count them together."""
+"""The faults that are set, in paper.db: shared and counted by all processes on the file."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ def holding(db: sqlite3.Connection, at_ms: int) -> list[Fault]:
 
 
 def strike(context: Context, name: str) -> Fault | None:
-    """A fault that this request meets, counted. Inside a write transaction, as `spend`."""
+    """A fault that applies to this request, counted as used. Inside a write transaction, as `spend`."""
     fault = peek(context, name)
     if fault:
         spend(context.db, fault)
@@ -44,7 +44,7 @@ def strike(context: Context, name: str) -> Fault | None:
 
 
 def peek(context: Context, name: str) -> Fault | None:
-    """The same without counting; None when another process had the last of it."""
+    """The same without counting; None if another process used it up."""
     if name not in context.faults:
         return None
     row = context.db.execute("SELECT value FROM faults WHERE name = ?", (name,)).fetchone()
@@ -61,7 +61,7 @@ def spend(db: sqlite3.Connection, fault: Fault) -> None:
 
 
 def listed(context: Context, deals: Sequence[_Deal]) -> Sequence[_Deal]:
-    """Those of an account's deals that lists show already (API page 9.6)."""
+    """The account's deals that lists already show (API page 9.6)."""
     fault = peek(context, faults.DEAL_LATE)
     if fault is None:
         return deals

@@ -49,7 +49,7 @@ class Position(Struct, frozen=True):
     profit: Decimal | None
     guaranteed: bool
     trail: Decimal | None
-    trail_since: int  # the second the trailing stop was armed
+    trail_since: int  # the second in which the trailing stop was armed
 
     @property
     def long(self) -> bool:
@@ -161,7 +161,7 @@ def positions_of(db: sqlite3.Connection, account_id: str) -> tuple[Position, ...
 
 
 def oldest_against(db: sqlite3.Connection, account_id: str, epic: str, direction: str) -> Position | None:
-    """The row that a trade nets against first."""
+    """The row that a trade closes first."""
     query = (
         "SELECT * FROM positions WHERE account_id = ? AND epic = ? AND direction = ? ORDER BY deal_id LIMIT 1"
     )
@@ -180,7 +180,7 @@ def position(db: sqlite3.Connection, deal_id: str) -> Position | None:
 
 
 def reduce_position(db: sqlite3.Connection, p: Position, by: Decimal) -> None:
-    """The row keeps its id with what is left, and goes when nothing is."""
+    """The rest keeps the row's id; without a rest the row is deleted."""
     left = p.size - by
     if left:
         db.execute("UPDATE positions SET size = ? WHERE deal_id = ?", (str(left), p.deal_id))
@@ -215,12 +215,12 @@ def drop_alarm(db: sqlite3.Connection, name: str) -> None:
 
 
 def watch_margin(db: sqlite3.Connection, account_id: str, second: int) -> None:
-    """After every change of an account's cash or positions: its margin is checked from the next second on."""
+    """Called after every change of cash or positions: the margin is checked from the next second on."""
     set_alarm(db, account_id, second + 1, second + 1, MARGIN)
 
 
 def expect_fee(db: sqlite3.Connection, second: int) -> None:
-    """The overnight alarm of the first open position; one that is set stays."""
+    """Schedule the overnight fee, unless it is scheduled already."""
     row = (OVERNIGHT, second, second, FEE)
     db.execute("INSERT OR IGNORE INTO alarms VALUES (?, ?, ?, ?)", row)
 

@@ -17,7 +17,7 @@ from capcli.paper.wire import Bracket, Number, given, plain
 
 
 class Anchor(Struct, frozen=True):
-    """What distances, amounts and bounds of one deal are measured from."""
+    """The base of distances, amounts and bounds of one deal."""
 
     market: Market
     long: bool
@@ -30,10 +30,10 @@ class Anchor(Struct, frozen=True):
 
 
 def exits(call: Call, anchor: Anchor, bracket: Bracket) -> ExitOrders:
-    """As they are kept; refuses what breaks a rule of the market, the account or a fault that is set."""
+    """Return the stored form; refuses what breaks a rule of the market or account, or by a set fault."""
     context, kind = call.context, anchor.market.kind
     guaranteed, trailing = bracket.guaranteedStop is True, bracket.trailingStop is True
-    # Some accounts take nothing without a guaranteed stop, and want it restated (API page 4.2, sic).
+    # Some accounts require a guaranteed stop, restated in every amendment (API page 4.2, sic).
     if not guaranteed and (fault := peek(context, faults.STOP_DEMANDED)):
         spend(context.db, fault)
         raise Refusal(400, "error.vallidation.guaranteed-stop-loss.required")
@@ -58,7 +58,7 @@ def exits(call: Call, anchor: Anchor, bracket: Bracket) -> ExitOrders:
 
 
 def names_any(fields: Iterable[Number]) -> bool:
-    """Also by a null."""
+    """Whether the request names any of these fields, null included."""
     return any(field is not UNSET for field in fields)
 
 

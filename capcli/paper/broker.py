@@ -1,4 +1,4 @@
-"""The paper broker's one entrance: a request comes in, an answer goes out, all state is in paper.db."""
+"""The entry point of the paper broker: a request in, an answer out; all state is in paper.db."""
 
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
@@ -43,7 +43,7 @@ class Route(NamedTuple):
     handler: Callable[[Call], Reply]
 
     def arguments(self, path: str) -> tuple[str, ...] | None:
-        """What the placeholders stand for in a path, None when it is another route's."""
+        """The values of the placeholders in a path, None if it belongs to another route."""
         parts, wanted = path.removeprefix(PREFIX).split("/"), self.template.split("/")
         if len(parts) != len(wanted) or not path.startswith(PREFIX):
             return None
@@ -103,7 +103,7 @@ OPEN_PATHS = frozenset({TIME, *(path for path, _ in AT_THE_DOOR)})
 class Outlook(NamedTuple):
     settings: Settings
     price_feed: PriceFeed
-    alive: frozenset[str]  # the csts that are still admitted
+    alive: frozenset[str]  # the csts that are still valid
     faults: Mapping[str, Fault]
 
 
@@ -117,7 +117,7 @@ class PaperBroker:
         self._price_feeds = config.PriceFeeds()
 
     def handle(self, request: Request) -> Response:
-        """HEAD is answered like GET: whoever carries the answer leaves its body out."""
+        """HEAD is answered like GET: the transport leaves the body out."""
         if request.method == "HEAD":
             request = replace(request, method="GET")
         at = to_ms(request.at)
@@ -149,7 +149,7 @@ class PaperBroker:
                 return None, markets
 
     def outlook(self, csts: Collection[str], at_ms: int) -> Outlook:
-        """What streams need to know of the world by now, and which of their sessions are alive."""
+        """The current state for streams, and which of their sessions are alive."""
         with self._store.lent() as db:
             settings = config.load_or_create(db, at_ms)
             met = {fault.name: fault for fault in holding(db, at_ms) if fault.on == STREAM}
@@ -207,7 +207,7 @@ def _admitted(context: Context, request: Request, route: Route, args: tuple[str,
 
 
 def _run(call: Call, route: Route) -> Reply:
-    """Reads with nothing to catch up on, and no fault to count, leave the write lock to others."""
+    """Reads without pending events or faults do not take the write lock."""
     if route.method == "GET" and not call.context.faults:
         with reading(call.context.db):
             if not is_due(call.context):
@@ -216,6 +216,6 @@ def _run(call: Call, route: Route) -> Reply:
         settle(call.context)
         try:
             return route.handler(call)
-        except Refusal as error:  # what was settled and counted stays
+        except Refusal as error:  # settled events and counted faults stay
             refusal = error
     raise refusal

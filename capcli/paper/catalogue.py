@@ -20,7 +20,7 @@ DOLLAR = "USD"
 
 
 class Kind(Struct, frozen=True):
-    """What the markets of one class share."""
+    """The common values of one class of markets."""
 
     name: str  # instrumentType on the wire
     margin_factor: Decimal  # percent
@@ -78,7 +78,7 @@ class Market(Struct, frozen=True, dict=True):
         return self.price(self.steps(price))
 
     def taken(self, level: Decimal) -> Decimal:
-        """A level as it was sent, or the nearest on the grid; one beyond all bounds is left to them."""
+        """A level as sent, or the nearest on the grid; one out of bounds is unchanged (refused later)."""
         if abs(level) > _BEYOND:
             return level
         return level if level % self.step == 0 else self.on_grid(level)
@@ -218,16 +218,16 @@ def _cross(line: str) -> Market:
 _PATHS = {market.epic: market for market in map(_market, _TABLE.strip().splitlines()[1:])}
 _CROSSED = {market.epic: market for market in map(_cross, _CROSSES.strip().splitlines()[1:])}
 MARKETS: Markets = MappingProxyType(_PATHS | _CROSSED)
-# What README trades trades around the clock here; these are the hours of such markets elsewhere.
+# README's markets trade around the clock here; these are their usual hours.
 _REAL_HOURS = MappingProxyType({"SILVER": "futures", "GOLD": "futures", "EURUSD": "forex"})
 
 
 def catalogue(
     *, real_hours: bool = False, own: Iterable[Market] = (), replayed: Collection[str] = ()
 ) -> Markets:
-    """The markets of a world; one of the user's own takes the place of one of ours.
+    """The markets of a world; the user's own replace ours.
 
-    A cross with a pair that is replayed or of the user's own is left out, unless it is so itself.
+    A cross with a replayed or replaced pair is left out, unless it is replayed or replaced itself.
     """
     found = dict(MARKETS)
     if real_hours:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _NAME = "Paper broker of capcli"
 _LASTS = timedelta(days=365)
 _RENEWED_BEFORE = timedelta(days=30)
-_AHEAD = timedelta(hours=1)  # for clocks that disagree a little
+_AHEAD = timedelta(hours=1)  # for small differences between clocks
 
 
 class Certificate(NamedTuple):
@@ -26,7 +26,7 @@ class Certificate(NamedTuple):
 
 
 def certificate(folder: Path, now: datetime, name: str | None = None) -> Certificate:
-    """The certificate in a folder, made anew when there is none, it is about to end or lacks a host name.
+    """The certificate in a folder, created if there is none, it expires soon or lacks a host name.
 
     Raises OSError.
     """
@@ -119,7 +119,7 @@ def _signed(
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Whole or not at all, and only for this user."""
+    """Write atomically, readable by this user only."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = path.with_suffix(f".{os.getpid()}.new")
     with os.fdopen(os.open(draft, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as file:

@@ -1,6 +1,6 @@
-"""The stream's sockets: every connection's reader and writer, and the one pulse that sends to all of them.
+"""The stream's sockets: reader and writer of every connection, and one loop that sends to all.
 
-A reader that is too slow is cut off once its frames fill a buffer: nothing here grows without end.
+A reader that is too slow is disconnected once its buffer is full.
 """
 
 import asyncio
@@ -25,20 +25,20 @@ Receive = Callable[[], Awaitable[Event]]
 Send = Callable[[Event], Awaitable[None]]
 CONNECTION = "capcli.connection"  # a scope key of our own
 CONNECT = "/connect"
-LIFE_MS = 600_000  # from a message to the next (API page 12.4)
+LIFE_MS = 600_000  # longest time between two messages (API page 12.4)
 MAX_FRAME = 1 << 16
 MAX_SOCKETS = 64
 MAX_WAITING = 8 << 20  # characters of unsent frames
 _PULSE_S = 0.02
-_REFRESH_MS = 250  # from one read of sessions, settings and faults to the next
-_STALL_S = 5  # a pulse that is later than that, after a machine's sleep, sends only so much
+_REFRESH_MS = 250  # between two reads of sessions, settings and faults
+_STALL_S = 5  # after a machine's sleep, only this much is sent
 _STALE_BARS = 3
-_LAST_WORDS_S = 2  # for the close frame of a socket that does not read
+_LAST_WORDS_S = 2  # time for the close frame of a socket that does not read
 _Found = TypeVar("_Found")
 
 
 class Listener:
-    """One connection: what it wants, what it has still to be sent, when it was last heard."""
+    """One connection: its subscriptions, its unsent frames, and when it last sent something."""
 
     def __init__(self, scope: Event, send: Send, at: int) -> None:
         self.conversation = Conversation()
@@ -66,7 +66,7 @@ class Listener:
         self._woken.set()
 
     def end(self, code: int) -> None:
-        """Closes politely; a client that does not read is cut off a little later."""
+        """Close cleanly; a client that does not read is disconnected a little later."""
         if self._code is None:
             self._code = code
             self._waiting.clear()
@@ -74,13 +74,13 @@ class Listener:
             asyncio.get_running_loop().call_later(_LAST_WORDS_S, self._connection.abort)
 
     def drop(self) -> None:
-        """Cuts the connection off, as a client sees code 1006."""
+        """Cut the connection: a client sees code 1006."""
         self._code = self._code or 1006
         self._waiting.clear()
         self._connection.abort()
 
     async def write(self) -> None:
-        """Until the connection ends; an `OSError` is the client's leaving."""
+        """Write until the connection ends; an `OSError` means that the client left."""
         while self._code is None:
             await self._woken.wait()
             self._woken.clear()
@@ -92,9 +92,9 @@ class Listener:
 
 
 class Channel:
-    """The ASGI application behind `/connect`. `pause` passes the seconds between two beats of its pulse.
+    """The ASGI application of `/connect`. `pause` waits between two rounds of sending.
 
-    Fifty times a second everything since the last time is sent to those who subscribed to it.
+    Fifty times a second everything new is sent to its subscribers.
     """
 
     def __init__(
@@ -113,15 +113,15 @@ class Channel:
         self._outlook: Outlook | None = None
         self._feed: Feed | None = None
         self._refreshed = 0
-        self._printed = 0  # market time up to which everything was sent
-        self.sent = 0  # quotes that were handed to connections
+        self._printed = 0  # everything up to this market time was sent
+        self.sent = 0  # number of quotes sent to connections
 
     def refresh(self) -> None:
-        """Sessions may have ended: a switch or a logout ends their streams at once."""
+        """End the streams of sessions that ended by a switch or a logout."""
         self._refreshed = 0
 
     async def rest(self) -> None:
-        """Wait for the pulse to end, which it does by itself once nobody listens."""
+        """Wait for the sending loop, which ends without listeners."""
         if self._running is not None:
             with suppress(asyncio.CancelledError):
                 await self._running
@@ -150,7 +150,7 @@ class Channel:
         finally:
             self._listeners.discard(listener)
             writer.cancel()
-            # A client that left, or had to by the protocol, cannot be sent anything.
+            # The client is gone: nothing can be sent.
             with suppress(OSError, RuntimeError, asyncio.CancelledError):
                 await writer
 
@@ -170,7 +170,7 @@ class Channel:
         return [reply, *await self._stale(new)]
 
     async def _crowded(self, listener: Listener, message: Message, account_id: str) -> bool:
-        """One streaming session an account was seen once; here it is a fault to be set (API page 12.4)."""
+        """A limit of one streaming session an account was seen once; here it is a fault (API page 12.4)."""
         if message.destination not in stream.SUBSCRIBES or not self._is_set(faults.ONE_STREAM):
             return False
         sessions = [other.conversation.session for other in self._listeners - {listener}]
@@ -205,7 +205,7 @@ class Channel:
                 listener.drop()
 
     async def _apart(self, act: Callable[..., _Found], *arguments: object) -> _Found:
-        """In a thread of its own: requests that wait for the file may hold all the others."""
+        """Run in its own thread: requests that wait for the file may occupy all others."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, act, *arguments)
 
     async def _beat(self) -> None:
@@ -226,7 +226,7 @@ class Channel:
         csts = {listener.cst for listener in self._listeners if listener.cst}
         try:
             outlook = await self._apart(self._broker.outlook, csts, at)
-        except PaperFileUnusable:  # another process holds the file: the next time will do
+        except PaperFileUnusable:  # another process holds the file: try again next time
             return
         settings = outlook.settings
         if self._outlook is None or settings != self._outlook.settings:

@@ -12,7 +12,7 @@ from capcli.paper.wire import NewPosition, plain
 
 
 def pace(call: Call) -> None:
-    """Opening requests have limits of their own, counted jointly (API page 3)."""
+    """Opening requests have their own limits, counted together (API page 3)."""
     if call.context.settings.limits:
         limits.spend(call.context.db, call.context.at, limits.ORDERS, limits.ORDERS_AN_HOUR)
 
@@ -48,6 +48,6 @@ def size(call: Call, body: NewPosition, rules: Market) -> Decimal:
 
 
 def say_closed(call: Call, market: Market) -> None:
-    """Both answers of a closed market were seen (API page 15): this one while its fault is set."""
+    """Two answers of a closed market were seen (API page 15): this one with its fault set."""
     if strike(call.context, faults.CLOSED_TEXT):
         raise Refusal(400, f"{market.name} is currently closed for trading.")

@@ -34,7 +34,7 @@ def check(context: Context, due: ScheduledCheck) -> None:
         second = _safe_until(here, owner, positions) + 1
     elif _close_out(here, owner):
         return
-    else:  # none of these markets trades now
+    else:  # none of these markets is open
         markets = [here.markets[position.epic] for position in positions]
         second = min(here.price_feed.hours(market).next_open(here.second + 1) for market in markets)
     book.set_alarm(here.db, owner.account_id, second, second, MARGIN)

@@ -61,8 +61,8 @@ class Settings(Struct, frozen=True):
     session_cap: bool = False  # sessions die after an hour however busy (API page 2.5)
     confirm_delay_ms: int | None = None  # for every confirm; None: decided per reference
     ticks: int | None = None  # a second of every open market on the stream; None: as many as it trades
-    replays: str | None = None  # what tells this world's recordings from another's
-    real_hours: bool = False  # also for what README trades
+    replays: str | None = None  # identifies this world's recordings
+    real_hours: bool = False  # also for README's markets
     own_markets: str | None = None  # as market_files keeps them
 
     def market_ms(self, at_ms: int) -> int:
@@ -99,9 +99,9 @@ def recreate(
     replays: Sequence[Bars] = (),
     accounts: Sequence[Opening] = OPENINGS,
 ) -> Settings:
-    """Everything forgotten, in one transaction: other processes see the old world or the new one.
+    """Start over in one transaction: other processes see the old world or the new one.
 
-    A world of its own pace begins now, one with recordings where the first of them does.
+    The world begins now, or with its first recording.
     """
     start = wanted.start_ms
     if start is None and replays:
@@ -116,7 +116,7 @@ def recreate(
 
 def create(db: sqlite3.Connection, settings: Settings, accounts: Sequence[Opening] = OPENINGS) -> Settings:
     save(db, settings)
-    # Deal ids begin at the time of the reset: a client's journal never meets an old id again.
+    # Deal ids begin at the time of the reset, so that no old id is used again.
     insert(db, "settings", name="serial", value=settings.epoch_ms)
     began = settings.market_ms(settings.epoch_ms)
     for index, opening in enumerate(accounts):
@@ -128,7 +128,7 @@ def create(db: sqlite3.Connection, settings: Settings, accounts: Sequence[Openin
 def switch(
     db: sqlite3.Connection, *, session_cap: bool | None = None, confirm_delay_ms: int | None = None
 ) -> None:
-    """The two stored switches for testing clients; None leaves a switch as it is."""
+    """Set the two switches for testing clients; None leaves a switch unchanged."""
     wanted = {"session_cap": session_cap, "confirm_delay_ms": confirm_delay_ms}
     with writing(db):
         if settings := load(db):
@@ -137,7 +137,7 @@ def switch(
 
 
 class PriceFeeds:
-    """The prices of the last worlds of a file; one that comes up again is not drawn anew."""
+    """A cache of the price feeds of a file's latest worlds."""
 
     def __init__(self) -> None:
         self._kept: dict[tuple[object, ...], PriceFeed] = {}

@@ -1,4 +1,4 @@
-"""What every handler works with: the database, the prices and the two clocks; and the answers it gives."""
+"""The context of every handler: the database, the prices and the two clocks; and its answers."""
 
 import sqlite3
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from capcli.paper.price_feed import PriceFeed
 from capcli.paper.times import SECOND_MS, http_date, stamp
 from capcli.paper.wire import encode
 
-STREAM_URL = "wss://localhost/"  # where nothing is served
+STREAM_URL = "wss://localhost/"  # if nothing is served
 
 
 class Quote(Struct, frozen=True):
@@ -40,9 +40,9 @@ class Context(Struct, frozen=True):
     settings: Settings
     at: int
     now: int
-    faults: frozenset[str] = frozenset()  # those that the request meets
+    faults: frozenset[str] = frozenset()  # those that apply to the request
     stream: str = STREAM_URL
-    serves: str | None = None  # the environment whose keys are taken; None: all
+    serves: str | None = None  # the environment whose keys are accepted; None: all
 
     @property
     def second(self) -> int:
@@ -50,7 +50,7 @@ class Context(Struct, frozen=True):
 
     @property
     def markets(self) -> Markets:
-        """Those of this world, by epic."""
+        """The markets of this world, by epic."""
         return self.price_feed.markets
 
     def moved_to(self, second: int) -> "Context":
@@ -72,7 +72,7 @@ class Session(Struct, frozen=True):
 
 
 class Call(Struct, frozen=True):
-    """One request that was admitted; `args` are what its path names."""
+    """An admitted request; `args` are the values from its path."""
 
     context: Context
     session: Session
@@ -91,7 +91,7 @@ class Call(Struct, frozen=True):
 
 class Reply(Struct, frozen=True):
     body: Any
-    session: Session | None = None  # set when the answer's tokens differ from the request's
+    session: Session | None = None  # set if the answer's tokens differ from the request's
 
 
 def answer(context: Context, status: int, body: Any, session: Session | None = None) -> Response:

@@ -1,4 +1,4 @@
-"""A cross of two currencies: in each second the middle of its quote is that of its pairs, to half a step.
+"""A cross of two currencies: its mid follows from its pairs in each second, to half a step.
 
 Bars are found without looking at every tick: only where the pairs' bars leave room for a new high or low.
 """
@@ -33,7 +33,7 @@ class Crossed:
         self.ticks: Callable[[int], tuple[Bar, ...]] = lru_cache(_KEPT)(self._ticks)
 
     def _price(self, base: int, quote: int) -> int:
-        """From the pairs' bids; everything in steps of its market, a half rounded up."""
+        """The price from the pairs' bids, in steps of its market, halves rounded up."""
         first, second = 2 * base + self._spreads[0], 2 * quote + self._spreads[1]
         up, down = first * self._up, self._down
         if self._divides:
@@ -54,7 +54,7 @@ class Crossed:
         return Bar(first, high, low, last, base.volume)
 
     def _farthest(self, level: int, index: int, sign: int, known: int) -> int:
-        """The highest tick in a bar, or the lowest, negated; the parts that may hold it come first."""
+        """The highest tick in a bar, or the lowest, negated; the likeliest parts are searched first."""
         waiting = [(-self._bound(level, index, sign), level, index)]
         while waiting and -waiting[0][0] > known:
             _, level, index = heappop(waiting)
@@ -67,7 +67,7 @@ class Crossed:
         return known
 
     def _bound(self, level: int, index: int, sign: int) -> int:
-        """What no tick of a bar is beyond."""
+        """A bound for all ticks of a bar."""
         base, quote = self._base.bar(level, index), self._quote.bar(level, index)
         upward = sign > 0
         other = quote.high if upward is not self._divides else quote.low

@@ -1,4 +1,4 @@
-"""The encrypted login: one RSA key a paper world, and what a client seals with it (API page 2.4)."""
+"""The encrypted login: one RSA key a paper world (API page 2.4)."""
 
 import sqlite3
 from base64 import b64decode, b64encode
@@ -39,7 +39,7 @@ def public_key(db: sqlite3.Connection) -> str:
 
 
 def opened(db: sqlite3.Connection, sealed: str, at_ms: int) -> str:
-    """The password inside, once its timestamp is good.
+    """The decrypted password, if its timestamp is valid.
 
     It is split off at the last bar: a password may hold one. Assumption: it is UTF-8 (API page 2.4), and what
     cannot be opened and what is too old is refused like a wrong password (API page 4.2).
@@ -63,6 +63,6 @@ def _stored(db: sqlite3.Connection) -> "RSAPrivateKey | None":
     row = db.execute("SELECT value FROM settings WHERE name = ?", (_NAME,)).fetchone()
     if row is None:
         return None
-    # We made it ourselves: testing its primes again at every login would take longer than the login.
+    # We made it ourselves: checking its primes at every login would take longer than the login.
     der = b64decode(row[0])
     return load_der_private_key(der, None, unsafe_skip_rsa_key_validation=True)  # type: ignore[return-value]

@@ -1,4 +1,4 @@
-"""A request that meets faults: what comes before the broker, in place of its answer, and over its answer."""
+"""Applies faults to a request: before the broker, in place of its answer, and to its answer."""
 
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
@@ -20,7 +20,7 @@ _LOST = Response(0, MappingProxyType({}), b"")
 
 
 class Met(NamedTuple):
-    """A fault, the request that meets it, and the broker's answer; `_LOST` where it did not act."""
+    """A fault, its request, and the broker's answer; `_LOST` if it did not act."""
 
     fault: Fault
     context: Context
@@ -29,7 +29,7 @@ class Met(NamedTuple):
 
 
 def meet(context: Context, request: Request, handle: Handle) -> Response:
-    """One outcome a request: of several that are set, the first of the table; a delay comes on top."""
+    """One fault a request: of several, the first of the table; a delay is added."""
     with writing(context.db):
         _disturb(context, request)
         delay = strike(context, faults.DELAY)
@@ -45,7 +45,7 @@ def meet(context: Context, request: Request, handle: Handle) -> Response:
 
 
 def _in_strange_forms(context: Context, response: Response) -> Response:
-    """A readable answer in the forms that are set, all of them; only one that changes it is counted."""
+    """An answer with all set distortions; only those that change it are counted."""
     if response.status != HTTPStatus.OK or not response.headers["Content-Type"].endswith("json"):
         return response
     body = response.body
@@ -79,7 +79,7 @@ def _status(met: Met) -> Response:
 
 
 def _unauthorised(met: Met) -> Response:
-    """The session lives on."""
+    """The session stays valid."""
     if met.fault.value == "code":
         return refused(met.context, 401, "error.session.of.tomorrow")
     if met.fault.value == "object":

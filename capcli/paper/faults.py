@@ -1,4 +1,4 @@
-"""What can go wrong on purpose: the faults' names, the requests they meet, and what their values mean."""
+"""Faults to inject: their names, the requests they apply to, and the meaning of their values."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -28,7 +28,7 @@ CLOSED_TEXT, STOP_DEMANDED = "closed-text", "stop-demanded"
 SLIPPAGE, PART_FILL, NO_CODE, SESSION_CAP = "slippage", "part-fill", "no-code", "session-cap"
 STREAM_CUT, IDLE_CUT, ONE_STREAM = "stream-cut", "idle-cut", "one-stream"
 BARS_LOST, BARS_AGAIN, FRAME_EXPONENTS = "bars-lost", "bars-again", "frame-exponents"
-# As the venue was seen to answer, or may (API page 18).
+# Answers seen on the venue, or possible there (API page 18).
 MARGIN_FACTOR, OLD_REFERENCE, DEMO_CURRENCY = "margin-factor", "old-reference", "demo-currency"
 LEVEL_ZERO, REJECT, REFUSE, NO_PROFIT = "level-zero", "reject", "refuse", "no-profit"
 MARKET_MODE, SHUT, NO_QUOTE, THIN_DETAILS = "market-mode", "shut", "no-quote", "thin-details"
@@ -44,7 +44,7 @@ _STATUS = re.compile(r"([45]\d\d)(-before|-after)?", re.ASCII)
 
 
 class BadFault(ValueError):
-    """A fault that cannot be set; the message says what is allowed. `typed` is none of `known`."""
+    """A fault that cannot be set; the message says what is allowed. `typed` is not in `known`."""
 
     def __init__(self, message: str, typed: str = "", known: Iterable[str] = ()) -> None:
         super().__init__(message)
@@ -53,7 +53,7 @@ class BadFault(ValueError):
 
 
 class Value(Struct, frozen=True):
-    """What `--value` is to a fault. `read` returns it as it is stored, or raises BadFault."""
+    """The meaning of a fault's `--value`. `read` returns its stored form, or raises BadFault."""
 
     what: str
     read: Callable[[str], str]
@@ -69,11 +69,11 @@ class Spec(Struct, frozen=True):
     movable: bool = True  # `on` may be another kind of request
     value: Value | None = None
     times: int | None = None  # without a count or a duration; None: until it is cleared
-    moment: str | None = None  # whether the broker acts on the request; None: the value says so
+    moment: str | None = None  # whether the broker handles the request; None: depends on the value
 
     @property
     def about(self) -> str:
-        """One line for help: the effect, and what it is unless set otherwise."""
+        """One line for help: the effect, and its defaults."""
         notes = [] if self.on in {ORDERS, STREAM} else [f"on {self.on}"]
         if self.value:
             notes.append(f"--value {self.value.what} ({self.value.default})")
@@ -83,7 +83,7 @@ class Spec(Struct, frozen=True):
 
 
 class Fault(Struct, frozen=True):
-    """A fault as it is set: `times` counts down, `until_ms` is real time."""
+    """A set fault: `times` counts down, `until_ms` is real time."""
 
     name: str
     on: str
@@ -111,7 +111,7 @@ class Fault(Struct, frozen=True):
 
 
 def kinds(method: str, path: str) -> frozenset[str]:
-    """Every kind that a request is of."""
+    """All kinds of a request."""
     head = path.removeprefix(f"{PREFIX}/").partition("/")[0]
     found = {ALL}
     if method == "GET" and path.rstrip("/") != _LOGIN_KEY:
@@ -185,7 +185,7 @@ def _moment(default: str) -> Value:
 
 
 def _status(text: str) -> str:
-    """503 and every 4xx turn a request away; the other 5xx come from in front of a broker that has it."""
+    """503 and every 4xx reject a request; other 5xx come from a gateway after the broker got it."""
     match = _STATUS.fullmatch(text)
     if not match or int(match[1]) not in set(HTTPStatus):
         raise BadFault(f"{text[:60]!a} is not usable: a status such as 502, 503-after or 429.")

@@ -16,14 +16,14 @@ from capcli.paper.generator import SPANS, Bar, index_of, start_of
 from capcli.paper.price_feed import Candle, PriceFeed, Print
 from capcli.paper.times import SECOND_MS
 
-MOST_TICKS = 250  # of a market in a second of real time
+MOST_TICKS = 250  # of a market per second of real time
 CLASSIC, HEIKIN_ASHI = "classic", "heikin-ashi"
 _LOOKBACK = 64  # bars: each counts half of the one after it, so what came before is below any price step
-_DEPTH = 20  # of the largest deal is the most that is bid or offered at once
+_DEPTH = 20  # of the largest deal is the maximum shown at a price
 
 
 class Tick(NamedTuple):
-    """A quote as it was printed. Sizes are in units of the market."""
+    """A printed quote. Sizes are in units of the market."""
 
     epic: str
     bid: Decimal
@@ -41,7 +41,7 @@ class Prices(NamedTuple):
 
 
 class Closed(NamedTuple):
-    """A bar that is over: bids, offers and how often it ticked."""
+    """A closed bar: bids, offers and its number of ticks."""
 
     start: int  # seconds
     bids: Prices
@@ -50,19 +50,19 @@ class Closed(NamedTuple):
 
 
 class Feed:
-    """The prints of one world. `ticks` fixes how many a second has; without it that is what it trades."""
+    """The prints of one world. `ticks` fixes their number a second; by default it follows the volume."""
 
     def __init__(
         self, price_feed: PriceFeed, *, ticks: int | None = None, speed: Decimal = Decimal(1)
     ) -> None:
         self._price_feed = price_feed
         self._fixed = ticks
-        # A fast clock packs more market time into a second than a client can be sent.
+        # A fast clock has more market time in a second than a client can receive.
         self._most = min(MOST_TICKS, max(1, int(MOST_TICKS / speed)))
         self._stride = max(1, ceil(speed / MOST_TICKS))
 
     def ticks(self, market: Market, after: int, until: int) -> Iterator[Tick]:
-        """Those later than `after`, up to `until`."""
+        """Ticks later than `after`, up to `until`."""
         first = after // SECOND_MS
         for second in range(first + -first % self._stride, until // SECOND_MS + 1, self._stride):
             last = self._price_feed.last(market, second)
@@ -81,7 +81,7 @@ class Feed:
                 yield Tick(market.epic, bid, bids, offer, offers, ms)
 
     def _count(self, market: Market, last: Print) -> int:
-        """None only in a second that traded nothing and changed nothing since the one before."""
+        """0 only in a second without volume and without a price change."""
         if self._fixed is not None:
             return min(self._fixed, self._most)
         if last.ticks and self._stride == 1:
@@ -103,7 +103,7 @@ class Feed:
 
 
 def _depth(market: Market, mixed: int) -> Decimal:
-    """How much a market shows at a price: between a half and all of a twentieth of its largest deal."""
+    """The size at a price: between a half and all of a twentieth of the largest deal."""
     most = int(market.max_size / market.size_step / _DEPTH)
     mixed &= 0xFFFF_FFFF
     mixed = (mixed ^ mixed >> 15) * 2_246_822_519 & 0xFFFF_FFFF
@@ -121,7 +121,7 @@ def _closed(market: Market, kind: str, candles: list[Candle]) -> Closed:
 
 
 def heikin_ashi(market: Market, bars: list[Bar]) -> Prices:
-    """The last of some bars smoothed: opens at the middle of the one before, closes at its own mean."""
+    """The last bar smoothed: opens at the middle of the one before, closes at its own mean."""
     middle, close = Decimal(bars[0].open + bars[0].close) / 2, Decimal(0)
     for number, bar in enumerate(bars):
         middle = (middle + close) / 2 if number else middle

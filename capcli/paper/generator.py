@@ -53,7 +53,7 @@ class Line(Protocol):
 
 
 class Shape(NamedTuple):
-    """What makes one market's path: its name, middle price in steps and typical daily move."""
+    """The parameters of one market's path: its name, mean price in steps and typical daily move."""
 
     epic: str
     middle: int
@@ -182,7 +182,7 @@ class Drawn(Struct, frozen=True):
 
 
 def _total(numbers: Iterable[float]) -> float:
-    """Added one by one: `sum` compensates rounding from Python 3.12 on, and prices would depend on it."""
+    """Added one by one: `sum` compensates rounding from Python 3.12 on, which would change prices."""
     return reduce(add, numbers, 0.0)
 
 

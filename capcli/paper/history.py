@@ -22,7 +22,7 @@ _INCOMPLETE_MS = 10_000  # of a late row: it has level 0 at first (API page 10.1
 _TERM = re.compile(r"(epic|source|status|type)(==|!=)([\w.,-]+)")
 _BAD_FILTER = "error.invalid.filter"  # assumption: its code is not published, nor is any limit
 _MOST_TERMS, _MOST_VALUES = 20, 100
-# As published (API page 7); epics are no closed set: one that nobody knows finds nothing.
+# As published (API page 7); epics are not a closed set: an unknown one finds nothing.
 _CHOICES: Mapping[str, frozenset[str]] = MappingProxyType(
     {
         "source": frozenset({"CLOSE_OUT", "DEALER", "SL", "SYSTEM", "TP", "USER"}),
@@ -43,7 +43,7 @@ _CHOICES: Mapping[str, frozenset[str]] = MappingProxyType(
         "type": frozenset({"POSITION", "WORKING_ORDER", "EDIT_STOP_AND_LIMIT", "SWAP", "SYSTEM"}),
     }
 )
-_Term = tuple[str, bool, tuple[str, ...]]  # of a column: its values, and whether one of them or none of them
+_Term = tuple[str, bool, tuple[str, ...]]  # by column: its values, and whether one or none must match
 
 
 def confirm(call: Call) -> Reply:
@@ -54,7 +54,7 @@ def confirm(call: Call) -> Reply:
 
 
 def activity(call: Call) -> Reply:
-    """Newest first; rows that come late are not there at all, then with level 0."""
+    """Newest first; late rows are missing at first, then have level 0."""
     context, query = call.context, call.query
     first, last = _window(query, context.now)
     terms = _filter(query.get("filter", ""))

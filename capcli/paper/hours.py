@@ -34,7 +34,7 @@ def _clock(text: str) -> int:
 
 
 def _merged(spans: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
-    """Joins segments that meet at midnight, so that a night in between is no reopening."""
+    """Join segments that meet at midnight, so that midnight is not a reopening."""
     joints = {b for (_, b), (c, _) in pairwise(spans) if b == c}
     starts = [a for a, _ in spans if a not in joints]
     ends = [b for _, b in spans if b not in joints]
@@ -53,12 +53,12 @@ _EUROPE = ((3, 25, 1), (10, 25, 1))
 
 
 class Hours(Struct, frozen=True, dict=True):
-    """Segments as on the wire: `00:00` as an end is midnight at the end of the day (API page 8.4)."""
+    """Segments as on the wire: an end of `00:00` is midnight at the end of the day (API page 8.4)."""
 
     days: tuple[tuple[str, ...], ...]
 
     def table(self, _now: int) -> Mapping[str, list[str]]:
-        """The segments of each day, as they are at an instant."""
+        """The segments of each day at an instant."""
         return {name: list(segments) for name, segments in zip(DAYS, self.days, strict=True)}
 
     @cached_property

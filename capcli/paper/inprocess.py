@@ -53,7 +53,7 @@ class InProcessSocket:
         self._thread.join(_LEAVE_S)
 
     def abort(self) -> None:
-        """What the channel calls on a connection to cut it off."""
+        """Called by the channel to cut the connection."""
         self._leave(1006)
 
     def _leave(self, code: int) -> None:

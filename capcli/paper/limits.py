@@ -1,4 +1,4 @@
-"""Request limits, counted in the database so that every process of the user shares them (API page 3)."""
+"""Request limits, counted in the database and so shared by all processes (API page 3)."""
 
 import sqlite3
 
@@ -20,9 +20,9 @@ ORDERS_AN_HOUR = Limit("orders", 1_000, 3_600_000)
 
 
 def spend(db: sqlite3.Connection, at_ms: int, *limits: Limit) -> None:
-    """Counts one request against every limit, or refuses it and counts it against none.
+    """Count one request against every limit, or refuse it and count it against none.
 
-    Both ways round the instant: clocks of two processes need not agree to the millisecond.
+    Before and after the instant: clocks of two processes may differ by milliseconds.
     """
     for limit in limits:
         window = (limit.bucket, at_ms - limit.window_ms, at_ms + limit.window_ms)

@@ -19,7 +19,7 @@ _MOST_MARKETS, _LONGEST_NAME, _DIGITS = 200, 80, 5
 _BIGGEST = D(10) ** 12
 _FEWEST_STEPS = 100
 _FINEST = 8  # decimals of a price or a size
-# A class's hours, daily move and spread in percent, smallest and largest size, where the file is silent.
+# Defaults of a class: hours, daily move and spread in percent, smallest and largest size.
 _USUAL: Mapping[str, tuple[str, str, str, str, str]] = MappingProxyType(
     {
         "currency": ("forex", "0.6", "0.01", "100", "10000000"),
@@ -37,7 +37,7 @@ class BadMarkets(ValueError):
 
 
 def read(path: Path) -> str:
-    """A file's markets in the form that a world keeps. Raises BadMarkets.
+    """A file's markets in stored form. Raises BadMarkets.
 
     `kind` and `price` are required; name, currency, step, spread, daily_move, min_size, max_size, size_step
     and hours have the usual values of the kind.
@@ -62,7 +62,7 @@ def read(path: Path) -> str:
 
 
 def restored(kept: str | None) -> tuple[Market, ...]:
-    """What `read` gave, as markets."""
+    """Markets from the form stored by `read`."""
     tables = msgspec.json.decode(kept) if kept else {}
     return tuple(_market(epic, table) for epic, table in tables.items())
 
@@ -94,7 +94,7 @@ class _Fields:
         kind_name = self._word("kind", KINDS)
         around, move, spread, low, high = _USUAL[kind_name]
         kind, price = KINDS[kind_name], self._number("price")
-        # About five digits of the price, and never coarser than the price is written.
+        # About five digits of the price, and never coarser than the price's own decimals.
         written = -int(price.normalize().as_tuple().exponent)
         digits = min(_FINEST, max(_DIGITS - 1 - price.adjusted(), written, 0))
         step = self._number("step", D(10) ** -digits)

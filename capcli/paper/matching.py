@@ -23,7 +23,7 @@ NO_FUNDS, RISK_CHECK, STOP_REFUSED = "RC_NOT_ENOUGH_MARGIN", "RISK_CHECK", "HEDG
 
 
 class Rejected(Exception):
-    """Undoes the savepoint and becomes a rejected confirm; the reason is one of the broker's words."""
+    """Rolls back the savepoint and becomes a rejected confirm; the reason is one of the broker's words."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -32,7 +32,7 @@ class Rejected(Exception):
 
 @contextmanager
 def attempt(context: Context, account_id: str) -> Iterator[None]:
-    """What is rejected is undone as a whole; whether the account was short of margin before decides why."""
+    """A rejected order is rolled back; the reason depends on the margin before it."""
     context.db.execute("SAVEPOINT attempt")
     try:
         yield
@@ -46,7 +46,7 @@ def attempt(context: Context, account_id: str) -> Iterator[None]:
 
 
 def execute(context: Context, trade: Trade) -> Sequence[Affected]:
-    """Nets first, opens what is left; only new risk has to be affordable."""
+    """Net first, open the rest; only new risk needs margin."""
     hedging, rest = hedges(context.db, trade.account_id), trade.size
     if hedging and trade.guaranteed:
         raise Rejected(STOP_REFUSED)

@@ -47,12 +47,12 @@ class Figures(Struct, frozen=True):
 
 
 def cents(amount: Decimal) -> Decimal:
-    """Half to even; what an endless rate leaves far behind the point decides nothing."""
+    """Half to even; the far digits of an endless rate do not matter."""
     return amount.quantize(_NOISE, ROUND_HALF_EVEN).quantize(CENT, ROUND_HALF_EVEN)
 
 
 def rate(context: Context, source: str, target: str) -> Decimal:
-    """Mid of the pair, through the dollar where need be; no fee (API page 17)."""
+    """Mid of the pair, if necessary through the dollar; no fee (API page 17)."""
     return _rates(context.markets, _quoted(context), source, target)[0]
 
 
@@ -82,12 +82,12 @@ def figures(context: Context, owner: Account) -> Figures:
 def worst_figures(
     context: Context, owner: Account, positions: Iterable[Position], extent_of: ExtentOf
 ) -> Figures:
-    """With each price and rate at the end of its extent that hurts.
+    """The figures with each price and rate at the worse end of its extent.
 
     Open profit and margin are each summed exactly and rounded once, however many rows make them. Margin is on
     the current mid, both sides of a hedge in full (API page 17).
     """
-    # So that no leverage's share is a fraction.
+    # A common multiple, so that every leverage's share is whole.
     multiple = lcm(*{position.leverage for position in positions})
     totals: dict[str, tuple[Decimal, Decimal]] = {}
     for position in positions:

@@ -1,7 +1,7 @@
 """The tree of market categories (API pages 6.7, 13).
 
-Assumption: published are three groups, the leaves of one and a leaf of another; the rest of the tree and what
-belongs where are this module's.
+Assumption: published are three groups, the leaves of one and a leaf of another; the rest of the tree is this
+module's.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -19,7 +19,7 @@ from capcli.paper.wire import whole
 
 ROOT = "hierarchy_v1"
 LONGEST = 500
-_SHOWN = 10  # of the lists that rank markets
+_SHOWN = 10  # in the lists that rank markets
 _ABOVE_NOTHING = Decimal(1).scaleb(-9)
 _MOST_ROWS = 1_000  # of activity
 _METALS = ("GOLD", "SILVER", "PLATINUM", "PALLADIUM", "COPPER")

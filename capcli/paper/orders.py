@@ -115,7 +115,7 @@ def _save(context: Context, order: Order) -> None:
 
 
 def _record(context: Context, order: Order, reference: str, words: tuple[str, str, str]) -> None:
-    """One step of an order's life, as its confirm, the row in it and the activity word it."""
+    """One step of an order's life: its confirm, the row in it and the activity."""
     status, affected, activity = words
     deal = deal_of(order, reference)
     records.confirm(context, deal, status, (Affected(order.deal_id, affected),))
@@ -162,7 +162,7 @@ def _with_exits(call: Call, order: Order, body: Bracket) -> Order:
 
 
 def amend(call: Call) -> Reply:
-    """What is left out keeps its value, but for the two flags (API page 6.5).
+    """Omitted fields keep their value, except the two flags (API page 6.5).
 
     Assumption: a stop or profit field that is null removes it, as it does on a position (API page 9.5).
     """

@@ -16,7 +16,7 @@ def expect(context: Context) -> None:
 
 
 def charge(context: Context, due: ScheduledCheck) -> None:
-    """Every day of the week alike: what weekends cost is not documented (assumption).
+    """The same fee every day: weekend fees are not documented (assumption).
 
     A check at 0 is from a file made before there were fees: it charges nothing and schedules the next.
     """

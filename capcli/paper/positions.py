@@ -79,7 +79,7 @@ def create(call: Call) -> Reply:
 
 
 def _trade(call: Call, body: NewPosition) -> Trade:
-    """Everything that is refused at once with a 400 is refused here."""
+    """All immediate refusals (400) happen here."""
     market = checks.market(call, body)
     direction = checks.word("direction", body.direction, (book.BUY, book.SELL))
     size, long = checks.size(call, body, market), direction == book.BUY
@@ -98,7 +98,7 @@ def _trade(call: Call, body: NewPosition) -> Trade:
 
 
 def _deal(context: Context, trade: Trade, reference: str) -> None:
-    """At its quote and whole, unless a fault has it slip or fill in part (API pages 9.8, 17)."""
+    """Fill completely at the quote, unless a fault causes slippage or a partial fill (API pages 9.8, 17)."""
     market = context.markets[trade.epic]
     if slip := strike(context, faults.SLIPPAGE):
         worse = trade.level * slip.number * PERCENT * (1 if trade.direction == book.BUY else -1)

@@ -1,4 +1,4 @@
-"""What an account has chosen: whether it hedges, and a leverage for each class of market (API page 6.3)."""
+"""An account's preferences: hedging, and a leverage for each class of market (API page 6.3)."""
 
 import sqlite3
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ CHOICES: Mapping[str, tuple[int, ...]] = MappingProxyType(
 
 
 def leverage_of(db: sqlite3.Connection, account_id: str, market: Market) -> int:
-    """What a new deal gets: the account's choice for the class, never more than the market itself allows.
+    """The leverage of a new deal: the account's choice for the class, at most the market's own.
 
     Assumption: an open position keeps the leverage it was opened with (API page 14.5 leaves it open).
     """
@@ -50,7 +50,7 @@ def show(call: Call) -> Reply:
 
 
 def update(call: Call) -> Reply:
-    """Everything that is requested, or nothing."""
+    """Apply all requested changes, or none."""
     requested = decode(call.body, NewPreferences)
     values: dict[str, int] = {**(requested.leverages or {})}
     for group, leverage in values.items():

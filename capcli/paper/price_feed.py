@@ -1,4 +1,4 @@
-"""What the markets of one seed have printed: quotes, candles and crossings, masked by their opening hours.
+"""The prints of one seed's markets: quotes, candles and crossings, masked by opening hours.
 
 Seconds are market time since 1970. While a market is closed its path runs on unseen. A market that is
 replayed prints what its recording says, and nothing where that has no bar.
@@ -43,7 +43,7 @@ class Print(NamedTuple):
 
 
 class Extent(NamedTuple):
-    """Between what prices, in steps, a market moved in some span of time, the one it came with included."""
+    """A market's price range in a span, in steps, its price before included."""
 
     low_bid: int
     high_bid: int
@@ -60,17 +60,17 @@ class Candle(NamedTuple):
 
 
 class Barrier(Protocol):
-    """Something that a walk along the price runs into."""
+    """A condition on the price that a search looks for."""
 
     def clears(self, bar: Callable[[], Bar], *, whole: bool) -> bool:
-        """True when no tick of the bar hits; `whole` says that all its ticks count."""
+        """True if no tick of the bar can hit; `whole`: all its ticks count."""
         ...
 
     def hit(self, tick: Bar) -> bool: ...
 
 
 class _Folded(Struct):
-    """No barrier: collects everything on the way."""
+    """Never hits: collects all bars on the way."""
 
     bars: list[Bar] = []
 
@@ -102,7 +102,7 @@ class Trailing(Struct):
 
     best: int
     distance: int
-    rising: bool  # the side that hurts: rising for a short position
+    rising: bool  # the adverse side: rising for a short position
 
     def clears(self, bar: Callable[[], Bar], *, whole: bool) -> bool:
         best_last, worst = (bar().low, bar().high) if self.rising else (bar().high, bar().low)
@@ -160,7 +160,7 @@ class PriceFeed:
         self._open_leaves: Callable[[str, int], tuple[Print, ...]] = lru_cache(_KEPT_LEAVES)(self._open_leaf)
 
     def hours(self, market: Market) -> Timetable:
-        """When the market prints; a recording knows nothing of opening hours but its bars."""
+        """When the market prints; for a recording, inside its bars."""
         recording = self._recordings.get(market.epic)
         return recording.hours if recording else market.hours
 
@@ -201,7 +201,7 @@ class PriceFeed:
         return Print(bid.close, offer.close, when if when >= recording.first else second, bid.volume)
 
     def _open_leaf(self, epic: str, index: int) -> tuple[Print, ...]:
-        """What is printed in the seconds of a leaf, where that is so simple: drawn, and open all the time."""
+        """The prints in the seconds of a leaf, in the simple case: generated, and open throughout."""
         market, start = self.markets[epic], start_of(LEAF, index)
         whole = market.hours.openness(start, start + SPANS[LEAF] - 1) is Openness.ALL
         if epic in self._recordings or market.suspended or not whole:
@@ -231,7 +231,7 @@ class PriceFeed:
         return merge(folded.bars) if folded.bars else None
 
     def so_far(self, market: Market, first: int, now: int, *, offer: bool = False) -> Bar | None:
-        """`fold` of a span whose end moves on: what lies before the longest bar around now is kept."""
+        """`fold` of a span with a moving end: the part before the longest bar around now is cached."""
         starts = (start_of(level, index_of(level, now)) for level in range(LEAF + 1))
         cut = next((start for start in starts if start > first), None)
         if cut is None:
@@ -241,7 +241,7 @@ class PriceFeed:
         return merge(bars) if bars else None
 
     def candle(self, market: Market, level: int, start: int, now: int) -> Candle | None:
-        """A bar as far as it has come; None for one without a tick."""
+        """A bar so far; None without a tick."""
         end = min(start + SPANS[level] - 1, now)
         bar = self.fold(market, start, end)
         if bar is None or market.epic not in self._recordings:
@@ -251,7 +251,7 @@ class PriceFeed:
         return Candle(start, bar, offers)
 
     def candles_back(self, market: Market, level: int, first: int, last: int) -> Iterator[Candle]:
-        """Candles whose ticks lie in `first` to `last`, latest first; empty ones are skipped over."""
+        """Candles with ticks from `first` to `last`, latest first; empty ones are skipped."""
         hours, second = self.hours(market), self.last(market, last).second
         first = max(first, self.first(market))
         while second >= first:
@@ -286,7 +286,7 @@ def _stretched(before: int, bar: Bar | None) -> tuple[int, int]:
 
 
 class _Walk(Struct, frozen=True):
-    """Over the bars between two seconds, entering only those that can hit or lie there in part."""
+    """Walks the bars between two seconds, dividing only those that can hit or are partly outside."""
 
     line: Line
     hours: Timetable

@@ -75,7 +75,7 @@ def _candles(context: Context, market: Market, window: Window) -> list[Candle]:
 
 
 def _forward(context: Context, market: Market, window: Window) -> list[Candle]:
-    """A bar counts by its opening: one from before `first` is out, one that opened at `last` is whole."""
+    """A bar counts by its opening: one before `first` is excluded, one at `last` is complete."""
     level, first = window.level, window.first or 0
     last = context.second if window.last is None else window.last
     aligned = start_of(level, index_of(level, first - 1) + 1)

@@ -1,4 +1,4 @@
-"""A market's recorded candles: kept in paper.db as one block, played as a path that says what they say.
+"""A market's recorded candles: stored in paper.db as one blob, replayed as a path with the same bars.
 
 There is no price where there is no bar: before the first, after the last and in gaps the market is closed.
 """
@@ -28,7 +28,7 @@ class Bars(NamedTuple):
     epic: str
     level: int  # of the path: how long a bar is
     source: str  # the file's name
-    rounded: int  # how many of its numbers were between the market's price steps
+    rounded: int  # how many of its numbers were off the market's price grid
     columns: tuple["array[int]", ...]
 
     @property
@@ -39,7 +39,7 @@ class Bars(NamedTuple):
 class RecordedHours(Struct, frozen=True):
     """When a recording prints: inside its bars.
 
-    A span with a bar counts as open as a whole, for the path has nothing else in it.
+    A span with a bar counts as open throughout.
     """
 
     starts: Sequence[int]
@@ -53,7 +53,7 @@ class RecordedHours(Struct, frozen=True):
         return self.openness(second, second) is Openness.ALL
 
     def begins(self, second: int) -> bool:
-        """Whether a bar opens then; its price need not be near the close before it."""
+        """Whether a bar opens then; its price may be far from the last close."""
         index = bisect_left(self.starts, second)
         return index < len(self.starts) and self.starts[index] == second
 
@@ -71,7 +71,7 @@ class RecordedHours(Struct, frozen=True):
 
 
 class _Played(PriceGenerator):
-    """One side of a recording: its bars as they are, merged above, divided below like any other path's."""
+    """One side of a recording: its bars, merged into longer ones, and divided like a generated path."""
 
     def __init__(self, seed: str, bars: Bars, columns: Sequence[Sequence[int]]) -> None:
         super().__init__(seed)
@@ -86,7 +86,7 @@ class _Played(PriceGenerator):
         return self._merged(level, index)
 
     def _merge(self, level: int, index: int) -> Bar:
-        """All bars that begin in a span, as one; there is one at least."""
+        """All bars that begin in a span, merged; at least one."""
         start = start_of(level, index)
         first, end = bisect_left(self._starts, start), bisect_left(self._starts, start + SPANS[level])
         opens, highs, lows, closes, volumes = (column[first:end] for column in self._columns)
@@ -94,7 +94,7 @@ class _Played(PriceGenerator):
 
 
 class _Offers(Struct, frozen=True):
-    """The offers inside a bar find their own way, but never below the bid of the same second."""
+    """Offers inside a bar have their own path, but are never below the bid of the same second."""
 
     own: Drawn
     bids: Drawn
@@ -119,7 +119,7 @@ class Recording:
 
 
 def save(db: sqlite3.Connection, recordings: Sequence[Bars]) -> str | None:
-    """Inside a write transaction; returns what tells these recordings from all others."""
+    """Store them inside a write transaction; returns an id of these recordings."""
     mark = blake2b(digest_size=16)
     for bars in sorted(recordings):
         block = b"".join(_little(column).tobytes() for column in bars.columns)

@@ -1,4 +1,4 @@
-"""What a deal leaves behind: ids, confirms and activity rows."""
+"""Records of a deal: ids, confirms and activity rows."""
 
 import json
 from collections.abc import Sequence
@@ -41,7 +41,7 @@ class Affected(Struct, frozen=True):
 
 
 class Deal(Struct, frozen=True):
-    """The facts that a confirm and an activity row share."""
+    """The common fields of a confirm and an activity row."""
 
     account_id: str
     epic: str
@@ -61,13 +61,13 @@ def deal_of(row: Position | Order | Trade, reference: str, **differing: object) 
 
 
 def new_deal_id(context: Context, account_id: str) -> str:
-    """Those of one account are alike at both ends, and the middle counts upwards (API page 18.21)."""
+    """Ids of one account share both ends; the middle counts up (API page 18.21)."""
     high, low = divmod(next_serial(context.db), 1 << 32)
     return f"{high:08x}-{low >> 16:04x}-{low & 0xFFFF:04x}-0485-{int(account_id) % (1 << 48):012x}"
 
 
 def new_reference(context: Context) -> str:
-    """From the seed and the serial: one seed and one clock give one sequence of references."""
+    """From the seed and the serial, so that references are reproducible."""
     text = f"{context.settings.seed}|{next_serial(context.db)}"
     digits = blake2b(text.encode(), digest_size=16).hexdigest()
     return f"o_{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-8{digits[17:20]}-{digits[20:]}"
@@ -76,7 +76,7 @@ def new_reference(context: Context) -> str:
 def creating_reference(context: Context, order: Order) -> str:
     """Of the request that made a working order: its activity row, of the order's own instant, has it.
 
-    A file that was filled by hand may lack the row: its orders still come to their ends.
+    A file filled by hand may lack the row: its orders still end normally.
     """
     query = (
         "SELECT details FROM activity WHERE account_id = ? AND at_ms = ? AND deal_id = ?"
@@ -89,7 +89,7 @@ def creating_reference(context: Context, order: Order) -> str:
 def confirm(
     context: Context, deal: Deal, status: str, affected: Sequence[Affected] = (), *, reason: str | None = None
 ) -> None:
-    """With a reason it is a rejection: level 0 and no deals (API page 18.5)."""
+    """With a reason a rejection: level 0 and no deals (API page 18.5)."""
     outcome = {"dealStatus": "ACCEPTED"}
     if reason is not None:
         outcome = {"dealStatus": "REJECTED", "rejectReason": reason}

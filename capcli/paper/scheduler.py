@@ -1,4 +1,4 @@
-"""When a stop, profit, trigger or expiry is due: found ahead on the price path and stored as an alarm."""
+"""Finds when a stop, profit, trigger or expiry is due, ahead on the price path, and schedules a check."""
 
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import NamedTuple
@@ -30,7 +30,7 @@ class _Line(NamedTuple):
 
 
 def arm(context: Context, deal: Position | Order, since: int) -> None:
-    """Sets the deal's alarm to its next event, or to the end of the searched week."""
+    """Schedule the deal's next event, or the end of the searched week."""
     if isinstance(deal, Position) and (deal.stop, deal.profit, deal.trail) == (None, None, None):
         book.drop_alarm(context.db, deal.deal_id)
         return
@@ -40,7 +40,7 @@ def arm(context: Context, deal: Position | Order, since: int) -> None:
 
 
 def next_event(context: Context, deal: Position | Order, since: int, until: int) -> Event | None:
-    """What happens to the deal first from `since` to `until`, both included."""
+    """The deal's first event from `since` to `until`, both included."""
     if isinstance(deal, Order):
         return _order_event(context, deal, since, until)
     stop = _stop_event(context, deal, since, until)
@@ -51,7 +51,7 @@ def next_event(context: Context, deal: Position | Order, since: int, until: int)
 
 
 def stop_level(context: Context, position: Position) -> Decimal | None:
-    """Where the stop is now; a trailing one has followed the best quote since it was armed."""
+    """The current stop level; a trailing one has followed the best quote since it was armed."""
     if position.trail is None:
         return position.stop
     best = context.markets[position.epic].price(_best_steps(context, position, context.second))
@@ -62,7 +62,7 @@ def _stop_event(context: Context, position: Position, since: int, until: int) ->
     market, hurting = (
         context.markets[position.epic],
         not position.long,
-    )  # the offer, rising, hurts a short one
+    )  # for a short position, the rising offer
     if position.trail is not None:
         best = _best_steps(context, position, since - 1)
         barrier = Trailing(best, int(position.trail / market.step), rising=hurting)
@@ -96,7 +96,7 @@ def _crossing(context: Context, line: _Line, cause: str, since: int, until: int)
 
 
 def _landing(context: Context, line: _Line, second: int) -> Decimal:
-    """The level itself, or the first tick when the price was beyond it before: a gap at the reopening."""
+    """The fill price: the level, or the first tick after a gap beyond it."""
     before, now = (context.moved_to(at).quote(line.market) for at in (second - 1, second))
     price = before.offer if line.at_offer else before.bid
     was_beyond = price >= line.level if line.rising else price <= line.level

@@ -15,7 +15,7 @@ _LEAST, _MOST = 1_500, 9_400  # hundredths of a percent; most clients are long m
 
 
 def listing(call: Call) -> Reply:
-    """Those that there are. Assumption: without one of them it is refused; the code is not documented."""
+    """The known epics. Assumption: refused if none is known; the code is not documented."""
     ids = [name.strip() for name in call.query.get("marketIds", "").split(",") if name.strip()]
     if not ids:
         raise Refusal(400, "error.null.marketIds")
@@ -40,7 +40,7 @@ def _row(context: Context, market: Market) -> dict[str, Any]:
 
 
 def _share(context: Context, market: Market, day: int) -> int:
-    """A market keeps its temper: three parts its own, one part the day's."""
+    """Three parts the market's own share, one part the day's."""
     texts = (f"{context.settings.seed}|{market.epic}|{text}" for text in ("", day))
     own, todays = (int(blake2b(text.encode(), digest_size=2).hexdigest(), 16) for text in texts)
     return _LEAST + (_MOST - _LEAST) * (3 * own + todays) // (4 * 65_535)

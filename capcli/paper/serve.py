@@ -33,10 +33,10 @@ _PLAIN = MappingProxyType({"Content-Type": "application/json"})
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """How a broker is served; nothing of it is kept.
+    """How a broker is served; not stored.
 
-    Every answer comes `latency_s` later, as over the internet. `serves` is the one environment whose keys
-    are taken (None: all), `name` another host name that clients may use. `log` gets every request.
+    Answers are delayed by `latency_s`. `serves` is the only environment whose keys are accepted (None: all),
+    `name` another host name that clients may use. `log` gets every request.
     """
 
     latency_s: float = 0
@@ -45,7 +45,7 @@ class Manner:
     log: Callable[[str], None] | None = None
 
     def knows(self, host: str) -> bool:
-        """Tell whether a Host header is ours: a page in a browser that points here by its own is not."""
+        """Whether a Host header is ours, against DNS rebinding by a page in a browser."""
         try:
             named = urlsplit(f"//{host}").hostname or ""
             return named == (self.name or "").lower() or is_loopback(named)
@@ -125,14 +125,14 @@ def _config(application: "_App", certificate: Certificate | None) -> "Config":
 
 
 def stream_address(address: str) -> str:
-    """Where the stream of a served broker is; a client adds `connect` (API page 1)."""
+    """The stream's address of a served broker; a client adds `connect` (API page 1)."""
     return f"ws{address.removeprefix('http')}/"
 
 
 def _bound(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.create_server((host, port), family=family)
-    # asyncio sends at once, in place of waiting 40 ms for the client's ACK, on what is known as TCP.
+    # asyncio sends at once, instead of waiting 40 ms for the client's ACK, on sockets marked as TCP.
     return socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, fileno=listener.detach())
 
 
@@ -152,11 +152,11 @@ def _quiet_signals() -> Iterator[None]:
 
 
 class CutShort(Exception):
-    """The client went before its request was whole: no broker acts on half a request."""
+    """The client left before its request was complete: no broker acts on half a request."""
 
 
 class _App:
-    """ASGI over the broker; each request runs in a thread, so a slow one holds up no other."""
+    """ASGI over the broker; each request runs in its own thread, so a slow one does not block others."""
 
     def __init__(
         self,
@@ -230,7 +230,7 @@ class _App:
 
 
 async def _body(receive: Receive) -> bytes | None:
-    """None when it is longer than a mebibyte."""
+    """The request's body; None if it is longer than a mebibyte."""
     parts, size, more = [], 0, True
     while more:
         event = await receive()
@@ -249,7 +249,7 @@ def _headers(scope: Event) -> dict[str, str]:
 
 
 def lending(application: Application, connection: asyncio.Transport) -> Application:
-    """The application with the connection in the scope of each request."""
+    """Add the connection to the scope of each request."""
 
     async def lent(scope: Event, receive: Receive, send: Send) -> None:
         await application({**scope, CONNECTION: connection}, receive, send)
@@ -265,7 +265,7 @@ async def reply(send: Send, response: Response) -> None:
 async def spoil(
     scope: Event, receive: Receive, send: Send, response: Response, connection_fault: ConnectionFault
 ) -> None:
-    """An answer that waits, breaks off or never comes, on a real connection."""
+    """Delay, break off or drop an answer on a real connection."""
     await asyncio.sleep(connection_fault.wait_s)
     if connection_fault.cut is Cut.NOWHERE:
         await reply(send, response)
@@ -276,7 +276,7 @@ async def spoil(
         half = response.body[: len(response.body) // 2]
         await send({"type": "http.response.body", "body": half, "more_body": True})
         connection.close()
-    else:  # RST in place of FIN: lingering for no time drops what is unsent
+    else:  # RST instead of FIN: zero linger time drops unsent data
         connection.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
         connection.abort()
     await receive()  # until the connection is gone: for an answer that is missing before, uvicorn sends a 500

@@ -1,4 +1,4 @@
-"""Logins, tokens and the active account (API page 2), and the door every request passes."""
+"""Logins, tokens and the active account (API page 2), and the check of every request."""
 
 import secrets
 import sqlite3
@@ -28,7 +28,7 @@ _TOUCH_MS = 100  # a session used again within this time is not written again
 _FLAGS = MappingProxyType(
     {"hasActiveDemoAccounts": True, "hasActiveLiveAccounts": False, "trailingStopsEnabled": True}
 )
-# Of a currency without one its code stands there.
+# A currency without a symbol shows its code.
 _SYMBOLS: Mapping[str, str] = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "PLN": "zł", "AUD": "A$"}
 
 
@@ -51,7 +51,7 @@ def _expired(row: sqlite3.Row, settings: Settings, at: int) -> bool:
 
 
 def alive(db: sqlite3.Connection, settings: Settings, csts: Collection[str], at: int) -> frozenset[str]:
-    """Those of some sessions that would still be admitted."""
+    """Return the sessions that are still valid."""
     marks = ", ".join("?" * len(csts))
     rows = db.execute(f"SELECT * FROM sessions WHERE cst IN ({marks})", tuple(csts))  # noqa: S608  (marks)
     return frozenset(row["cst"] for row in rows if not _expired(row, settings, at))
@@ -80,7 +80,7 @@ def _end(context: Context, cst: str) -> None:
 
 
 def encryption_key(context: Context, headers: Mapping[str, str], _body: bytes) -> Reply:
-    """Its time is real time, as that of sessions: a fast market takes nothing from the five minutes."""
+    """Its timestamp is real time, like sessions: a fast market clock does not shorten the five minutes."""
     _check_headers(context, headers, limits.REQUESTS)
     return Reply({"encryptionKey": encryption.public_key(context.db), "timeStamp": context.at})
 
@@ -112,7 +112,7 @@ def log_in(context: Context, headers: Mapping[str, str], body: bytes) -> Reply:
 
 
 def _check_headers(context: Context, headers: Mapping[str, str], limit: Limit) -> None:
-    """Who serves one environment refuses the other's key, in the words of a login there (API page 4.2).
+    """A broker for one environment refuses the other's key, as the real login does (API page 4.2).
 
     Dead tokens on the calls of a login break it; living ones do no harm (API pages 2.2, 15). Seen with tokens
     that had outlived their session. Assumption: ended, rotated and made-up ones do the same, for they are
@@ -159,7 +159,7 @@ def show(call: Call) -> Reply:
 def switch(call: Call) -> Reply:
     """A new security token under the same CST; the old one stays valid for its own account (API page 18).
 
-    Where the next login lands is shared state of the login (API page 2.6).
+    The account of the next login is shared state of the login (API page 2.6).
     """
     db, cst = call.context.db, call.session.cst
     chosen = book.account(db, decode(call.body, AccountChoice).accountId or "")

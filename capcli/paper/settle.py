@@ -1,4 +1,4 @@
-"""Catching up: everything that fell due since the last request happens, in time order, for all accounts."""
+"""Catches up: runs everything due since the last request, in time order, for all accounts."""
 
 from msgspec import convert
 from msgspec.structs import asdict
@@ -44,7 +44,7 @@ def _check_deal(context: Context, due: ScheduledCheck) -> None:
 def _end_order(context: Context, order: Order, event: Event) -> None:
     """By expiry or a fill: its position has a new id, no exit orders where it netted (API pages 9.4, 9.6).
 
-    No request did this, so the row names the reference of the one that made the order (API page 10.1).
+    No request did this, so the row has the reference of the order's own request (API page 10.1).
     """
     book.drop_order(context.db, order.deal_id)
     source, status = "SYSTEM", "EXPIRED"

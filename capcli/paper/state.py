@@ -1,4 +1,4 @@
-"""The paper world from outside: start it over, show it, set its faults."""
+"""Controls of the paper world: reset, status, faults."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -31,7 +31,7 @@ class PaperAccount(Struct, frozen=True):
 
 
 class PaperReplay(Struct, frozen=True):
-    """A market that plays a file's candles; it is closed before the first, in gaps and after the last."""
+    """A market that replays a file's candles; closed before the first, in gaps and after the last."""
 
     epic: str
     source: str
@@ -39,7 +39,7 @@ class PaperReplay(Struct, frozen=True):
     first: datetime
     until: datetime  # the end of the last bar
     bars: int
-    rounded: int  # how many of the file's numbers lay between the market's price steps
+    rounded: int  # how many of the file's numbers were off the market's price grid
 
 
 class PaperStatus(Struct, frozen=True):
@@ -91,7 +91,7 @@ def reset(
     markets: Path | None = None,
     at: datetime,
 ) -> None:
-    """Forgets everything; the market's time runs from `start` on, `speed` times as fast as real time.
+    """Delete everything; market time runs from `start`, `speed` times as fast as real time.
 
     Without a start it begins with the first bar that is replayed, or now. Raises candle_files.BadReplay
     and market_files.BadMarkets before anything was changed.
@@ -117,7 +117,7 @@ def reset(
 def switches(
     path: Path, *, at: datetime, session_cap: bool | None = None, confirm_delay_ms: int | None = None
 ) -> None:
-    """What tests of a client turn: an hour's cap on sessions, one fixed delay for every confirm."""
+    """Set switches for testing clients: an hour's cap on sessions, a fixed delay of confirms."""
     with _opened(path, at) as context:
         config.switch(context.db, session_cap=session_cap, confirm_delay_ms=confirm_delay_ms)
 
@@ -132,9 +132,9 @@ def set_fault(
     on: str | None = None,
     value: str | None = None,
 ) -> None:
-    """Arms a fault for every process on the file, in place of one of that name. Raises faults.BadFault.
+    """Set a fault for every process on the file, replacing one of that name. Raises faults.BadFault.
 
-    `times` counts the requests that it changes; `lasts_s` runs from `at`; the first to run out ends it.
+    `times` counts the requests it changes; `lasts_s` runs from `at`; it ends with the first to run out.
     """
     until = None if lasts_s is None else to_ms(at + timedelta(seconds=lasts_s))
     fault = faults.fault(name, on=on, value=value, times=times, until_ms=until)
@@ -143,7 +143,7 @@ def set_fault(
 
 
 def clear_faults(path: Path, name: str | None = None, *, at: datetime) -> None:
-    """Takes one fault away, or all of them. Raises faults.BadFault for a name that is none."""
+    """Clear one fault, or all. Raises faults.BadFault for an unknown name."""
     if name is not None:
         faults.spec_of(name)
     with _opened(path, at) as context, writing(context.db):

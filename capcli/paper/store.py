@@ -42,7 +42,7 @@ TABLES = {
         level TEXT, leverage INTEGER, created_ms INTEGER, good_till_ms INTEGER, stop_offset TEXT,
         profit_offset TEXT, guaranteed INTEGER, trail TEXT""",
     # When a deal, an account's margin or the overnight fee is next due: prices are a function of
-    # time, so that instant is known ahead. Those of one second ring in the order of their ranks.
+    # time, so that instant is known ahead. Checks of one second run in the order of their ranks.
     "alarms": "deal_id TEXT PRIMARY KEY, since_s INTEGER, wake_s INTEGER, rank INTEGER",
     "confirms": """reference TEXT PRIMARY KEY, account_id TEXT, recorded_ms INTEGER, visible_ms INTEGER,
         body BLOB""",
@@ -67,13 +67,13 @@ _INDEXES = (
 
 
 class _Connection(sqlite3.Connection):
-    """Those of one store take turns at writing: waiting for SQLite's lock is sleeping, longer each time."""
+    """Connections of one store take turns at writing, since waiting for SQLite's lock is slow."""
 
     turn: Lock
 
 
 class Store:
-    """Connections are lent out, so any thread may use the store; other processes share the file."""
+    """A pool of connections, so any thread may use the store; other processes share the file."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -108,7 +108,7 @@ class Store:
 
 
 def insert(db: sqlite3.Connection, table: str, **columns: object) -> None:
-    """One row, in place of an older one with its key; decimals are stored as text."""
+    """Insert or replace a row; decimals are stored as text."""
     values = [str(value) if isinstance(value, Decimal) else value for value in columns.values()]
     marks = ", ".join("?" * len(values))
     db.execute(f"INSERT OR REPLACE INTO {table} ({', '.join(columns)}) VALUES ({marks})", values)  # noqa: S608
@@ -116,7 +116,7 @@ def insert(db: sqlite3.Connection, table: str, **columns: object) -> None:
 
 @contextmanager
 def reading(db: sqlite3.Connection) -> Iterator[None]:
-    """One consistent view; takes no lock that a writer would wait for."""
+    """One consistent view; does not block writers."""
     db.execute("BEGIN")
     try:
         yield
@@ -126,7 +126,7 @@ def reading(db: sqlite3.Connection) -> Iterator[None]:
 
 @contextmanager
 def writing(db: sqlite3.Connection) -> Iterator[None]:
-    """Without its turn after a while: another process may be the cause, and SQLite's error then says so."""
+    """Continues without its turn after a while: if another process holds the lock, SQLite's error says so."""
     turn = db.turn if isinstance(db, _Connection) else Lock()
     taken = turn.acquire(timeout=BUSY_SECONDS)
     try:
@@ -195,7 +195,7 @@ def _create(db: sqlite3.Connection) -> None:
 
 
 def _widen(db: sqlite3.Connection, table: str, columns: str) -> None:
-    """Gives an older file the columns that have come since: they stand at the end of their tables."""
+    """Add new columns to an older file, at the end of their tables."""
     present = {row[1] for row in db.execute(f"PRAGMA table_info({table})")}
     with closing(sqlite3.connect(":memory:")) as model:
         model.execute(f"CREATE TABLE {table} ({columns})")
@@ -206,14 +206,14 @@ def _widen(db: sqlite3.Connection, table: str, columns: str) -> None:
 
 
 def _complete(db: sqlite3.Connection) -> None:
-    """Fills in what rows of an older file lack."""
+    """Fill in missing values of an older file's rows."""
     db.execute(
         "UPDATE transactions SET status = 'PROCESSED', currency = ("
         "SELECT currency FROM accounts WHERE accounts.account_id = transactions.account_id"
         ") WHERE status IS NULL"
     )
     db.execute("UPDATE alarms SET rank = 0 WHERE rank IS NULL")
-    # Of a file from before there were fees or close-outs: they ring at once.
+    # A file from before fees or close-outs: they are due at once.
     accounts = db.execute("SELECT DISTINCT account_id FROM positions ORDER BY account_id").fetchall()
     alarms = [(account, MARGIN) for (account,) in accounts] + [(OVERNIGHT, FEE)] * bool(accounts)
     db.executemany("INSERT OR IGNORE INTO alarms VALUES (?, 0, 0, ?)", alarms)

@@ -1,4 +1,4 @@
-"""Answers of the paper broker in forms that were seen on the venue, or that it may use (API page 18)."""
+"""Distorts answers of the paper broker into forms seen, or possible, on the venue (API page 18)."""
 
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
@@ -23,14 +23,14 @@ _LONE_RULE = "minDealSize"
 
 
 class Distortion(NamedTuple):
-    """A change of each JSON object in an answer; `first`: only of those in the first row of a list."""
+    """Changes each JSON object in an answer; `first`: only those in a list's first row."""
 
     change: Callable[[Object, str], None]
     first: bool = False
 
 
 def changed(body: bytes, fault: Fault) -> bytes | None:
-    """An answer's JSON in the form that a fault gives it; None for one that it leaves as it is."""
+    """An answer's JSON distorted by a fault; None if unchanged."""
     distortion = DISTORTIONS.get(fault.name)
     if distortion is None or not body:
         return None
@@ -45,7 +45,7 @@ def changed(body: bytes, fault: Fault) -> bytes | None:
 
 
 def exponents(frame: str) -> str:
-    """A frame of the stream with its prices as a Java double may be written."""
+    """A stream frame with its prices written like Java doubles."""
     decoded = _DECODER.decode(frame)
     for each in _objects(decoded.get("payload")):
         each.update({name: _exponent(value) for name, value in each.items() if isinstance(value, Decimal)})
@@ -64,7 +64,7 @@ def _objects(value: Any) -> Iterator[Object]:
 
 
 def _swap(each: Object, **fields: object) -> None:
-    """Other values for the fields that are there."""
+    """Replace the values of existing fields."""
     each.update({name: value for name, value in fields.items() if name in each})
 
 
@@ -73,7 +73,7 @@ def _where(name: str, word: str, **fields: object) -> Distortion:
 
 
 def _without(mark: str, *names: str, first: bool = False) -> Distortion:
-    """Objects that have the field `mark` lose others."""
+    """Drop fields from objects that have the field `mark`."""
     return Distortion(lambda each, _: _drop(each, *names) if mark in each else None, first)
 
 
@@ -96,7 +96,7 @@ def _thin_details(each: Object, _value: str) -> None:
 
 
 def _exponent(number: Decimal | int) -> msgspec.Raw:
-    """2.589885E7: at least one digit behind the point."""
+    """2.589885E7: at least one digit after the point."""
     digits = Decimal(number)
     power = digits.adjusted() if digits else 0
     mantissa = f"{digits.scaleb(-power).normalize():f}"

@@ -1,6 +1,6 @@
-"""One client of the price stream: what it asks, what it gets, what it has subscribed to (API page 12).
+"""One client of the price stream: its messages, replies and subscriptions (API page 12).
 
-No sockets here: texts come in, texts go out. Codes that no source documents are marked as ours.
+No sockets here: texts in, texts out. Undocumented codes are marked as ours.
 """
 
 from collections.abc import Iterable, Iterator
@@ -20,7 +20,7 @@ MAX_EPICS = 40
 KINDS = (CLASSIC, HEIKIN_ASHI)
 PROCESSED, UNKNOWN_EPIC = "PROCESSED", "error.not-found.epic"
 BAD_TOKEN, TOO_MANY = "error.invalid.session.token", "error.too-many.requests"
-# Ours: no source shows what the broker says to these (API pages 12.5, 17).
+# Ours: the broker's codes for these are unknown (API pages 12.5, 17).
 BAD_MESSAGE, BAD_DESTINATION, BAD_EPICS = (
     "error.invalid.message",
     "error.invalid.destination",
@@ -33,7 +33,7 @@ DESTINATIONS = (PING, QUOTES, NO_QUOTES, BARS, NO_BARS)
 
 
 class Message(msgspec.Struct, frozen=True):
-    """A client's frame; a field of the wrong type is as good as none."""
+    """A client's frame; a field of the wrong type counts as absent."""
 
     destination: Any = None
     correlationId: Any = None  # noqa: N815
@@ -50,7 +50,7 @@ class _Wanted(msgspec.Struct, frozen=True):
 
 
 class BarLine(NamedTuple):
-    """Bars of one market, resolution and kind, as they are subscribed to."""
+    """A subscription to bars: one market, resolution and kind."""
 
     market: Market
     resolution: str
@@ -62,7 +62,7 @@ class BarLine(NamedTuple):
 
 
 class Unreadable(Exception):
-    """A frame that is no message."""
+    """A frame that is not a message."""
 
 
 class _Refused(Exception):
@@ -70,7 +70,7 @@ class _Refused(Exception):
 
 
 def read(text: str | bytes | None) -> Message:
-    """The message in a frame. Raises Unreadable for what is not a JSON object, and for a binary frame."""
+    """The message in a frame. Raises Unreadable for anything but a JSON object, and for a binary frame."""
     if not isinstance(text, str):
         raise Unreadable
     try:
@@ -88,7 +88,7 @@ class Conversation:
     bars: dict[str, BarLine] = field(default_factory=dict)
 
     def answer(self, message: Message, session: Session | None, markets: Markets) -> str:
-        """The reply to a message of that session; None stands for tokens that are not valid."""
+        """The reply to a message of a session; None: invalid tokens."""
         if message.destination not in DESTINATIONS:
             return error(message, BAD_DESTINATION)
         if session is None:
@@ -139,7 +139,7 @@ def _wanted(message: Message) -> _Wanted:
 
 
 def _lines(message: Message, wanted: _Wanted, markets: Iterable[Market]) -> Iterator[BarLine]:
-    """One a market, resolution and kind; an unsubscription without them means all (API page 12.2)."""
+    """One per market, resolution and kind; an unsubscription without them means all (API page 12.2)."""
     if message.destination == BARS:
         resolutions, kinds = wanted.resolutions or ["MINUTE"], [wanted.type or CLASSIC]
     else:

@@ -1,7 +1,7 @@
 """Instants: epoch milliseconds inside, the broker's texts at the edge.
 
-Local times are wrong on purpose in two ways, as published: +3 h on account rows, Berlin time on market data
-(API page 5.1), so that a client that reads them instead of the UTC twins is found out.
+Local times are wrong in two ways, as published: +3 h on account rows, Berlin time on market data (API page
+5.1), which exposes a client that reads them instead of the UTC fields.
 """
 
 import re

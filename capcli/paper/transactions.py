@@ -8,7 +8,7 @@ from capcli.paper.messages import Refusal
 from capcli.paper.times import account_local, stamp
 from capcli.paper.wire import period, queried
 
-_LONGEST_PERIOD_S = 10**10  # none is documented; more seconds than there have been
+_LONGEST_PERIOD_S = 10**10  # no limit is documented; more seconds than since 1970
 _FIRST_REFERENCE = 100_000_000_000_000
 # As published (API page 7).
 TYPES = frozenset(
@@ -44,7 +44,7 @@ TYPES = frozenset(
 
 
 def listing(call: Call) -> Reply:
-    """No longest range (the day's cap is activity's). Assumption: one end alone leaves the other open."""
+    """No maximum range (the cap of a day is for activity). Assumption: a missing end is open."""
     query, now = call.query, call.context.now
     first, last = queried(query, "from"), queried(query, "to")
     if first is None and last is None:

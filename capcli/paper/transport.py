@@ -12,7 +12,7 @@ from capcli.paper.messages import ConnectionFault, Cut, Request
 
 
 class PaperTransport(httpx.BaseTransport):
-    """`sleep` passes the time of an answer that takes long."""
+    """`sleep` waits for delayed answers."""
 
     def __init__(
         self, path: Path, clock: Callable[[], datetime], *, sleep: Callable[[float], None] = time.sleep
@@ -57,7 +57,7 @@ class PaperTransport(httpx.BaseTransport):
 
 
 class _Body(httpx.SyncByteStream):
-    """A body as it arrives, or half of it."""
+    """A complete body, or half of one."""
 
     def __init__(self, body: bytes, request: httpx.Request, *, broken: bool) -> None:
         self._body = body

@@ -29,7 +29,7 @@ def _row(found: sqlite3.Row) -> dict[str, Any]:
 
 
 def create(call: Call) -> Reply:
-    """Unknown epics are left out, as the status says; the list is made all the same."""
+    """Unknown epics are left out, as the status says; the list is still created."""
     body = decode(call.body, NewWatchlist)
     if not 1 <= len(body.name or "") <= LONGEST_NAME:
         raise Refusal(400, "error.size.createwatchlistrequest.name", tokens=False)
@@ -74,7 +74,7 @@ def delete(call: Call) -> Reply:
 
 
 def _epics(call: Call, unknown: str) -> list[str]:
-    """The epics of the list that the path names; GET and DELETE have different codes for none."""
+    """The epics of the path's list; GET and DELETE have different codes for an unknown one."""
     found = call.context.db.execute("SELECT epics FROM watchlists WHERE id = ?", (call.args[0],)).fetchone()
     if found is None:
         raise Refusal(404, unknown)

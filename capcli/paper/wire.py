@@ -86,7 +86,7 @@ class TopUp(msgspec.Struct, frozen=True):
 
 
 def decode(body: bytes, shape: type[_Body]) -> _Body:
-    """Refuses with the name of the first wrong field; the broker's own code for it is not documented.
+    """Refuse with the name of the first wrong field; the broker's own code is not documented.
 
     A number may be a text, as the broker's kind of server reads it by itself: a published client sends them
     so. That is an assumption; the answers never hold one (API page 5.2).
@@ -101,7 +101,7 @@ def decode(body: bytes, shape: type[_Body]) -> _Body:
         value = getattr(decoded, name)
         if not isinstance(value, Decimal):
             continue
-        # Of a magnitude that arithmetic keeps exact.
+        # A magnitude that arithmetic keeps exact.
         exact = name in _BOUNDED or not value or abs(value.adjusted()) < _DIGITS
         if not value.is_finite() or not exact:
             raise Refusal(400, f"error.invalid.{name}")
@@ -118,7 +118,7 @@ def given(value: Decimal | bool | UnsetType | None) -> bool:
 
 
 def whole(text: str, *, most: int) -> int | None:
-    """A number of a query, from 1 to `most`; None for everything else."""
+    """A query's number from 1 to `most`; None for anything else."""
     if not text.isdecimal() or not text.isascii() or len(text) > _DIGITS:
         return None
     return int(text) if 1 <= int(text) <= most else None
@@ -143,12 +143,12 @@ def period(query: Mapping[str, str], longest_s: int) -> int:
 
 
 def plain(number: Decimal) -> Decimal:
-    """Without an exponent: 1E+2 is a number in JSON but not what the broker writes."""
+    """Without an exponent: 1E+2 is valid JSON, but the broker does not write it."""
     exponent = number.as_tuple().exponent
     return number.quantize(Decimal(1)) if isinstance(exponent, int) and exponent > 0 else number
 
 
 def wrong_field(error: msgspec.ValidationError) -> str:
-    """The first wrong field by its path in msgspec's message; empty where the whole is wrong."""
+    """The path of the first wrong field in msgspec's message; empty if the whole body is wrong."""
     _, _, path = str(error).partition("`$.")
     return path.strip("`").partition("[")[0]
