@@ -67,12 +67,12 @@ def refusal(
 
 
 def reason_of(answer: Answer) -> str:
-    """Return the broker's word for a refusal, or what came in its place."""
+    """Return the broker's code for a refusal, or a substitute."""
     return answer.error_code or answer.detail or "no reason given"
 
 
 class Cure(StrEnum):
-    """What would have to change for the broker to say yes; the next command follows from it."""
+    """The fix for a refusal, which decides the next command."""
 
     AGAIN = "send it again"
     STOP = "a stop at the bound"
@@ -92,7 +92,7 @@ class Cure(StrEnum):
 
 
 class Meaning(Struct, frozen=True):
-    """A refusal of the broker's: what it says, its cure, and how the bound behind it is told."""
+    """A refusal of the broker: its text, its cure, and the wording of its bound."""
 
     says: str
     cure: Cure
@@ -120,7 +120,7 @@ _ACCOUNT = Meaning("the account is not allowed to trade", Cure.HEALTH)
 _LIMITED = Meaning("the broker's limit for this market is reached", Cure.POSITIONS)
 _REASONLESS = Meaning("the broker gives no further reason", Cure.MARKET)
 
-# API page 4.2, 7, 18.6 and 18.7. An open set: what is not here is told in the broker's own word.
+# API page 4.2, 7, 18.6 and 18.7. An open set: other codes are shown as the broker sent them.
 TABLE: Mapping[str, Meaning] = MappingProxyType(
     {
         "error.invalid.stoploss.minvalue": Meaning("the stop is too low", Cure.STOP, _HIGHER),
@@ -205,7 +205,7 @@ def meaning_of(reason: str) -> tuple[Meaning | None, Decimal | None]:
 
 
 def in_words(reason: str) -> str:
-    """Return a refusal as a sentence with the broker's word; an unknown one as the broker says it."""
+    """Return a refusal as a sentence with the broker's code; an unknown one unchanged."""
     meaning, bound = meaning_of(reason)
     if meaning is None:
         return reason
@@ -252,7 +252,7 @@ def command_after(reason: str, request: OrderRequest, order_type: OrderType | No
 
 
 def _cured(cure: Cure, request: OrderRequest, bound: Decimal | None) -> OrderRequest | None:
-    """Return the order as the broker would take it; None where that cannot be told."""
+    """Return the order as the broker would accept it; None if unknown."""
     trigger, known = request.trigger, bound is not None
     at_bound = ExitOrder(ExitForm.LEVEL, bound or Decimal(0))
     bare = {"stop": None, "limit": None, "trailing": False, "guaranteed": False}
@@ -276,14 +276,14 @@ def _cured(cure: Cure, request: OrderRequest, bound: Decimal | None) -> OrderReq
 
 
 def bounded_exit(reason: str) -> str | None:
-    """Return the option that puts a stop or a limit at the bound of a refusal; None where it has none."""
+    """Return the option with a stop or a limit at a refusal's bound; None without a bound."""
     meaning, bound = meaning_of(reason)
     name = {Cure.STOP: "stop", Cure.LIMIT: "limit"}.get(meaning.cure) if meaning else None
     return f"--{name} {short(bound)}" if name and bound is not None else None
 
 
 def is_passing(reason: str) -> bool:
-    """Say whether the same request may well work in a moment."""
+    """Whether the same request is likely to work in a moment."""
     meaning, _ = meaning_of(reason)
     return meaning is not None and meaning.cure is Cure.AGAIN
 
@@ -293,6 +293,6 @@ def name_env(error: CapcliError, command: str, last: str | None) -> CapcliError:
     used = f" ({last} was used last)" if last and "last" not in error.details else ""
     names = " or ".join(f"--env {env}" for env in ((last, "paper") if last else ("paper", "demo", "live")))
     error.message = f"{error.message} Name it{used}: {names}. Nothing was sent."
-    # Which one is for a person to say: a command to copy could act on the wrong account.
+    # A person must choose: a command to copy could act on the wrong account.
     error.next = placed(command, "--env", "ENV")
     return error

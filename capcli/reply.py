@@ -1,4 +1,4 @@
-"""What a use case hands to a face: the data, the account it is about, and the problem beside it, if any."""
+"""The result of a use case for both faces: the data, its account, and the problem, if any."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -25,7 +25,7 @@ class Reply(Struct, Generic[T], frozen=True):
 
 @contextmanager
 def about(account_id: str | None, known: Callable[[], Mapping[str, Any]] = dict) -> Iterator[None]:
-    """Let an error name the account, and the preview and the attempt that are known by then."""
+    """Add the account, and the known preview and attempt, to an error."""
     try:
         yield
     except CapcliError as error:

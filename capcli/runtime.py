@@ -1,4 +1,4 @@
-"""What an app is started with: the options as typed, who is there, and what tests replace."""
+"""The start parameters of an app: the options as typed, the caller, and what tests replace."""
 
 import secrets
 import time
@@ -36,9 +36,9 @@ class Options(Struct, frozen=True):
 
 
 class Runtime(Struct, frozen=True, kw_only=True):
-    """What tests replace: time, chance, waiting, and the wire to the broker.
+    """What tests replace: clock, random ids, waiting, and the connection to the broker.
 
-    `quiet_s`: how long after a send a missing trace says nothing; `gap_s`: between two looks without one.
+    `quiet_s`: how long after a send absence proves nothing; `gap_s`: between two empty lookups.
     `launch` starts the programs that notify a person.
     """
 
@@ -54,7 +54,7 @@ class Runtime(Struct, frozen=True, kw_only=True):
 
 
 class Caller(Struct, frozen=True, kw_only=True):
-    """Who is at the other end.
+    """The caller of an app.
 
     `send_gate` calls back what is not sent yet; `on_wait` gets why a command waits; `on_secret` gets every
     credential and token that comes up, so that logs can mask them. With a person there (`interactive`) the

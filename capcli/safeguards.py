@@ -1,4 +1,4 @@
-"""Puts together what holds orders back: limits, approvals, mandates, the PIN, and the checklist of live.
+"""Builds the safeguards of orders: limits, approvals, mandates, the PIN, and the go-live checklist.
 
 Each function makes one of them from an app, which keeps it. What is rarely used loads where it is used.
 """
@@ -46,7 +46,7 @@ def policy(app: "App") -> "Policy":
 
 
 def send_gate(app: "App") -> "SendGate":
-    """Return what calls back the sends of an app; a new one where the caller has none."""
+    """Return the send gate of an app; a new one if the caller has none."""
     from capcli.trading.send_gate import SendGate
 
     return app.caller.send_gate or SendGate()
@@ -94,14 +94,14 @@ def mandates(app: "App") -> "Mandates":
     from capcli.safety.mandate import Mandates
 
     def cancel(deal_id: str) -> object:
-        # Whoever granted it said so; where trading is off nothing is sent all the same.
+        # The grant covers it; with trading off nothing is sent anyway.
         return app.cancellations.cancel(deal_id, confirmed=True, person=app.settings.allow_trading)
 
     return Mandates(app.orders, app.mandate_files, cancel, lambda: secrets.token_hex(32))
 
 
 def announcer(app: "App") -> "Announcer":
-    """Return what notifies a person that something waits for them or was sent without them."""
+    """Return the announcer for waiting requests and for orders sent under a mandate."""
     from capcli.safety.announcements import Announcer
 
     on_desktop, command = app.settings.notify, app.settings.notify_cmd
@@ -146,7 +146,7 @@ def live(app: "App") -> "LiveLock":
         just_failed=lambda: app.logins.cache.just_failed(),  # noqa: PLW0108  made on live only
         setting=app.settings.approval,
         chosen=chosen.value if chosen else None,
-        # The app's own: what is read here is made by the app, which may be making what asks.
+        # The app's own lock: the app builds what is read here, perhaps while building the reader.
         turn=app.building,
     )
 

@@ -1,4 +1,4 @@
-"""What SQLite and the file system say of a database file, as capcli's errors: one place for all of them."""
+"""Turns errors of SQLite and the file system about a database file into capcli's errors."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ _LOCK_ERRORS = {"SQLITE_NOLFS", "SQLITE_PROTOCOL"}
 
 
 class DatabaseFile(Struct, frozen=True):
-    """A kind of SQLite file as its errors name it.
+    """A kind of SQLite file, for its errors.
 
     `unchanged` says what was not done, `damaged` what to do with a damaged one.
     """
@@ -28,7 +28,7 @@ class DatabaseFile(Struct, frozen=True):
 
     @contextmanager
     def explained(self, path: Path, wait_s: float) -> Iterator[None]:
-        """Turn what SQLite and the file system raise into this file's error; a broken constraint is a bug."""
+        """Turn errors of SQLite and the file system into this file's error; a broken constraint is a bug."""
         try:
             yield
         except sqlite3.IntegrityError as error:
@@ -36,7 +36,7 @@ class DatabaseFile(Struct, frozen=True):
         except sqlite3.Error as error:
             raise self._of_sqlite(path, error, wait_s) from error
         except (StateFolderUnusable, Busy) as error:
-            # The cause, not the message: whether something was sent is not for a file to say.
+            # Only the cause: whether something was sent is not known here.
             cause = error.__cause__ or error.message
             raise self._error(path, f"cannot be opened ({cause})", error.next or "capcli health") from error
         except OSError as error:
@@ -50,7 +50,7 @@ class DatabaseFile(Struct, frozen=True):
         return self._error(path, what, command, then, cause=cause)
 
     def _explain(self, family: str, text: str, wait_s: float) -> tuple[str, str, str]:
-        """Return what happened to the file, what a person does about it, and the next command."""
+        """Return what happened to the file, what to do about it, and the next command."""
         if family in _BUSY_ERRORS:
             return f"was locked by another process for {wait_s:g} s", "", "capcli health"
         if family == "SQLITE_FULL":

@@ -1,4 +1,4 @@
-"""The table of use cases: which class each is, and what it is made of."""
+"""The table of use cases: the class and the constructor arguments of each."""
 
 from functools import cached_property
 from importlib import import_module
@@ -59,7 +59,7 @@ T = TypeVar("T")
 
 
 class once(cached_property[T]):  # noqa: N801  a decorator
-    """A property of the app that is made on first use and kept, one for all threads."""
+    """A property of the app, made on first use, once for all threads."""
 
     def __get__(self, app: Any, owner: type | None = None) -> T:  # type: ignore[override]
         if app is None:
@@ -70,7 +70,7 @@ class once(cached_property[T]):  # noqa: N801  a decorator
 
 
 def use(module: str, name: str, *needs: str) -> Any:
-    """Return a property that is made of what it needs of the app, or of the app where nothing is named.
+    """Return a property built from the named parts of the app, or from the app.
 
     Its module loads on first use.
     """
@@ -83,10 +83,10 @@ def use(module: str, name: str, *needs: str) -> Any:
 
 
 class UseCases:
-    """Every use case by the name that the faces use, made on first use and kept.
+    """Every use case by the faces' name, made once, on first use.
 
-    Each row has its module, its class, and what it is made of: one of the three contexts (`reads`, `orders`,
-    `exits`), and the ports that it alone needs.
+    Each row has its module, its class, and its arguments: one of the three contexts (`reads`, `orders`,
+    `exits`), and ports that it alone needs.
     """
 
     accounts: "Accounts" = use("account.accounts", "Accounts", "reads")

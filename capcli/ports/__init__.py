@@ -1,6 +1,6 @@
-"""What the use cases need from the broker, as Protocols. The adapter is in capcli/broker.
+"""The use cases' view of the broker, as Protocols. The adapter is in capcli/broker.
 
-A read that one room alone needs is a Protocol in that room, as in marketdata/browse.py.
+A read that only one package needs is a Protocol there, as in marketdata/browse.py.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -41,7 +41,7 @@ Ids = Callable[[str], str]
 
 
 class Lane(IntEnum):
-    """Who goes first when the broker's allowance is short. Inside a lane, first come first served."""
+    """Priority for the broker's request limit. Inside a lane, first come first served."""
 
     ORDERS = 0
     """Orders, closes, amendments, cancellations, and the reads that make them safe."""
@@ -56,7 +56,7 @@ PREFIX = "/api/v1"
 
 
 class Request(NamedTuple):
-    """A change as it is sent: what a preview stores, a person approves and a dry run shows."""
+    """A change exactly as sent: stored by a preview, approved by a person, shown by a dry run."""
 
     method: str
     path: str
@@ -64,7 +64,7 @@ class Request(NamedTuple):
 
 
 class Requests(Protocol):
-    """How each change is put to the broker. Pure."""
+    """Builds the request of each change. Pure."""
 
     def open_order(self, request: "OrderRequest", order_type: "OrderType | None") -> Request: ...
 
@@ -96,11 +96,11 @@ class Broker(Protocol):
 
     @property
     def host(self) -> str:
-        """Name the broker host that requests go to (`paper` for the embedded one)."""
+        """The broker's host (`paper` for the embedded one)."""
 
     @property
     def account_id(self) -> str | None:
-        """Return the account that the session was last seen on, without a request."""
+        """Return the session's account as last seen, without a request."""
 
     @property
     def account_currency(self) -> str | None:
@@ -110,28 +110,28 @@ class Broker(Protocol):
     def requests(self) -> Requests: ...
 
     def in_lane(self, lane: Lane) -> Self:
-        """Return this broker, with the same session and connections, for requests of another lane."""
+        """Return this broker for another lane, with the same session and connections."""
 
     def opening_wait_s(self) -> int:
-        """Return how long no order can be opened, since the hour's are used up (seconds); 0 for now."""
+        """Return the seconds until the hourly limit allows another order; 0: now."""
 
     def login(self, *, force: bool = False) -> Session:
         """Return the session, logging in if there is none or if forced. Raises LoginRefused, ConfigError."""
 
     def logout(self) -> bool:
-        """End the sessions of all accounts; say whether the broker had one. Raises what the keychain does."""
+        """End the sessions of all accounts; return whether there was one. Raises the Keychain errors."""
 
     def hold_account(self) -> AbstractContextManager[None]:
-        """Keep the account as it is for a while: no process of this user switches it. Raises Busy."""
+        """Keep the active account: no process of this user can switch it meanwhile. Raises Busy."""
 
     def session(self) -> Session:
         """GET /session: the account as the broker sees it now."""
 
     def switch_account(self, account_id: str) -> Session:
-        """Make an account the active one, here and in the next processes. Raises ConfigError, Busy."""
+        """Make an account active, here and for later processes. Raises ConfigError, Busy."""
 
     def visit_account(self, account_id: str) -> Session:
-        """Go to an account for a while; the next processes stay on the one that was chosen."""
+        """Switch to an account temporarily; later processes stay on the chosen one."""
 
     def ping(self) -> bool: ...
 
@@ -143,13 +143,13 @@ class Broker(Protocol):
     def accounts(self) -> Rows[Account]: ...
 
     def preferences(self, *, fresh: bool = True) -> Preferences:
-        """GET /accounts/preferences of the active account; else one read in the last five minutes will do."""
+        """GET /accounts/preferences of the active account, or a copy at most five minutes old."""
 
     def observe_margin(self, account_id: str, preferences: Preferences, epic: str, pct: Decimal) -> None:
-        """Keep the margin of a market, in percent, as a fill showed it; `preferences` name it then."""
+        """Store a market's margin in percent as seen in a fill; `preferences` include it from then on."""
 
     def forget_preferences(self) -> None:
-        """Let the next look at the active account's preferences be a fresh one."""
+        """Drop the cached preferences of the active account."""
 
     def search(self, term: str | None) -> Rows[MarketRow]: ...
 
@@ -160,7 +160,7 @@ class Broker(Protocol):
     def all_details(self, epics: tuple[str, ...]) -> tuple[MarketDetails, ...]: ...
 
     def details(self, epic: str) -> MarketDetails:
-        """Return a market that need not have prices. Raises EpicUnknown."""
+        """Return a market, with or without prices. Raises EpicUnknown."""
 
     def candles(
         self,
@@ -174,22 +174,22 @@ class Broker(Protocol):
         """Return one page of candles, oldest first, empty when the window has none; `last` at most 1000."""
 
     def positions(self) -> tuple[Position, ...]:
-        """Return all positions. Raises RowUnreadable where one cannot be read: for whoever needs them all."""
+        """Return all positions. Raises RowUnreadable if one cannot be read."""
 
     def list_positions(self) -> Listed[Position]:
-        """Return the positions that can be read, and name the rest."""
+        """Return the readable positions, and name the others."""
 
     def position(self, deal_id: str) -> Position:
-        """Return one position. Raises DealUnknown, and RowUnreadable for one that is there all the same."""
+        """Return one position. Raises DealUnknown, and RowUnreadable for one that cannot be read."""
 
     def orders(self) -> tuple[WorkingOrder, ...]:
         """Return all working orders. Raises RowUnreadable, as `positions`."""
 
     def list_orders(self) -> Listed[WorkingOrder]:
-        """Return the working orders that can be read, and name the rest."""
+        """Return the readable working orders, and name the others."""
 
     def confirm(self, deal_reference: str) -> Confirm | None:
-        """Return the verdict, or None while the broker does not know the reference (404)."""
+        """Return the confirmation, None while the broker does not know the reference (404)."""
 
     def activity(self, start: datetime, end: datetime | None) -> tuple[Activity, ...]:
         """Return the detailed activity of at most a day, newest first; without an end, up to now.
@@ -233,7 +233,7 @@ class Broker(Protocol):
         account_id: str | None = None,
         ready: Callable[[], None] = lambda: None,
     ) -> Answer:
-        """Send one mutation, once, and say what came back. Raises nothing that a network can cause.
+        """Send one mutation once and return what came back. Network failures are not raised.
 
         `ready` is called when nothing is left to wait for, right before the first byte; what it raises keeps
         the mutation here.

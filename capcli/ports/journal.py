@@ -1,4 +1,4 @@
-"""The journal as the use cases see it, and beside it the halt and the lock of an account."""
+"""The use cases' view of the journal, the halt and the account lock."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -28,7 +28,7 @@ class DealTaken(Exception):
 
 
 class AttemptBook(Protocol):
-    """Where a change is recorded on its way: the journal, or for the way out the best that there is."""
+    """Records a change: the journal, or for closes and cancellations a best-effort book."""
 
     def attempt(self, attempt_id: str) -> AttemptRecord | None: ...
 
@@ -36,7 +36,7 @@ class AttemptBook(Protocol):
         """Insert an attempt that has no preview (close, amend, cancel)."""
 
     def unrecorded(self, attempt_id: str) -> tuple[str, ...]:
-        """Say what could not be recorded of an attempt; nothing where everything was."""
+        """Say what could not be recorded of an attempt; empty if everything was."""
 
     def claim(
         self, preview_id: str, attempt: AttemptRecord, *, now: datetime, permit: "Permit | None" = None
@@ -72,31 +72,31 @@ class MandateBook(Protocol):
         """Put a mandate into force. Raises NameTaken while there is one of its name in its environment."""
 
     def end(self, mandate_ids: Iterable[str], state: "MandateState", *, at: datetime, by: str) -> None:
-        """End mandates for good; those that ended before stay as they are."""
+        """End mandates permanently; those that ended before are unchanged."""
 
     def by_secret(self, secret_hash: str) -> "Mandate | None": ...
 
     def of(self, *, since: datetime) -> "tuple[Mandate, ...]":
-        """Return what nobody ended yet, and what ended since an instant, newest first."""
+        """Return mandates not ended yet, and those that ended since an instant, newest first."""
 
     def active(self) -> "tuple[Mandate, ...]":
-        """Return what nobody ended yet, past its end or not."""
+        """Return mandates not ended yet, expired or not."""
 
     def uses(self, mandate_id: str) -> "tuple[tuple[Use, AttemptRecord], ...]":
-        """Return what was sent under a mandate, with the attempt as it stands, oldest first."""
+        """Return what was sent under a mandate, with the attempt's current state, oldest first."""
 
     def names(self, attempt_ids: Iterable[str]) -> dict[str, str]:
-        """Return the names of the mandates that attempts were sent under; the others are left out."""
+        """Return the mandates of attempts by name; attempts without one are left out."""
 
     def latest_event_at(self, mandate_id: str) -> datetime:
         """Return the latest time in the journal since a mandate was granted."""
 
 
 class EventBook(Protocol):
-    """What happened on accounts, in the order in which it became known here. Raises JournalUnreadable."""
+    """Events of accounts, in the order in which they became known here. Raises JournalUnreadable."""
 
     def after(self, place: Place, number: int, limit: int) -> tuple[Numbered, ...]:
-        """Return the events behind a number, oldest first."""
+        """Return the events after a number, oldest first."""
 
     def latest(self, place: Place, since: datetime, limit: int) -> tuple[Numbered, ...]:
         """Return the last events since an instant, oldest first."""
@@ -106,36 +106,36 @@ class EventBook(Protocol):
     def has(self, place: Place, key: str) -> bool: ...
 
     def sides(self, place: Place, deal_ids: Iterable[str]) -> dict[str, Side]:
-        """Return the sides of the deals whose opening was told."""
+        """Return the sides of deals whose opening was reported."""
 
     def state(self, place: Place) -> Mapping[str, Any] | None:
-        """Return what the last look left for the next one."""
+        """Return the state stored by the last poll."""
 
     def entries(self, after: int, since: datetime) -> tuple[JournalEntry, ...]:
-        """Return the entries of the chain behind a number that are not older than an instant."""
+        """Return the chain's entries after a number, not older than an instant."""
 
     def unknown(self, place: Place, told: Iterable[Keyed]) -> list[Keyed]:
-        """Return what was not told yet, or not with its price."""
+        """Return events not reported yet, or not with their price."""
 
     def record(self, place: Place, told: Sequence[Keyed], state: Mapping[str, Any], *, at: datetime) -> None:
-        """Number what is new among these, and keep how far it was looked; one transaction.
+        """Number and store the new ones among these events, with the poll's state, in one transaction.
 
-        What was told without its price is told once more with it, as a repeat.
+        An event reported without its price is reported once more with it, as a repeat.
         """
 
 
 class AlertBook(Protocol):
-    """Stored alerts, for each account by itself. Raises JournalUnreadable."""
+    """Stored alerts by account. Raises JournalUnreadable."""
 
     def waiting(self, place: Place) -> tuple[StoredAlert, ...]: ...
 
     def of(self, place: Place, *, fired: int | None) -> tuple[StoredAlert, ...]:
-        """Return what waits, and so many of what fired last; None for all of it."""
+        """Return waiting alerts, and this many of the last fired; None: all."""
 
     def add(
         self, place: Place, levels: Sequence[AlertLevel], *, at_most: int, at: datetime
     ) -> tuple[StoredAlert, ...] | None:
-        """Keep levels; None, and none of them, where more than `at_most` would wait."""
+        """Store levels; None, without storing any, if more than `at_most` would wait."""
 
     def remove(self, place: Place, numbers: Sequence[int], *, at: datetime) -> None: ...
 
@@ -160,16 +160,16 @@ class Journal(AttemptBook, Protocol):
         """Return the latest attempts of an environment, newest first."""
 
     def moved_at(self, attempt_id: str) -> datetime | None:
-        """Return when an attempt came into its present state."""
+        """Return when an attempt entered its current state."""
 
     def owners(self, env: str, host: str, names: Iterable[str]) -> Mapping[str, str]:
-        """Return which attempt owns each of these references, orders and deals; the others are left out."""
+        """Return the owning attempt of each reference, order and deal; those without one are left out."""
 
     def changed_deals(self, env: str, host: str, deal_ids: Iterable[str]) -> frozenset[str]:
-        """Return which of these deals or orders a change from here was sent for, unless it was refused."""
+        """Return those deals and orders for which a change was sent from here and not refused."""
 
     def observe(self, attempt_id: str, state: AttemptState, *, at: datetime, **facts: Any) -> bool:
-        """Set facts of an attempt that stays in its state; False when it is in that state no longer."""
+        """Set facts of an attempt without changing its state; False if it left that state."""
 
     def note(
         self,
@@ -186,7 +186,7 @@ class Journal(AttemptBook, Protocol):
         """Return when and what was noted under a kind, oldest first."""
 
     def ask_approval(self, requests: Sequence[ApprovalRecord], *, at_most: int | None = None) -> bool:
-        """Insert the requests that one code stands for; False when the code was given out before.
+        """Insert the requests of one code; False if the code was used before.
 
         Raises ApprovalsFull where `at_most` so many requests of their client wait already.
         """
@@ -194,10 +194,10 @@ class Journal(AttemptBook, Protocol):
     def approvals(self, code_hash: str) -> tuple[ApprovalRecord, ...]: ...
 
     def approvals_of(self, digest: str, *, now: datetime) -> tuple[ApprovalRecord, ...]:
-        """Return what has been asked and said about a request and has not expired, oldest first."""
+        """Return the unexpired approval records of a request, oldest first."""
 
     def approvals_waiting(self, *, now: datetime) -> tuple[ApprovalRecord, ...]:
-        """Return what waits for a person or, approved, for its request, oldest first."""
+        """Return requests that wait for a person, or are approved and not sent yet, oldest first."""
 
     def decide(
         self,
@@ -208,7 +208,7 @@ class Journal(AttemptBook, Protocol):
         by: str,
         shown: Sequence[ApprovalRecord] | None = None,
     ) -> bool:
-        """Compare-and-set all requests of a code: what waits, and to take it back what is approved.
+        """Compare-and-set all requests of a code: waiting ones, and for a denial also approved ones.
 
         False when there is none of those, when they are not what was `shown`, and for a yes to a row that a
         hand has changed.
@@ -224,15 +224,15 @@ class Journal(AttemptBook, Protocol):
     def alerts(self) -> AlertBook: ...
 
     def require_intact(self) -> None:
-        """Refuse new risk where it is not as it was written. Raises JournalBehind, JournalAltered."""
+        """Refuse new risk if the journal was changed. Raises JournalBehind, JournalAltered."""
 
     def remembered(self) -> "JournalBreak | None":
-        """Compare the journal with what is remembered of it outside its folder; None where it fits."""
+        """Compare the journal with its record outside its folder; None if they match."""
 
     def accept(
         self, altered: Sequence[tuple[str, tuple[Any, ...]]], *, at: datetime, reason: str
     ) -> tuple[int, str]:
-        """Take the journal as it is now for the one to go on from; return its count and head.
+        """Accept the journal as it is; return its count and head.
 
         Raises what writing it does, and StateFolderUnusable.
         """
@@ -240,7 +240,7 @@ class Journal(AttemptBook, Protocol):
     def inspect(
         self, key: bytes | None, marks: "Sequence[Mark]" = (), progress: Callable[[int, int], None] = ...
     ) -> "Inspection":
-        """Look through the whole journal, whose keyed events need the key. Raises JournalUnreadable.
+        """Check the whole journal; keyed events need the key. Raises JournalUnreadable.
 
         `marks` are compared with the chain; `progress` is told how many entries are done, of how many.
         """
@@ -250,13 +250,13 @@ class HaltSwitch(Protocol):
     """The kill switch that all processes of a user share."""
 
     def read(self) -> Halt | None:
-        """Return the halt in force. Never raises: what cannot be read is a halt."""
+        """Return the halt in force. Never raises: an unreadable file is a halt."""
 
     def set(self, halt: Halt) -> HaltKept:
-        """Halt, unless that is so already; say what keeps it. Never raises."""
+        """Halt, unless halted already; return where it is stored. Never raises."""
 
     def clear(self) -> None:
-        """Take the halt away everywhere. Raises StateFolderUnusable: then it stays."""
+        """Remove the halt everywhere. Raises StateFolderUnusable: then it stays."""
 
 
 class AccountLock(Protocol):

@@ -1,4 +1,4 @@
-"""What a login needs, and what the broker adapter shares with other processes: sessions and the allowance."""
+"""Ports of the login, and of what processes share: sessions and the request allowance."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class Credentials(Struct, frozen=True):
-    """What a login needs. Its repr shows no secret; it goes nowhere but into the login request."""
+    """The credentials of a login. The repr shows no secret; used only in the login request."""
 
     api_key: str
     identifier: str
@@ -33,7 +33,7 @@ class Credentials(Struct, frozen=True):
 
 
 class StoredSession(Struct, frozen=True):
-    """A broker session that outlives the process: tokens, and what they belong to.
+    """A broker session that outlives the process: its tokens, and whose they are.
 
     `fingerprint` is that of the credentials it was made with. `chosen` is the account that the user is on;
     the session may be on another one for the time of an order there.
@@ -65,13 +65,13 @@ class SessionCache(Protocol):
     def save(self, session: StoredSession) -> None: ...
 
     def save_default(self, session: StoredSession) -> None:
-        """Keep a session for commands that ask for no account, unless one is kept for them."""
+        """Store a session for commands without an account, unless there is one."""
 
     def drop(self) -> None:
         """Forget this session."""
 
     def take_all(self) -> tuple[StoredSession, ...]:
-        """Take the sessions of all accounts out, for whoever ends them. Raises what the keychain does."""
+        """Remove and return the sessions of all accounts. Raises the Keychain errors."""
 
 
 LoginLock = Callable[[], AbstractContextManager[None]]
@@ -86,7 +86,7 @@ Raises Busy after a bounded wait, and StateFolderUnusable.
 
 
 class Ticket(Struct, frozen=True):
-    """A request that waits for its turn: since when, not before when, and when it is taken for given up."""
+    """A waiting request: since when, its earliest start, and when it counts as abandoned."""
 
     number: int
     lane: Lane
@@ -96,7 +96,7 @@ class Ticket(Struct, frozen=True):
 
 
 class Allowance(Struct, frozen=True, omit_defaults=True):
-    """What is used of the broker's allowance, in seconds of the monotonic clock.
+    """The used part of the broker's allowance, in seconds of the monotonic clock.
 
     `taken` holds until when each of the latest requests counts, soonest first; the others say when the next
     login, order and download may begin, and until when all wait after a 429.
@@ -111,24 +111,24 @@ class Allowance(Struct, frozen=True, omit_defaults=True):
 
 
 class SharedBook(Protocol[T]):
-    """One value that all processes of a user share: the allowance, or when orders were opened lately.
+    """A value shared by all processes of a user: the allowance, or the times of recent orders.
 
     Those times are in seconds since 1970, oldest first.
     """
 
     def update(self, change: Callable[[T], T]) -> T:
-        """Replace the value by what `change` makes of it, one caller at a time."""
+        """Replace the value by the result of `change`, one caller at a time."""
 
 
 class PreferencesBook(Protocol):
-    """Where preferences of accounts are kept for five minutes, for all processes of a user. Never raises."""
+    """A cache of account preferences (five minutes) for all processes of a user. Never raises."""
 
     def load(self, account_id: str) -> Preferences | None: ...
 
     def save(self, account_id: str, preferences: Preferences) -> Preferences:
-        """Keep them; return them with the margins that fills showed."""
+        """Store them; return them with the margins observed in fills."""
 
     def drop(self, account_id: str) -> None: ...
 
     def observe(self, account_id: str, preferences: Preferences, epic: str, pct: Decimal) -> None:
-        """Keep the margin of a market as a fill showed it, while the leverages stay as they are."""
+        """Store a market's margin observed in a fill, valid while the leverages stay the same."""

@@ -1,1 +1,1 @@
-"""What became of a request whose answer was lost, from evidence at the broker. Sends nothing."""
+"""Finds the outcome of requests whose answer was lost, from evidence at the broker. Sends nothing."""

@@ -1,4 +1,4 @@
-"""What ended or changed a deal: this attempt, another, or the deal's own stop, limit or expiry. Reads only.
+"""Finds what ended or changed a deal: this attempt, another, or its own stop, limit or expiry. Reads only.
 
 A deal that is gone proves no close: its stop or a later close may have been faster. A close is sent only
 after the position was read as open, and an amendment only while the deal does not show it; so of several that
@@ -18,11 +18,11 @@ from capcli.reconcile.lookup import OrderLookup
 from capcli.reconcile.readback import read_asked
 
 _SLACK = timedelta(seconds=2)
-# How far back the other attempts about a deal are looked for.
+# How far back other attempts about a deal are searched.
 _OTHERS = timedelta(days=7)
 _MADE = frozenset({"ACCEPTED", "CREATED"})
 _OK, _GONE = 200, 404
-# Activity sources and statuses (API page 7) that say that nobody's close or cancellation did it.
+# Activity sources and statuses (API page 7) of ends without a close or cancellation request.
 _CLOSED_BY = {
     "SL": "the position was closed by its stop",
     "TP": "the position was closed by its limit",
@@ -37,19 +37,19 @@ _DID = {Kind.CLOSE: "closed", Kind.CANCEL: "cancelled"}
 
 
 class Ending(Struct, frozen=True):
-    """How a deal ended: by the attempt that was asked about where `instead` is empty, else as that says."""
+    """How a deal ended: by the attempt in question, or as `instead` says."""
 
     instead: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Attribution:
-    """Looks for who made a change, in the account's activity and among the other attempts."""
+    """Finds the origin of a change in the account's activity and among other attempts."""
 
     lookup: OrderLookup
 
     def of_end(self, attempt: AttemptRecord) -> Ending | None:
-        """Say what ended the deal of a close or a cancellation; None while that cannot be known."""
+        """Return what ended the deal of a close or a cancellation; None while unknown."""
         others = self._others(attempt)
         if proven := [
             other
@@ -66,29 +66,29 @@ class Attribution:
             return None
         last = next((row for row in rows if _ends(attempt, row)), None)
         if last is None and not self.lookup.is_quiet(attempt):
-            # The row that names the cause may be a minute late (API page 10.1).
+            # The row with the cause may be a minute late (API page 10.1).
             return None
         if last is not None:
             closes = attempt.kind is Kind.CLOSE
             if cause := _CLOSED_BY.get(last.source) if closes else _ENDED.get(last.status):
                 return Ending(cause)
-        # The last of these that was sent before the deal ended at the broker.
+        # The last one sent before the deal ended at the broker.
         sent = [one for one in (*others, attempt) if last is None or _sent(one) <= last.at + _SLACK]
         maker = max(sent, key=_sent, default=attempt)
         return Ending() if maker is attempt else _instead(attempt, maker)
 
     def superseding(self, attempt: AttemptRecord) -> AttemptRecord | None:
-        """Return the latest amendment of the same deal that was made, or may have been, after this one."""
+        """Return the latest amendment of the same deal made, or possibly made, after this one."""
         later = [other for other in self._others(attempt) if _sent(other) > _sent(attempt)]
         return later[-1] if later else None
 
     def made_by_another(self, attempt: AttemptRecord) -> AttemptRecord | None:
-        """Return the later amendment that asked for the same, and was sent since the deal did not show it."""
+        """Return a later amendment with the same values, sent because the deal did not show them."""
         later = self.superseding(attempt)
         return later if later is not None and read_asked(later) == read_asked(attempt) else None
 
     def _others(self, attempt: AttemptRecord) -> list[AttemptRecord]:
-        """Return the other attempts to do the same to this deal that were made or may have been, as sent."""
+        """Return other attempts of the same kind on this deal, made or possibly made, in order."""
         context = self.lookup.context
         since = attempt.created_at - _OTHERS
         return [
@@ -97,7 +97,7 @@ class Attribution:
             if (other.kind, other.deal_id) == (attempt.kind, attempt.deal_id)
             and other.attempt_id != attempt.attempt_id
             and (other.state is AttemptState.LANDED or other.state.unresolved)
-            # A close that came too late tells so, and is done for its user all the same.
+            # A close that came too late says so, and counts as done.
             and other.http_status != _GONE
         ]
 

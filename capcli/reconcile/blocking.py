@@ -1,4 +1,4 @@
-"""What keeps new risk off an account: an attempt that is not settled, or one that landed late."""
+"""Blocks new risk on an account while an attempt is unresolved, or after one landed late."""
 
 from capcli.context import Context
 from capcli.domain.attempt import AttemptRecord, AttemptState
@@ -63,9 +63,9 @@ def refuse_while_unresolved(
 def refuse_while_order_unresolved(
     context: Context, reconciler: Reconciler, account_id: str, epic: str
 ) -> None:
-    """Raise AttemptUnresolved while an order in a market is not settled: it may change the rows.
+    """Raise AttemptUnresolved while an order in a market is unresolved: it may change the rows.
 
-    Closes, amendments and other markets do not, so they keep nobody from closing a part.
+    Closes, amendments and other markets do not, so they do not block a partial close.
     """
     context.journal.require_intact()
     for other in context.journal.unresolved(context.env, context.broker.host, account_id):

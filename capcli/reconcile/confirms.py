@@ -19,7 +19,7 @@ _SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 5.0
 
 
 class ConfirmState(StrEnum):
-    """What the broker says. PENDING: it does not know the reference, yet or ever, which proves nothing."""
+    """The broker's answer. PENDING: an unknown reference, which proves nothing."""
 
     ACCEPTED = "ACCEPTED"
     REJECTED = "REJECTED"
@@ -50,11 +50,11 @@ class Confirms:
         self._broker = context.broker
 
     def get(self, deal_reference: str) -> Reply[ConfirmShown]:
-        """Return the verdict as it stands now."""
+        """Return the current confirmation."""
         return self.wait(deal_reference, wait_s=0)
 
     def wait(self, deal_reference: str, *, wait_s: float, pause_s: float = 0.5) -> Reply[ConfirmShown]:
-        """Ask every `pause_s` seconds until there is a verdict or `wait_s` seconds are over."""
+        """Ask every `pause_s` seconds until there is a confirmation or `wait_s` seconds are over."""
         reference = ids.deal_id(deal_reference)
         pause = min(max(pause_s, _SHORTEST_PAUSE_S), _LONGEST_PAUSE_S)
         deadline = self._context.monotonic() + wait_s
@@ -74,6 +74,6 @@ class Confirms:
         return Reply(confirmation, self._broker.account_id, problem)
 
     def _ask(self, reference: str) -> Confirm | None:
-        """Return the broker's verdict; one about another reference is none."""
+        """Return the broker's confirmation; one of another reference counts as none."""
         confirm = self._broker.confirm(reference)
         return confirm if confirm is not None and confirm.deal_reference == reference else None

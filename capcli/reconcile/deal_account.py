@@ -1,4 +1,4 @@
-"""Where a deal is that the active account does not have: the journal knows the account of those it opened."""
+"""Finds the account of a deal that the active account lacks, from the journal."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def name_account(error: BrokerRefused, context: "Context", deal_id: str, command: str) -> None:
-    """Say on which account a deal was looked for, and by `command` on which it was opened from here."""
+    """Say on which account a deal was searched, and on which it was opened from here, with `command`."""
     account_id = context.broker.account_id
     if account_id is None or "position_deal_id" in error.details:
         return
@@ -47,9 +47,9 @@ def active_account(accounts: Rows[Account], account_id: str) -> Account:
 
 @contextmanager
 def placing(context: "Context", deal_id: str, command: str) -> Iterator[None]:
-    """Name the account where a deal is not there, and the one to ask with `command` where it may be.
+    """Name the searched account in DealUnknown, and the one where the deal may be, with `command`.
 
-    Raises UnreadableAnswer where another program moved the session: then nothing is known of the deal.
+    Raises UnreadableAnswer if another program moved the session: then nothing is known of the deal.
     """
     broker = context.broker
     try:

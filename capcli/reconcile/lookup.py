@@ -1,4 +1,4 @@
-"""Looks at an account for what a lost order may have become: one clean look at everything, or none at all."""
+"""Searches an account for a lost order: one complete read of everything, or nothing."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -23,27 +23,27 @@ from capcli.domain.stored_order import (
 )
 from capcli.errors import CapcliError
 
-# How long an order is looked for again that left no trace, or that was found by its traces alone.
+# How long an order is checked again that was not found, or was found without a confirmation.
 _WATCH = timedelta(hours=24)
 _DAY = timedelta(days=1)
-# What comes a week after a send is not that order any more.
+# A deal a week after the send is not that order.
 _MOST_DAYS = 7
 
 
 @dataclass(frozen=True, slots=True)
 class OrderLookup:
-    """Reads and matches; moves nothing."""
+    """Reads and matches; changes nothing."""
 
     context: Context
 
     def find(self, attempt: AttemptRecord, request: OrderRequest) -> ReconciliationReport | None:
-        """Look for an order on its account; None when one of the reads failed or ended elsewhere."""
+        """Search for an order on its account; None if a read failed or was on another account."""
         sent = attempt.broker_time_at_send
         try:
             if sent is None or active_on(self.context.broker, attempt.account_id) != attempt.account_id:
                 return None
             window = window_of(attempt, sent)
-            # In this order: what fills or closes between two of the reads then shows in the later one.
+            # In this order: a fill or close between two reads then shows in the later one.
             orders, positions = self.context.broker.orders(), self.context.broker.positions()
             seen = Seen(positions, orders, self.activity(window.since), self.broker_now())
         except CapcliError:
@@ -55,17 +55,17 @@ class OrderLookup:
         sizes, rivals = read_sizes(attempt.baseline), self._rivals(attempt, request)
         opposite = read_opposite(attempt.baseline, request.epic, request.side)
         effect = read_effect(attempt.baseline)
-        # It met opposite deals and was to take nothing from them: API page 9.4.
+        # There were opposite deals and its effect was to close none: hedging (API page 9.4).
         hedges = effect is not None and bool(opposite) and not effect.deals
         return find(UnconfirmedOrder(request, window, known, sizes, rivals, opposite, hedges), seen)
 
     def owners(self, attempt: AttemptRecord, names: Iterable[str | None]) -> Mapping[str, str]:
-        """Return which other attempt owns each of these references, orders and deals."""
+        """Return the other attempt that owns each reference, order and deal."""
         found = self.context.journal.owners(attempt.env, attempt.host, filter(None, names))
         return {name: owner for name, owner in found.items() if owner != attempt.attempt_id}
 
     def sent_request(self, attempt: AttemptRecord, names: Iterable[str | None]) -> SentRequest:
-        """Return what an attempt asked for, for holding an answer that names these against it."""
+        """Return an attempt's request, to compare with an answer that has these names."""
         order = self.order_of(attempt)
         return SentRequest(
             kind=attempt.kind,
@@ -78,18 +78,18 @@ class OrderLookup:
         )
 
     def order_of(self, attempt: AttemptRecord) -> StoredOrder | None:
-        """Return the order that an attempt was to send; None for a close, an amendment, a cancellation."""
+        """Return an attempt's order; None for a close, an amendment, a cancellation."""
         if attempt.preview_id is None or not attempt.kind.is_order:
             return None
         preview = self.context.journal.preview(attempt.preview_id)
         return read_order(preview.document) if preview else None
 
     def is_quiet(self, attempt: AttemptRecord) -> bool:
-        """Say whether the send is so long ago, by the broker's clock, that a missing trace says something."""
+        """Whether the send is long enough ago, by the broker's clock, for absence to mean something."""
         return self.age(attempt) >= timedelta(seconds=self.context.patience.quiet_s)
 
     def age(self, attempt: AttemptRecord) -> timedelta:
-        """Return the time since the send, by the broker's clock where both ends of it are known."""
+        """Return the time since the send, by the broker's clock if both ends are known."""
         then, now = attempt.broker_time_at_send, self.context.broker.broker_time()
         if then is None or now is None:
             return self.context.clock() - (attempt.sent_at or attempt.created_at)
@@ -100,17 +100,17 @@ class OrderLookup:
         return self.context.broker.broker_time() or self.context.clock()
 
     def is_second_look(self, attempt: AttemptRecord) -> bool:
-        """Say whether the first look without a trace was long enough ago."""
+        """Whether the first lookup that found nothing was long enough ago."""
         first = attempt.absent_seen_at
         return first is not None and self.broker_now() - first >= timedelta(
             seconds=self.context.patience.gap_s
         )
 
     def is_watched(self, attempt: AttemptRecord) -> bool:
-        """Say whether an order that no answer settled is still looked for.
+        """Whether an order that was settled without an answer is still checked.
 
-        That is one that was presumed not placed, and one that was found by its traces: a second deal like it
-        is somebody else's, or this is.
+        These are orders presumed not placed, and orders found without a confirmation: a second deal like it
+        may be the real one.
         """
         sent = attempt.sent_at or attempt.created_at
         inferred = attempt.state is AttemptState.LANDED and attempt.evidence is Evidence.INFERRED
@@ -118,14 +118,14 @@ class OrderLookup:
         return lost and self.context.clock() - sent <= _WATCH
 
     def watched(self, account_id: str) -> tuple[AttemptRecord, ...]:
-        """Return the orders of an account that were settled without an answer in the last day."""
+        """Return the account's orders settled without an answer in the last day."""
         context = self.context
         since = context.clock() - _WATCH
         found = context.journal.recent(context.env, context.broker.host, account_id, since)
         return tuple(attempt for attempt in found if self.is_watched(attempt))
 
     def activity(self, since: datetime) -> tuple[Activity, ...]:
-        """Read the activity, newest first, day by day: the broker refuses longer windows (API page 10.1)."""
+        """Read the activity, newest first, a day at a time: the broker refuses more (API page 10.1)."""
         rows: tuple[Activity, ...] = ()
         until = min(self.broker_now(), since + _MOST_DAYS * _DAY)
         while since < until:
@@ -135,7 +135,7 @@ class OrderLookup:
         return rows
 
     def _rivals(self, attempt: AttemptRecord, request: OrderRequest) -> tuple[CompetingOrder, ...]:
-        """Return the other lost orders of this epic, side and size, open or looked for again."""
+        """Return the other lost orders of this epic, side and size, unresolved or still checked."""
         context = self.context
         open_ones = context.journal.unresolved(attempt.env, attempt.host, attempt.account_id)
         return tuple(
@@ -150,7 +150,7 @@ class OrderLookup:
 
 
 def window_of(attempt: AttemptRecord, sent: datetime) -> Window:
-    """Return when an order that was sent at an instant (broker time) can have been created."""
+    """Return the window in which an order sent at an instant (broker time) can have been created."""
     return Window.of(sent, attempt.last_byte_at)
 
 

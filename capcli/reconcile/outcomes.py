@@ -1,4 +1,4 @@
-"""What the user is told about an attempt: one sentence, one exit code, one next command (order protocol)."""
+"""The report of an attempt: one sentence, one exit code, one next command (order protocol)."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -32,7 +32,7 @@ from capcli.reply import Reply
 
 
 class StopWork(StrEnum):
-    """What was done about a stop that the broker had left out."""
+    """The steps for a stop that the broker left out."""
 
     SET = "set"
     CLOSE = "close"
@@ -50,7 +50,7 @@ class StopStep(Struct, frozen=True):
 
 
 class Execution(Struct, frozen=True):
-    """What became of an execute. Prices in the instrument's currency; times UTC.
+    """The outcome of an execute. Prices in the instrument's currency; times UTC.
 
     `stop_level` is the one that was read back, `limit_level` the one that was asked for. `effect` is what the
     order was about to do to the open deals when it was sent, at the price of the fill where that is known.
@@ -111,7 +111,7 @@ _LATE = " It was presumed not placed, and landed late."
 
 
 def execution_reply(attempt: AttemptRecord, order: StoredOrder, *, replayed: bool) -> Reply[Execution]:
-    """Turn what the journal holds into what both faces show. What is read here is what is stored there."""
+    """Turn a journal record into the reply of both faces."""
     problem = _problem(attempt, order)
     became = problem.why if problem else _landed(attempt, order)
     if replayed:
@@ -150,7 +150,7 @@ def _replayed(attempt: AttemptRecord, became: str) -> str:
 
 
 def _next_after_landing(attempt: AttemptRecord) -> str:
-    # What netting reduced may be gone: only what was opened is worth pointing at.
+    # A netted deal may be gone: only opened deals are named.
     deals = attempt.deal_ids if attempt.ending in _THERE else attempt.opened_deal_ids
     gone = attempt.ending not in {*_THERE, Ending.REDUCED}
     deal = "" if gone or not deals else deals[0]
@@ -198,11 +198,11 @@ def _not_placed(attempt: AttemptRecord, order: StoredOrder) -> Problem:
     unchanged = "Nothing was opened." if sent else ""
     error = refusal(state, answer, "the order", unchanged, again, instead=instead)
     if by_hand:
-        # Settled without the broker's word: its note tells by whom.
+        # Settled without the broker's answer: its note says how.
         error.message = f"{attempt.note[:1].upper()}{attempt.note[1:].rstrip('.')}."
     problem = error.problem()
     if not sent:
-        # With the exit code of its cause: a login, an interrupt, else the network.
+        # The exit code of its cause: a login, an interrupt, else the network.
         details = dict(problem.details) | ({"cause": problem.code} if answer.error_code else {})
         return replace(problem, code="NOT_SENT", retry_safe=True, details=details)
     if isinstance(error, BrokerRefused):
@@ -211,7 +211,7 @@ def _not_placed(attempt: AttemptRecord, order: StoredOrder) -> Problem:
 
 
 def may_be_live(what: str = "The order") -> str:
-    """Say that what was sent may have landed: it must not be sent a second time."""
+    """Say that the request may have landed and must not be sent again."""
     return f"{what} may be live. Do not send it again."
 
 
@@ -225,9 +225,9 @@ def presumed(attempt: AttemptRecord) -> str:
 
 
 def strayed(attempt: AttemptRecord) -> str:
-    """Say that an answer was about another order, or that the session was on another account after the send.
+    """Say that an answer was for another order, or that the session was on another account after the send.
 
-    Empty where neither is known; else with a space in front.
+    Empty if neither; else with a leading space.
     """
     if attempt.other_account_id is not None:
         return (
@@ -286,7 +286,7 @@ def _unprotected(attempt: AttemptRecord, order: StoredOrder) -> Problem | None:
 
 
 def missing_stop(order: StoredOrder) -> Change:
-    """Return the change that gives a deal its stop: at the preview's level, a trailing one by distance."""
+    """Return the change that sets a missing stop: at the preview's level, a trailing one by distance."""
     request, stop = order.request, order.request.stop
     if stop is not None and order.stop_level is not None and not request.trailing:
         stop = ExitOrder(ExitForm.LEVEL, order.stop_level)
@@ -298,7 +298,7 @@ def _no_stop(code: str, message: str, command: str, then: str = "") -> Problem:
 
 
 def _landed(attempt: AttemptRecord, order: StoredOrder) -> str:
-    """Say what an order became, and how that is known."""
+    """Describe an order's outcome and its evidence."""
     late = _LATE if attempt.absent_seen_at is not None else ""
     inferred = attempt.evidence is Evidence.INFERRED
     how = _BY_TRACES if inferred and attempt.ending not in _AS_SENT else _HOW.get(attempt.evidence, "")
@@ -328,7 +328,7 @@ def _landed(attempt: AttemptRecord, order: StoredOrder) -> str:
         cut = len(attempt.deal_ids) - len(attempt.opened_deal_ids)
         closed = f" It reduced {cut} position{'s' * (cut != 1)}."
     effect = _effect(attempt)
-    # Another order may have met those deals first: then what was foreseen is not what was done.
+    # Another order may have closed those deals first: then the planned effect did not happen.
     foreseen = effect is not None and (
         not attempt.deal_ids or bool(effect.opens) is bool(attempt.opened_deal_ids)
     )

@@ -1,4 +1,4 @@
-"""What a deal shows when it is read back after a change: the evidence of amendments and cancellations."""
+"""Reads a deal back after a change: the evidence for amendments and cancellations."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -23,7 +23,7 @@ Ended = Literal[AttemptState.LANDED, AttemptState.UNKNOWN]
 
 
 class ReadBack(StrEnum):
-    """What reading a deal back shows; UNREADABLE when nothing can be known."""
+    """The result of reading a deal back; UNREADABLE if nothing can be known."""
 
     DONE = "done"
     NOT_YET = "not yet"
@@ -32,7 +32,7 @@ class ReadBack(StrEnum):
 
 
 def read_back_of(broker: Broker, attempt: AttemptRecord) -> ReadBack:
-    """Say what has become of a close, an amendment or a cancellation, from what its attempt holds alone."""
+    """Read back the deal of a close, an amendment or a cancellation, from its attempt alone."""
     deal_id, account_id = attempt.target, attempt.account_id
     if attempt.kind is Kind.CLOSE:
         return close_read_back(broker, deal_id, account_id)
@@ -42,7 +42,7 @@ def read_back_of(broker: Broker, attempt: AttemptRecord) -> ReadBack:
 
 
 def is_about_order(attempt: AttemptRecord) -> bool:
-    """Say whether a change is about a working order; only the amendment of one asks for a level."""
+    """Whether a change is about a working order; only its amendment has a level."""
     if attempt.kind in {Kind.AMEND, Kind.WORKING_UPDATE}:
         return read_asked(attempt).level is not None
     return attempt.kind is Kind.CANCEL
@@ -55,12 +55,12 @@ def close_read_back(broker: Broker, deal_id: str, account_id: str) -> ReadBack:
 
 
 def sent_request(attempt: AttemptRecord) -> SentRequest:
-    """Return what a change asked for, for holding answers against it."""
+    """Return a change's request, to compare answers with."""
     return SentRequest(attempt.kind, attempt.broker_time_at_send, deal_id=attempt.deal_id)
 
 
 def confirmed(broker: Broker, reference: str, sent: SentRequest) -> Confirm | None:
-    """Return the broker's verdict on a change, accepted or not; None where there is none that fits it."""
+    """Return the broker's confirmation of a change, accepted or not; None if none fits."""
     try:
         confirm = broker.confirm(reference)
     except CapcliError:
@@ -69,7 +69,7 @@ def confirmed(broker: Broker, reference: str, sent: SentRequest) -> Confirm | No
 
 
 def amended_read_back(broker: Broker, deal_id: str, account_id: str, wanted: Target) -> ReadBack:
-    """Read a deal and say whether it is as requested; only the target of a working order has a level."""
+    """Read a deal and compare it with the target; only a working order's has a level."""
     row: Position | WorkingOrder | None
     try:
         if wanted.level is not None:
@@ -89,7 +89,7 @@ def amended_read_back(broker: Broker, deal_id: str, account_id: str, wanted: Tar
 
 
 def is_open(broker: Broker, deal_id: str, account_id: str) -> bool | None:
-    """Read a position back: True open, False gone from that account, None when that cannot be known."""
+    """Read a position back: True open, False gone from that account, None unknown."""
     try:
         row = broker.position(deal_id)
     except DealUnknown:
@@ -103,7 +103,7 @@ def is_open(broker: Broker, deal_id: str, account_id: str) -> bool | None:
 
 
 def on_account(broker: Broker, account_id: str) -> bool:
-    """Say whether the session is on an account; False also when that cannot be read."""
+    """Whether the session is on an account; False also if that cannot be read."""
     try:
         return broker.session().account_id == account_id
     except CapcliError:
@@ -111,7 +111,7 @@ def on_account(broker: Broker, account_id: str) -> bool:
 
 
 def require_account(broker: Broker, account_id: str | None, command: str) -> None:
-    """Ask the broker which account the session is on: an empty list does not say.
+    """Check the session's account at the broker: an empty list does not show it.
 
     Raises UnreadableAnswer for another one, and what reading it raises.
     """
@@ -121,7 +121,7 @@ def require_account(broker: Broker, account_id: str | None, command: str) -> Non
 
 
 def went_away(active: str | None, account_id: str | None, command: str) -> UnreadableAnswer:
-    """Return the error of a session that another program has moved to another account."""
+    """Return the error of a session that another program moved to another account."""
     return UnreadableAnswer(
         f"The session was switched to account {active} in the meantime; {account_id} was not read.",
         next=f"{command} --account {account_id}",
@@ -129,7 +129,7 @@ def went_away(active: str | None, account_id: str | None, command: str) -> Unrea
 
 
 def order_read_back(broker: Broker, deal_id: str, account_id: str) -> ReadBack:
-    """Read the waiting orders and say whether one still waits."""
+    """Read the working orders and say whether one still waits."""
     try:
         found = broker.list_orders()
     except CapcliError:
@@ -138,7 +138,7 @@ def order_read_back(broker: Broker, deal_id: str, account_id: str) -> ReadBack:
     if deal_id in ids:
         return ReadBack.NOT_YET
     if None in ids:
-        # It may be the one that cannot be read.
+        # It may be the unreadable one.
         return ReadBack.UNREADABLE
     return ReadBack.GONE if on_account(broker, account_id) else ReadBack.UNREADABLE
 
@@ -153,7 +153,7 @@ def filled_as(broker: Broker, deal_id: str) -> Position | None:
 
 
 class _AskedFor(Struct, frozen=True):
-    """A target as the journal keeps it."""
+    """A target as stored in the journal."""
 
     stop: Decimal | None
     limit: Decimal | None
@@ -168,12 +168,12 @@ class _Document(Struct, frozen=True):
 
 
 def write_asked(target: Target) -> bytes:
-    """Write what a deal has to show, so that another process can tell whether a lost change was made."""
+    """Store an amendment's target, so that another process can check a lost change."""
     wanted = with_fields_of(target.bracket, _AskedFor, level=target.level, good_till=target.good_till)
     return encode(decode(write_baseline((), ())) | {"asked": wanted}, order="sorted")
 
 
 def read_asked(attempt: AttemptRecord) -> Target:
-    """Read what an amendment asked for."""
+    """Read an amendment's target."""
     wanted = decode(attempt.baseline, type=_Document).asked
     return Target(with_fields_of(wanted, Bracket), wanted.level, wanted.good_till)

@@ -1,4 +1,4 @@
-"""Reconcile: settle what is unresolved on this account as far as evidence allows, one pass or until it is."""
+"""Reconcile: settle unresolved attempts of this account as far as evidence allows, once or repeatedly."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -20,11 +20,11 @@ from capcli.reconcile.readback import is_about_order
 from capcli.reconcile.reconciler import Reconciler
 from capcli.reply import Reply
 
-# Who waits for an answer leaves by then; a verdict that came later was looked for.
+# Callers stop waiting by then; a later outcome was found by reconciling.
 _ANSWERED_WITHIN = timedelta(seconds=60)
 _LATELY, _SENT_WITHIN = timedelta(hours=1), timedelta(hours=25)
 _WORST_FIRST = (Exit.MAY_BE_LIVE, Exit.NO_STOP)
-# What reconcile brings to an end is its success, whatever the end is.
+# Settling an attempt is a success of reconcile, whatever its outcome.
 _ENDS_WELL = {
     AttemptState.NOT_SENT,
     AttemptState.REFUSED,
@@ -33,7 +33,7 @@ _ENDS_WELL = {
 
 
 class Settled(Struct, frozen=True):
-    """What became of one attempt. `candidates` are deals that fit while nothing is decided.
+    """The outcome of one attempt. `candidates` are matching deals while it is undecided.
 
     `kind`, `state_before` and `evidence` are plain words here: a shorter schema for assistants.
     `epic`, `side` and `size` are None for a close, an amendment and a cancellation, which are about a deal.
@@ -56,9 +56,9 @@ class Settled(Struct, frozen=True):
 
 
 class Reconciliation(Struct, frozen=True):
-    """All attempts that were looked at; `undecided` of them may still be live.
+    """All checked attempts; `undecided` of them may still be live.
 
-    `lately` says what was settled in the last hour before this look, by whatever command.
+    `lately`: what any command settled in the hour before.
     """
 
     attempts: tuple[Settled, ...]
@@ -70,13 +70,13 @@ class Reconciliations:
     """Settles attempts inside the account lock."""
 
     def __init__(self, context: Context, *, waits: bool = True) -> None:
-        """`waits`: for a process that is sending on the account, 20 s at most."""
+        """`waits`: up to 20 s for a process that is sending on the account."""
         self._context = context
         self._reconciler = Reconciler(context)
         self._waits = waits
 
     def reconcile(self, attempt_id: str | None = None) -> Reply[Reconciliation]:
-        """Look once at every attempt that is unresolved, or at one; also at orders presumed not placed.
+        """Check every unresolved attempt once, or one; also orders presumed not placed.
 
         Raises AttemptUnknown, AttemptElsewhere, and Busy while another process is sending.
         """
@@ -85,7 +85,7 @@ class Reconciliations:
         return _reply([row for row, _ in self._pass(account_id, wanted)], account_id, lately)
 
     def wait(self, attempt_id: str | None = None) -> Reply[Reconciliation]:
-        """Look again and again until waiting decides nothing more. Other commands proceed between looks."""
+        """Check repeatedly until waiting cannot decide more. Other commands proceed between checks."""
         account_id, wanted = self._wanted(attempt_id)
         before: dict[str, str] = {}
         while True:
@@ -96,7 +96,7 @@ class Reconciliations:
             if found is not None:
                 rows = [row for row, _ in found]
                 before = {row.attempt_id: row.state_before for row in rows} | before
-                # What a pass settled is no longer unresolved for the next one.
+                # Attempts settled in one pass are not unresolved in the next.
                 wanted = wanted or tuple(before)
                 if not any(self._may_yet_be_decided(row, report) for row, report in found):
                     kept = [replace(row, state_before=before[row.attempt_id]) for row in rows]
@@ -104,7 +104,7 @@ class Reconciliations:
             self._context.sleep(self._context.patience.pause_s)
 
     def _lately(self, account_id: str) -> Iterator[str]:
-        """Say what was settled within the last hour: a preview or an execution may have done it unasked."""
+        """Say what was settled within the last hour, perhaps by a preview or an execution."""
         journal, context, now = self._context.journal, self._context, self._context.clock()
         for attempt in journal.recent(context.env, context.broker.host, account_id, now - _SENT_WITHIN):
             at = journal.moved_at(attempt.attempt_id)
@@ -137,14 +137,14 @@ class Reconciliations:
         return attempt
 
     def examine(self, attempt: AttemptRecord) -> tuple[Settled, ReconciliationReport | None]:
-        """Settle one attempt inside the lock, which the caller holds."""
+        """Settle one attempt; the caller holds the lock."""
         settled, report = self._reconciler.examine(attempt)
         return self.describe(attempt.state, settled, report), report
 
     def describe(
         self, before: AttemptState, attempt: AttemptRecord, report: ReconciliationReport | None
     ) -> Settled:
-        """Say what is known of an attempt by now."""
+        """Describe an attempt's current state."""
         order = self._reconciler.lookup.order_of(attempt)
         if order is None:
             return _describe_change(before, attempt)
@@ -167,7 +167,7 @@ class Reconciliations:
         )
 
     def _undecided(self, attempt: AttemptRecord, report: ReconciliationReport | None) -> tuple[str, str]:
-        """Say what was looked at and what may decide it, and the command that goes on from there."""
+        """Say what was checked, what may decide it, and the next command."""
         resolve = f"capcli resolve {attempt.attempt_id}"
         wait = f"capcli reconcile {attempt.attempt_id} --wait"
         acked, maybe = attempt.state is AttemptState.ACKED, f"{may_be_live()}{strayed(attempt)}"
@@ -202,7 +202,7 @@ class Reconciliations:
         self, account_id: str, wanted: tuple[str, ...]
     ) -> list[tuple[Settled, ReconciliationReport | None]]:
         context, journal = self._context, self._context.journal
-        # The lock of those who send, by the same name of the host.
+        # The senders' lock, with the same name of the host.
         lock = context.lock(context.env, context.broker.host, account_id, wait=self._waits)
         with lock, returning(context.broker):
             attempts = [known for one in wanted if (known := journal.attempt(one)) is not None]
@@ -210,7 +210,7 @@ class Reconciliations:
                 attempts = [*journal.unresolved(context.env, context.broker.host, account_id)]
                 attempts += self._reconciler.lookup.watched(account_id)
             found = [self.examine(attempt) for attempt in attempts]
-        # What was found by its traces is watched, and is news only once there is a second deal like it.
+        # An order found without a confirmation is reported again only if a second deal like it appears.
         return [
             (row, report)
             for row, report in found
@@ -218,9 +218,9 @@ class Reconciliations:
         ]
 
     def _may_yet_be_decided(self, row: Settled, report: ReconciliationReport | None) -> bool:
-        """Say whether waiting can decide it: not where something may be it once the quiet period is over.
+        """Whether waiting can decide it: not with a candidate after the quiet period.
 
-        What is late by then comes no more (API page 10.1), so that takes a person.
+        Later rows do not come (API page 10.1), so a person must decide.
         """
         if not row.state.unresolved:
             return False
@@ -235,7 +235,7 @@ class Reconciliations:
 
 
 def _candidates(report: ReconciliationReport) -> str:
-    """Say which deals it may be, and why that is not certain."""
+    """Name the candidates, and why they are not certain."""
     which = "It may be" if len(report.deals) == 1 else "It may be any of"
     parts = [f"{which} {', '.join(report.deals)}."]
     late = [f"{deal} at {trace.at:%H:%M:%S}Z" for trace in report.late for deal in trace.deal_ids]
@@ -262,7 +262,7 @@ def _describe_change(before: AttemptState, attempt: AttemptRecord) -> Settled:
         sentence = f"{what} is done."
     else:
         why = f" ({attempt.note.rstrip('.')})" if attempt.note else ""
-        # A later amendment may have replaced it: that it was never made is more than the deal tells.
+        # A later amendment may have replaced it: the deal does not show that it was never made.
         ended = "is not in force" if attempt.kind in {Kind.AMEND, Kind.WORKING_UPDATE} else "was not made"
         sentence = f"{what} {ended}{why}."
     code = Exit.DONE
@@ -300,7 +300,7 @@ def _reply(rows: list[Settled], account_id: str, lately: tuple[str, ...] = ()) -
 
 
 def problem_of(row: Settled, *, others: int = 0) -> Problem | None:
-    """Return the problem that an attempt is, if it is one."""
+    """Return an attempt's problem, if any."""
     if row.exit_code == Exit.DONE:
         return None
     more = f" The same applies to {others} more." if others else ""

@@ -1,4 +1,4 @@
-"""What became of a mutation: the broker's confirmation, and the book read back. Sends nothing."""
+"""Finds a mutation's outcome: the broker's confirmation, and the book read back. Sends nothing."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,19 +23,19 @@ _READ_BACK_PAUSES_S = (0.0, 0.3, 1.0)
 
 @dataclass(frozen=True, slots=True)
 class Reconciler:
-    """Turns what the broker says into a verdict in the journal. Runs inside the account lock."""
+    """Turns the broker's answers into an outcome in the journal. Runs inside the account lock."""
 
     context: Context
 
     @property
     def lookup(self) -> OrderLookup:
-        """Return what this reconciler looks with."""
+        """Return the order lookup."""
         return OrderLookup(self.context)
 
     def conclude(self, attempt: AttemptRecord, order: StoredOrder, *, wait_s: float) -> AttemptRecord:
-        """Ask for the verdict on an acknowledged order until it comes or the wait (seconds) is over.
+        """Ask for the confirmation of an acknowledged order until it comes or the wait (seconds) is over.
 
-        One that is about something else is none: then the order stays acknowledged, and its traces tell.
+        A confirmation of something else does not count: the order stays acknowledged, and a lookup decides.
         """
         confirm, other = self._await_confirm(attempt, wait_s)
         if confirm is None:
@@ -49,19 +49,19 @@ class Reconciler:
         return self._move(attempt, AttemptState.LANDED, **found)
 
     def _mistaken(self, attempt: AttemptRecord, other: Misfit) -> AttemptRecord:
-        """Keep that an answer was about something else, and of whom."""
+        """Record that an answer was for something else, and for which attempt."""
         whose = other.attempt_id or other.why
         return attempt if attempt.answered_for == whose else self._observe(attempt, answered_for=whose)
 
     def settle(self, attempt: AttemptRecord) -> AttemptRecord:
-        """Bring an attempt whose sender is gone as far as evidence allows; a failed read allows nothing.
+        """Settle an attempt whose sender is gone, as far as evidence allows; a failed read decides nothing.
 
-        One that was presumed not placed is looked for again for a day.
+        One presumed not placed is checked again for a day.
         """
         return self.examine(attempt)[0]
 
     def examine(self, attempt: AttemptRecord) -> tuple[AttemptRecord, ReconciliationReport | None]:
-        """Settle an attempt, and return what a lost order may have become where that was looked for."""
+        """Settle an attempt, and return the report of the lookup, if there was one."""
         if attempt.state is AttemptState.CLAIMED:
             unsent = self._is_unsent(attempt)
             if unsent is None:
@@ -74,7 +74,7 @@ class Reconciler:
             return self._settle_change(attempt), None
         if attempt.state is AttemptState.SENDING:
             note = "the process that sent it ended before the answer"
-            # Else when it was claimed, by the broker's clock as far as its preview knows it.
+            # Else when it was claimed, by the broker's clock as known from its preview.
             preview, sent = self.context.journal.preview(attempt.preview_id or ""), attempt.created_at
             if preview is not None and preview.broker_time is not None:
                 sent = preview.broker_time + (attempt.created_at - preview.created_at)
@@ -86,7 +86,7 @@ class Reconciler:
             return attempt, None
         if attempt.state is AttemptState.ACKED:
             attempt = self.conclude(attempt, order, wait_s=0)
-            # While a confirmation may still come it is the better evidence.
+            # While a confirmation may still come, it is better evidence.
             waits = attempt.answered_for is None and not self.lookup.is_quiet(attempt)
             if not attempt.state.unresolved or waits:
                 return attempt, None
@@ -94,11 +94,11 @@ class Reconciler:
         return (attempt if report is None else self._conclude(attempt, order, report)), report
 
     def _is_unsent(self, attempt: AttemptRecord) -> bool | None:
-        """Say whether what was claimed never left; None where the deal that tells cannot be read."""
+        """Whether a claimed attempt was never sent; None if its deal cannot be read."""
         if self.context.journal.remembered() is not None:
-            # In a copy of the journal from before the send, what became of it is in another one.
+            # In a copy of the journal from before the send, its outcome is in another one.
             return False
-        # A way out may have left although its journal could take no more of it.
+        # A close or cancellation may have been sent although the journal could not record it.
         if attempt.kind in {Kind.CLOSE, Kind.CANCEL}:
             seen = read_back_of(self.context.broker, attempt)
             return None if seen is ReadBack.UNREADABLE else seen is not ReadBack.GONE
@@ -107,7 +107,7 @@ class Reconciler:
     def _conclude(
         self, attempt: AttemptRecord, order: StoredOrder, report: ReconciliationReport
     ) -> AttemptRecord:
-        """Take one trace for the order, one refusal for its answer, and two looks at nothing for absence."""
+        """Conclude: one candidate is the order, one rejection its answer, two empty lookups its absence."""
         outcome, absent = report.outcome, attempt.state is AttemptState.ABSENT
         if attempt.state is AttemptState.LANDED:
             return self._keep_candidates(attempt, "second_deal", _equals(report, attempt, order))
@@ -132,10 +132,10 @@ class Reconciler:
         return self._presumed(attempt, nothing=nothing) if attempt.state is AttemptState.UNKNOWN else attempt
 
     def _presumed(self, attempt: AttemptRecord, *, nothing: bool) -> AttemptRecord:
-        """Presume an order absent at the second look without a trace, both after the quiet period."""
+        """Presume an order absent after two empty lookups, both after the quiet period."""
         if not nothing:
             return attempt if attempt.absent_seen_at is None else self._observe(attempt, absent_seen_at=None)
-        # Where the session was on another account after the send, the order may be there.
+        # If the session was on another account after the send, the order may be there.
         if not self.lookup.is_quiet(attempt) or attempt.other_account_id is not None:
             return attempt
         if attempt.absent_seen_at is None:
@@ -148,7 +148,7 @@ class Reconciler:
     def _keep_candidates(
         self, attempt: AttemptRecord, alarm: str | None, deals: tuple[str, ...]
     ) -> AttemptRecord:
-        """Keep which deals an order may be after all; an alarm where that is news about a settled one."""
+        """Store an order's candidates; with an alarm if they are new for a settled one."""
         if deals == attempt.candidates:
             return attempt
         if deals and alarm:
@@ -157,7 +157,7 @@ class Reconciler:
         return self._observe(attempt, candidates=deals)
 
     def land(self, attempt: AttemptRecord, facts: dict[str, Any]) -> AttemptRecord:
-        """Record that an order landed; an alarm where it was presumed not placed."""
+        """Record that an order landed; with an alarm if it was presumed not placed."""
         if attempt.state is AttemptState.LANDED:
             return self._observe(attempt, **facts, candidates=())
         if attempt.state is not AttemptState.ABSENT:
@@ -170,8 +170,8 @@ class Reconciler:
         return landed
 
     def _settle_change(self, attempt: AttemptRecord) -> AttemptRecord:
-        """Settle what is repeated by deal id; once it is settled it is looked at no more."""
-        # It may hold no lock: one that is still being sent belongs to its own process.
+        """Settle a change by deal id; a settled one is not checked again."""
+        # It may be sent without the lock: while it is being sent, leave it to its own process.
         quiet = self.lookup.is_quiet(attempt)
         if not attempt.state.unresolved or (attempt.state is AttemptState.SENDING and not quiet):
             return attempt
@@ -194,7 +194,7 @@ class Reconciler:
         return self._move(attempt, AttemptState.ABSENT, note=note)
 
     def _amended(self, attempt: AttemptRecord) -> AttemptRecord:
-        """Settle an amendment that the deal shows, which another one may have made."""
+        """Settle an amendment that the deal shows, even if another attempt made it."""
         facts: dict[str, Any] = {"evidence": Evidence.INFERRED, "deal_ids": (attempt.target,)}
         if other := Attribution(self.lookup).made_by_another(attempt):
             note = f"a later one, {other.attempt_id}, made the same change"
@@ -203,7 +203,7 @@ class Reconciler:
         return self._move(attempt, AttemptState.LANDED, **facts, protected=protected)
 
     def _end(self, attempt: AttemptRecord) -> AttemptRecord:
-        """Settle a close or a cancellation whose deal is gone by what ended the deal, once that is known."""
+        """Settle a close or a cancellation whose deal is gone, once it is known what ended the deal."""
         ending = Attribution(self.lookup).of_end(attempt)
         if ending is None:
             return attempt
@@ -219,7 +219,7 @@ class Reconciler:
             return False
 
     def _await_confirm(self, attempt: AttemptRecord, wait_s: float) -> tuple[Confirm | None, Misfit | None]:
-        """Return the confirmation of an order, else what was told instead of it, if anything."""
+        """Return an order's confirmation, or the misfit of another one that came instead."""
         reference, other = attempt.deal_reference or "", None
         deadline, pause = self.context.monotonic() + wait_s, _FIRST_POLL_S
         while True:
@@ -241,7 +241,7 @@ class Reconciler:
     def _landing(
         self, attempt: AttemptRecord, order: StoredOrder, confirm: Confirm
     ) -> dict[str, Any] | Misfit:
-        """Return what a confirmation and the book tell of an order; a row that does not fit unmakes both."""
+        """Return an order's facts from a confirmation and the book; a row that does not fit voids both."""
         kind = attempt.kind
         opened = tuple(deal.deal_id for deal in confirm.deals if deal.status == OPENED)
         touched = opened + tuple(deal.deal_id for deal in confirm.deals if deal.deal_id not in opened)
@@ -277,7 +277,7 @@ class Reconciler:
     def read_back(
         self, kind: Kind, deals: tuple[str, ...], order_id: str | None
     ) -> tuple[Position, ...] | tuple[WorkingOrder, ...]:
-        """Look at what the order became. The stop that was asked for must be seen, not assumed."""
+        """Read the order's deal back. The requested stop must be seen, not assumed."""
         for pause in _READ_BACK_PAUSES_S:
             self.context.sleep(pause)
             found: tuple[Position, ...] | tuple[WorkingOrder, ...] = ()
@@ -301,9 +301,9 @@ class Reconciler:
         return journal.attempt(attempt.attempt_id) or attempt
 
     def _move(self, attempt: AttemptRecord, to_state: AttemptState, **facts: Any) -> AttemptRecord:
-        """Compare and set; return the attempt as the journal now holds it.
+        """Compare and set; return the attempt as now stored in the journal.
 
-        A deal that another attempt owns is no landing of this one: it stays undecided.
+        If another attempt owns the deal, this one stays undecided.
         """
         journal = self.context.journal
         try:
@@ -314,14 +314,14 @@ class Reconciler:
 
 
 def _equals(report: ReconciliationReport, attempt: AttemptRecord, order: StoredOrder) -> tuple[str, ...]:
-    """Name the new deals like an order that are not known to be its own."""
+    """Return new deals like an order that are not known to be its own."""
     mine, before = {*attempt.deal_ids, attempt.order_id or ""}, read_sizes(attempt.baseline).keys()
     named = (
         deal
         for trace in report.traces
-        # What the order itself became later, as a working order that was filled, is no second one.
+        # The order's own later deal, such as a filled working order's, is not a second one.
         if trace.size in {None, order.request.size} and mine.isdisjoint({*trace.ids, trace.order_id})
-        # Opposite deals are reduced every day: only in its own time that may be the order.
+        # Opposite deals are often reduced: only in its own window may that be the order.
         if before.isdisjoint({*trace.ids} - {*trace.reduced}) and not (trace.reduced and trace.late)
         for deal in trace.ids
     )
@@ -329,7 +329,7 @@ def _equals(report: ReconciliationReport, attempt: AttemptRecord, order: StoredO
 
 
 def landing_facts(attempt: AttemptRecord, request: OrderRequest, trace: Candidate) -> dict[str, Any]:
-    """Return what a trace tells of an order that landed: its deals, its price, and its stop."""
+    """Return a landed order's facts from its candidate: deals, price and stop."""
     before = {*read_sizes(attempt.baseline), *trace.reduced}
     kept = {"protected": Protection.NOT_ASKED} if not trace.rows else protection(request, trace.rows)
     return {
@@ -345,7 +345,7 @@ def landing_facts(attempt: AttemptRecord, request: OrderRequest, trace: Candidat
 def protection(
     request: OrderRequest, found: tuple[Position, ...] | tuple[WorkingOrder, ...]
 ) -> dict[str, Any]:
-    """Compare the stop that was asked for with those that the broker holds; the worst one counts."""
+    """Compare the requested stop with those at the broker; the worst one counts."""
     if request.stop is None:
         return {"protected": Protection.NOT_ASKED, "stop_level": found[0].stop_level}
     worst = next((row for row in found if not _keeps_stop(request, row)), None)
@@ -359,5 +359,5 @@ def _keeps_stop(request: OrderRequest, row: Position | WorkingOrder) -> bool:
         return False
     if request.stop is not None and request.stop.form is ExitForm.LEVEL:
         return row.stop_level == request.stop.value
-    # The broker turns a distance or an amount into a level of its own making.
+    # The broker turns a distance or an amount into its own level.
     return row.stop_level is not None or row.trailing

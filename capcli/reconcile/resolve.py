@@ -1,4 +1,4 @@
-"""Resolve: a person's verdict on an attempt that evidence does not settle, never against the evidence."""
+"""Resolve: a person decides an attempt that evidence does not settle, never against the evidence."""
 
 from contextlib import suppress
 from typing import Any
@@ -18,13 +18,13 @@ from capcli.reconcile.reconciler import Reconciler, landing_facts
 from capcli.reply import Reply
 
 _NOT_PLACED = "it was not placed: a person settled that"
-# What "not placed" makes of an attempt: what was acknowledged was turned down, what left no trace never came.
+# "Not placed": an acknowledged order was rejected, one never found never arrived.
 _NO = {AttemptState.ABSENT: AttemptState.NOT_SENT, AttemptState.ACKED: AttemptState.REJECTED}
 _NO_CHANGE = _NO | dict.fromkeys((AttemptState.UNKNOWN, AttemptState.SENDING), AttemptState.ABSENT)
 
 
 class Resolutions:
-    """Records what a person says became of an attempt. Looks first: what can be settled needs no person."""
+    """Records a person's decision about an attempt. Reconciles first, which may settle it."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -64,7 +64,7 @@ class Resolutions:
             now = self._context.journal.attempt(attempt.attempt_id) or current
             order = self._reconciler.lookup.order_of(now)
             if report is None and order is not None and self._is_open(now):
-                # It is looked for no longer, or waits for its confirmation.
+                # It is not checked any more, or waits for its confirmation.
                 report = self._reconciler.lookup.find(now, order.request)
             if deal_id is not None and self._is_open(now):
                 settled = self._landed(now, current.state, deal_id, report)
@@ -119,7 +119,7 @@ class Resolutions:
         return replace(settled, sentence=known, next=f"capcli reconcile {attempt.attempt_id} --wait")
 
     def _is_open(self, attempt: AttemptRecord) -> bool:
-        """Say whether a person may decide: also which of two deals an order is that its traces told of."""
+        """Whether a person may decide, including which of two candidates an order is."""
         second = attempt.state is AttemptState.LANDED and bool(attempt.candidates)
         return attempt.state.unresolved or attempt.state is AttemptState.ABSENT or second
 
@@ -150,7 +150,7 @@ class Resolutions:
         return self._reconciliations.describe(before, settled, None)
 
     def _require_not_seen(self, attempt: AttemptRecord, deal_id: str) -> None:
-        """Raise EvidenceAgainst where the deal of a close or cancellation is still there."""
+        """Raise EvidenceAgainst if the deal of a close or cancellation is still open."""
         broker, there = self._context.broker, False
         if attempt.kind is Kind.CLOSE:
             there = is_open(broker, deal_id, attempt.account_id) is True
@@ -173,7 +173,7 @@ class Resolutions:
         early = attempt.state.unresolved and not self._reconciler.lookup.is_quiet(attempt)
         unknown, absent, journal = AttemptState.UNKNOWN, AttemptState.ABSENT, self._context.journal
         if order is not None and not early and attempt.state is unknown and report and report.late:
-            # Its only traces came so late that a person may call them his own.
+            # Its only candidates are so late that they may be the person's own trades.
             note = "what came later belongs to someone else"
             journal.move(attempt.attempt_id, unknown, absent, at=self._context.clock(), note=note)
             attempt = journal.attempt(attempt.attempt_id) or attempt

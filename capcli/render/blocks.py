@@ -1,4 +1,4 @@
-"""What a result looks like before anybody paints it: lines, pairs and tables of toned cells."""
+"""The form of a result before painting: lines, pairs and tables of toned cells."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class Tone(StrEnum):
-    """What a cell means to its reader; the painter turns it into a colour, or into nothing."""
+    """The meaning of a cell; the painter may turn it into a colour."""
 
     PLAIN = ""
     GOOD = "good"
@@ -50,17 +50,17 @@ def deal(deal_id: str | None) -> Cell | None:
 
 
 def passed(good: bool) -> Cell:
-    """Return the mark of what was done or passed, or of what was not."""
+    """Return the mark of a passed or failed item."""
     return Cell("✓", Tone.GOOD) if good else Cell("✗", Tone.BAD)
 
 
 def moment(at: datetime, form: str = "%Y-%m-%d %H:%M:%S", mark: str = "Z") -> Cell:
-    """Return a time as a cell: UTC, with `mark` behind it."""
+    """Return a time as a cell: UTC, followed by `mark`."""
     return Cell(f"{at:{form}}{mark}", at=at, form=form)
 
 
 NOTHING = Cell("-", Tone.DIM)
-# Text is a plain cell; None is a value that there is not.
+# Text is a plain cell; None is a missing value.
 Content = Cell | str | None
 
 
@@ -69,7 +69,7 @@ def cell_of(content: Content) -> Cell:
 
 
 class Column(Struct, Generic[T], frozen=True):
-    """A column: heading, and content for a row; numbers stand to the right, prose wraps.
+    """A column: heading, and content for a row; numbers are right-aligned, prose wraps.
 
     `spare`: columns left out where a list does not fit, largest first; 0 stays. `if_any`: hidden if empty.
     """
@@ -82,7 +82,7 @@ class Column(Struct, Generic[T], frozen=True):
     if_any: bool = False
 
 
-# What a person kept with an order.
+# A person's note and tag of an order.
 KEPT: tuple[Column[Any], ...] = (
     Column("Tag", lambda row: row.tag or "", spare=6, if_any=True),
     Column("Note", lambda row: row.note or "", prose=True, spare=7, if_any=True),
@@ -97,13 +97,13 @@ class Table(Struct, frozen=True):
     ids_last: bool = False
 
     def only(self, places: Sequence[int]) -> "Table":
-        """Return the columns at these places."""
+        """Return the columns at these indices."""
         rows = tuple(tuple(row[place] for place in places) for row in self.rows)
         return Table(tuple(self.columns[place] for place in places), rows, self.ids_last)
 
 
 def table(columns: Sequence[Column[T]], rows: Iterable[T], *, ids_last: bool = False) -> Table:
-    """Return a table of rows; a column that is shown only if any row has something in it may be missing."""
+    """Return a table of rows, without columns that are hidden if empty."""
     cells = tuple(tuple(cell_of(column.content(row)) for column in columns) for row in rows)
     shown_at = [
         place
@@ -125,7 +125,7 @@ class Pairs(Struct, frozen=True):
 def pairs(
     *rows: tuple[str, Content], title: str = "", tone: Tone = Tone.STRONG, framed: bool = False
 ) -> Pairs:
-    """Return names and values; a name whose value is None is left out."""
+    """Return names and values; None values are left out."""
     known = tuple((name, cell_of(content)) for name, content in rows if content is not None)
     return Pairs(known, title, tone, framed)
 
@@ -145,20 +145,20 @@ def between(start: datetime, end: datetime) -> Line:
 
 
 class Page(Struct, frozen=True):
-    """Text that is laid out already."""
+    """Text with its final layout."""
 
     text: str
 
 
 class Chart(Struct, frozen=True):
-    """Candles to be drawn as wide as the reader's window is, with levels across them."""
+    """Candles to be drawn to the window's width, with levels across them."""
 
     candles: tuple[Candle, ...]
     marks: "tuple[Mark, ...]" = ()
 
 
 class Curve(Struct, frozen=True):
-    """A sum over time, from `start` to `end`, to be drawn as wide as the reader's window is."""
+    """A sum over time, from `start` to `end`, to be drawn to the window's width."""
 
     points: "tuple[CurvePoint, ...]"
     start: datetime
@@ -187,13 +187,13 @@ _ASCII = str.maketrans({"✓": "ok", "✗": "FAIL", "→": "->", "·": "-", "…
 
 
 def printable(text: str, screen: Terminal) -> str:
-    """Return text that is safe on this reader's screen: no control characters, no glyph that it lacks."""
+    """Return text that is safe on this screen: no control characters or unsupported glyphs."""
     clean = "".join(letter if letter.isprintable() else "?" for letter in text)
     return clean if screen.unicode else clean.translate(_ASCII)
 
 
 def written(cell: Cell, screen: Terminal) -> str:
-    """Return the text of a cell for this reader, safe on their screen."""
+    """Return a cell's text for this screen."""
     if cell.at is None or not screen.local:
         return printable(cell.text, screen)
     here = cell.at.astimezone()

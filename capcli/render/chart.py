@@ -1,4 +1,4 @@
-"""Candles drawn with letters: price to the right, volume and time below. Ours, so that it is small."""
+"""Candles drawn with characters: price to the right, volume and time below."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -51,14 +51,14 @@ class _Bar(Struct, frozen=True):
 
 
 class Mark(Struct, frozen=True):
-    """A level of the trader's own, drawn across the candles: an entry, a stop, a limit or an order."""
+    """One of the trader's levels across the candles: an entry, a stop, a limit or an order."""
 
     name: str
     level: Decimal
 
 
 class _Glyphs(Struct, frozen=True):
-    """What a candle is drawn with. Without colour, rising and falling bodies differ in their letter."""
+    """The characters of a candle. Without colour, rising and falling bodies use different ones."""
 
     rising: str
     falling: str
@@ -74,7 +74,7 @@ _ASCII = _Glyphs("#", "o", "|", "|")
 def lines(
     candles: Sequence[Candle], screen: Terminal, *, rows: int | None = None, marks: Sequence[Mark] = ()
 ) -> list[list[Cell]]:
-    """Return the chart as lines of toned cells, or one line that says it cannot fit.
+    """Return the chart as lines of toned cells, or one line if it does not fit.
 
     `rows`: at most so many lines. Marks far from the candles are left out: `beyond` names them.
     """
@@ -176,10 +176,10 @@ class _Chart(Struct, frozen=True):
         return [*cells, Cell(f" {'│' if self.screen.unicode else '|'}", Tone.DIM)]
 
     def _crossed(self, cells: Sequence[Cell], name: str) -> list[Cell]:
-        """Draw a line with its name where no candle stands."""
+        """Draw a named level between the candles."""
         dash, found = "┄" if self.screen.unicode else "-", list[Cell]()
         for cell in cells:
-            # Between candles of one tone there are blanks, too.
+            # Candles of one tone are separated by blanks, too.
             for piece in _PIECES.findall(cell.text):
                 blank = not piece.strip()
                 found.append(Cell(dash * len(piece), Tone.WARN) if blank else Cell(piece, cell.tone))
@@ -203,7 +203,7 @@ class _Chart(Struct, frozen=True):
         return Cell(" ")
 
     def _spread(self, cells: Iterable[Cell]) -> list[Cell]:
-        """Set columns apart, and join neighbours of one tone."""
+        """Space the columns, and join neighbours of one tone."""
         joined: list[Cell] = []
         for place, cell in enumerate(cells):
             gap = " " * (self.stride - 1) if place else ""
@@ -254,7 +254,7 @@ def _when(at: datetime, before: datetime | None, span: timedelta) -> str:
 
 
 def _short(volume: Decimal) -> str:
-    """Write a volume in at most five letters."""
+    """Format a volume with at most five characters."""
     for unit, size in (("G", 10**9), ("M", 10**6), ("k", 10**3)):
         if volume >= 10 * size:
             return f"{volume / size:.0f}{unit}"

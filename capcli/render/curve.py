@@ -1,4 +1,4 @@
-"""A line over time drawn with letters: the booked sum of trading. Ours, so that it is small."""
+"""A curve over time drawn with characters: the booked sum of trading."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -25,7 +25,7 @@ def drawn(block: Chart | Curve, screen: Terminal) -> list[list[Cell]]:
 
 
 def lines(points: Sequence[CurvePoint], start: datetime, end: datetime, screen: Terminal) -> list[list[Cell]]:
-    """Return the curve as lines of toned cells; one line that says so where it cannot fit."""
+    """Return the curve as lines of toned cells, or one line if it does not fit."""
     width = screen.width or screen.columns or _PIPED
     if width < NARROWEST:
         return [[Cell(f"A chart needs {NARROWEST} columns; here are {width}.")]]
@@ -43,7 +43,7 @@ def lines(points: Sequence[CurvePoint], start: datetime, end: datetime, screen: 
 
 
 def _columns(points: Sequence[CurvePoint], start: datetime, end: datetime, count: int) -> list[Decimal]:
-    """Return the sum at the end of each of `count` equal stretches of time."""
+    """Return the sum at the end of each of `count` equal intervals."""
     sums, so_far, place, whole = [], Decimal(0), 0, end - start
     for column in range(1, count + 1):
         until = start + whole * column / count
@@ -55,7 +55,7 @@ def _columns(points: Sequence[CurvePoint], start: datetime, end: datetime, count
 
 
 def _line(row: int, rows: Sequence[int], zero: int, screen: Terminal) -> list[Cell]:
-    """Draw one row: the curve, joined where it steps, and the line of zero behind it."""
+    """Draw one row: the curve, joined at steps, and the zero line."""
     cells, ground = [], ("·" if screen.unicode else ".")
     for before, own in pairwise((rows[0], *rows)):
         letter = _letter(row, before, own)
@@ -69,7 +69,7 @@ def _line(row: int, rows: Sequence[int], zero: int, screen: Terminal) -> list[Ce
 
 
 def _letter(row: int, before: int, own: int) -> str:
-    """Return what the curve has in a row of a column where it goes from one row to another."""
+    """Return the curve's character in a cell of a column that spans rows."""
     if not min(before, own) <= row <= max(before, own):
         return ""
     if before == own:
@@ -82,7 +82,7 @@ def _letter(row: int, before: int, own: int) -> str:
 
 
 def _axis(row: int, scale: Scale, zero: int, label: int, screen: Terminal) -> list[Cell]:
-    """Return the amounts to the right: that of the row of zero, and of some rows that are not beside it."""
+    """Return the amounts on the axis: at zero, and at some rows not next to it."""
     place = row - zero
     is_labelled = row % _LABEL_EVERY == 0 or row == _ROWS - 1
     if place and (abs(place) == 1 or not is_labelled or scale.high == scale.low):

@@ -23,7 +23,7 @@ def plain(value: Any) -> Any:  # noqa: PLR0911  one form a line
     if value is None or isinstance(value, str | bool | int | Decimal):
         return value
     if isinstance(value, float):
-        # Seconds that were waited, say: money and prices are Decimals throughout.
+        # Such as seconds of a wait: money and prices are always Decimals.
         return Decimal(repr(value))
     if isinstance(value, datetime):
         return instant(value)
@@ -45,12 +45,12 @@ def instant(at: datetime) -> str:
 
 
 def heading(command: str, env: str | None, account_id: str | None, *, ok: bool = True) -> dict[str, Any]:
-    """Return what every document begins with."""
+    """Return the common beginning of every document."""
     return {"ok": ok, "schema": SCHEMA, "command": command, "env": env, "account_id": account_id}
 
 
 def error_document(problem: Problem) -> dict[str, Any]:
-    """Return a problem as it stands under `error`."""
+    """Return a problem for the `error` field."""
     return {
         "code": problem.code,
         "message": problem.message,
@@ -70,21 +70,21 @@ def document(
 
 
 def failure(command: str, env: str | None, problem: Problem) -> dict[str, Any]:
-    """Return the envelope of a command that was stopped before it had a result; `data` are ids, if any."""
+    """Return the envelope of a command without a result; `data` are ids, if any."""
     known = {"data": plain(problem.data)} if problem.data else {}
     head = heading(command, env, problem.account_id, ok=False)
     return head | known | {"error": error_document(problem)}
 
 
 def encode(value: Any) -> bytes:
-    """Write JSON with every Decimal as a number with its own digits, and text exact but harmless."""
+    """Write JSON with every Decimal as a number with its own digits, and text exact but escaped."""
     from msgspec.json import Encoder
 
     return _visible(Encoder(decimal_format="number", order=None).encode(_unscaled(value)))
 
 
 def _visible(content: bytes) -> bytes:
-    """Escape what a terminal obeys or a reader cannot see (C1 controls, bidi marks); it reads the same."""
+    """Escape terminal controls and invisible characters (C1 controls, bidi marks); it parses the same."""
     if content.isascii() and b"\x7f" not in content:
         return content
     text = content.decode()
@@ -99,7 +99,7 @@ def _escaped(letter: str) -> str:
 
 
 def _unscaled(value: Any) -> Any:
-    """Write exponents out (1E+2 as 100): valid either way, but nobody wants to read one."""
+    """Write exponents out (1E+2 as 100), for readability."""
     if isinstance(value, Decimal):
         exponent = value.as_tuple().exponent
         return value.quantize(Decimal(1)) if isinstance(exponent, int) and exponent > 0 else value

@@ -1,4 +1,4 @@
-"""A page for every error code, written from the errors: what happened, what was not done, what to do."""
+"""A page for every error code, generated: what happened, what was not done, what to do."""
 
 from collections.abc import Iterable, Iterator
 from textwrap import fill, wrap
@@ -20,7 +20,7 @@ MEANINGS = {
     Exit.RATE_LIMITED: "rate limited; the message says how long to wait",
     Exit.INTERRUPTED: "interrupted before anything was sent",
 }
-# What was not done follows from the exit code alone, the same for every code that has it.
+# What was not done depends only on the exit code.
 UNDONE = {
     Exit.BUG: "Not known. After an order, look first: capcli positions.",
     Exit.USAGE: "Nothing was looked up, changed or sent.",
@@ -64,7 +64,7 @@ def _happened(kind: type[CapcliError]) -> str:
 
 
 def page(code: str) -> str:
-    """Return the page of a code. Raises UsageError for one that there is not."""
+    """Return the page of a code. Raises UsageError for an unknown one."""
     known = outcomes()
     found = known.get(code.upper().replace("-", "_"))
     if found is None:

@@ -1,4 +1,4 @@
-"""What happened on the account: as a table, or a line each as it comes."""
+"""Events of the account: as a table, or one line each."""
 
 from capcli.account.events import EventRow, EventsFound
 from capcli.account.stored_alerts import AlertRow, AlertsChanged, AlertsFound
@@ -79,7 +79,7 @@ class EventLines:
         self._only = only
 
     def whole(self, row: EventRow) -> bytes:
-        """Write an event with all of its fields, for a program."""
+        """Write an event with all its fields, for a program."""
         return encode({**self._head, "data": plain(row)}) + b"\n"
 
     def written(self, row: EventRow) -> str:

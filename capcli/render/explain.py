@@ -1,4 +1,4 @@
-"""Each field of a preview in a sentence with its arithmetic, in the order of the panel. Real numbers only."""
+"""Explains each field of a preview with its arithmetic, in the order of the panel."""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -180,7 +180,7 @@ def _exit_text(data: Preview, figures: ExitFigures, when: str, sign: int) -> str
 
 
 def _from_now(data: Preview, level: Decimal) -> str:
-    """Name the other base: the check counts from the price at which the position would close now."""
+    """Give the distance from the current closing price, which the check uses."""
     if data.order_type is not None:
         return ""
     name, now = ("bid", data.bid) if data.side is Side.BUY else ("offer", data.offer)
@@ -220,7 +220,7 @@ def _checks(data: Preview) -> str:
 
 
 def _opened(data: Preview) -> Decimal:
-    """Return the units that a stop, a limit and a margin of this order are about."""
+    """Return the units that the order's stop, limit and margin apply to."""
     return data.size if data.order_type else data.effect.opens
 
 

@@ -1,4 +1,4 @@
-"""What is at stake, by market, class and currency, with totals and what is unlimited."""
+"""Exposure by market, class and currency, with totals and unlimited losses."""
 
 from decimal import Decimal
 

@@ -1,4 +1,4 @@
-"""Fields of rows under their own names: for `--fields`, and for a list without a view of its own."""
+"""Tables of rows' fields: for `--fields`, and for lists without a view."""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal

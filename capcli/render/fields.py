@@ -1,4 +1,4 @@
-"""Which fields of a result `--fields` keeps: names of its rows' keys, dotted for what is inside one."""
+"""Field selection for `--fields`: the keys of a result's rows, dotted for nested ones."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from types import UnionType
@@ -10,14 +10,14 @@ from capcli.errors import UsageError
 
 
 def rows_key(kind: Any) -> str | None:
-    """Name the field of a result type that holds its rows; a preview's checks are not rows."""
+    """Return the field with a result type's rows; a preview's checks are not rows."""
     if "preview_id" in kind.__struct_fields__:
         return None
     return next((name for name, hint in get_type_hints(kind).items() if _row_type(hint)), None)
 
 
 def field_names(kind: Any) -> tuple[str, ...]:
-    """Return what a row has: the keys of the rows, else of the result itself."""
+    """Return the keys of the rows, else of the result itself."""
     return tuple(_body(kind).__struct_fields__)
 
 
@@ -46,7 +46,7 @@ def pick(kind: Any, data: dict[str, Any], only: Sequence[str]) -> dict[str, Any]
 
 
 def narrowed(value: Any, only: Iterable[str]) -> Any:
-    """Return a value with these members alone, as they are nested; of a list each item."""
+    """Return a value with only these nested members; of a list each item."""
     if isinstance(value, list):
         return [narrowed(item, only) for item in value]
     if not isinstance(value, dict):
@@ -62,7 +62,7 @@ def narrowed(value: Any, only: Iterable[str]) -> Any:
 
 
 def value_at(row: Any, name: str) -> Any:
-    """Return what stands under a dotted name; of a list what each item has, None where there is nothing."""
+    """Return the value of a dotted name, in a list that of each item; None if missing."""
     for part in name.split("."):
         if isinstance(row, list):
             row = [value_at(item, part) for item in row]
@@ -87,7 +87,7 @@ def _is_in(kind: Any, name: str) -> bool:
 
 
 def _member(hint: Any, name: str) -> Any:
-    """Return the type of a member, None where a type has none of that name."""
+    """Return the type of a member, None if there is none of that name."""
     origin = get_origin(hint)
     if origin in (Union, UnionType):
         return next((found for kind in get_args(hint) if (found := _member(kind, name))), None)

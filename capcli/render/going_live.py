@@ -1,4 +1,4 @@
-"""The go-live checklist: what is done, and how that is known."""
+"""The go-live checklist: the completed steps, and their evidence."""
 
 from capcli.render.blocks import Cell, Column, Tone, line, table
 from capcli.render.views import View, view

@@ -1,4 +1,4 @@
-"""Mandates: what is in force, how much of it is used, and what came of a grant or a revocation."""
+"""Mandates: those in force, their use, and the result of a grant or a revocation."""
 
 from capcli.domain.mandate import MandateState
 from capcli.domain.numbers import money

@@ -39,7 +39,7 @@ from capcli.render.views import View, explained, view
 
 
 def status_cell(status: MarketStatus) -> Cell:
-    """Say whether a market can be dealt in."""
+    """Show whether a market is tradeable."""
     open_now = status is MarketStatus.TRADEABLE
     return Cell("open" if open_now else status.value, Tone.GOOD if open_now else Tone.WARN)
 
@@ -152,7 +152,7 @@ def _(data: Download) -> View:
 
 
 def _from(data: Download) -> str:
-    """Say where the candles begin, and where that is more than a week late: less may be a closed market."""
+    """Say where the candles begin, with a note if over a week late: less may be a closed market."""
     first, since = data.first, _opening(data.asked_from)
     if first is None:
         return f"the broker sent no candle, asked from {since} on"
@@ -165,7 +165,7 @@ def _opening(at: datetime | None) -> str:
 
 
 def gaps_text(data: Download) -> str:
-    """Say how many candles are missing inside the market's sessions, where most, and what nobody can tell."""
+    """Describe candles missing inside the market's sessions: how many, the longest gap, and unjudged days."""
     unknown = data.days_unjudged
     days = (
         f"; {counted(unknown, 'day')} not judged: a holiday, beside one, or nothing to compare with"

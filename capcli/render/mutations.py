@@ -1,4 +1,4 @@
-"""What became of an order, a close, an amendment, a cancellation, and of a close of everything."""
+"""Results of orders, closes, amendments and cancellations, single or all."""
 
 from capcli.domain.attempt import NOTHING_DONE, AttemptState, Protection
 from capcli.domain.money import plain, short

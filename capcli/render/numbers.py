@@ -1,4 +1,4 @@
-"""Numbers as cells of a table: their words come from the domain, their colour from here."""
+"""Numbers as table cells: formatted by the domain, coloured here."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -14,7 +14,7 @@ __all__ = ["change", "gain", "gained", "known", "money", "percent", "places", "p
 
 
 def known(value: T | None, written: Callable[[T], Content]) -> Content:
-    """Write a value that may be missing; None stays None."""
+    """Format a value; None stays None."""
     return None if value is None else written(value)
 
 
@@ -24,7 +24,7 @@ def gain(amount: Decimal, currency: str | None = None) -> Cell:
 
 
 def gained(row: numbers.Gained) -> Cell:
-    """Write a result in account currency, in its own currency where that is another one, and in percent."""
+    """Format a result in account currency, in its own currency if different, and in percent."""
     amount = row.pl if row.pl_account is None else row.pl_account
     return NOTHING if amount is None else Cell(numbers.gained(row), _tone(amount))
 

@@ -1,4 +1,4 @@
-"""Statistics as one HTML page: pictures in SVG, figures and tables. No script, nothing from elsewhere."""
+"""Statistics as one HTML page: SVG charts, figures and tables. No script, no external resources."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
@@ -26,7 +26,7 @@ _PICTURE = f'<svg viewBox="0 0 {_WIDE} {{high}}" preserveAspectRatio="none" role
 
 
 def page(data: StatsFound, env: str, account_id: str | None) -> str:
-    """Return the page. Readable from 400 pixels on, in light and dark, and on paper."""
+    """Return the page, readable from 400 pixels, in light and dark mode, and in print."""
     currency = data.currency or ""
     style = files("capcli.render").joinpath("page.css").read_text(encoding="utf-8")
     title = f"Trades from {data.start:%Y-%m-%d} to {data.end:%Y-%m-%d}"
@@ -42,7 +42,7 @@ def page(data: StatsFound, env: str, account_id: str | None) -> str:
     parts = [
         "<!doctype html>",
         '<html lang="en"><head><meta charset="utf-8">',
-        # Nothing may be loaded or run, whatever a note or a market's name says.
+        # Nothing may be loaded or run, whatever a note or a market's name contains.
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         f"<title>{title}</title>",
@@ -59,7 +59,7 @@ def page(data: StatsFound, env: str, account_id: str | None) -> str:
 
 
 def _text(words: object) -> str:
-    """Write data as harmless text."""
+    """Escape data as text."""
     line = "".join(letter if letter.isprintable() else "?" for letter in str(words))
     return escape(line, quote=True)
 
@@ -141,7 +141,7 @@ def _line_bars(lines: Sequence[Performance], by: str) -> str:
 
 
 def _scale(low: Decimal, high: Decimal) -> tuple[Callable[[Decimal], float], list[Decimal]]:
-    """Return where amounts stand, and round amounts for the axis."""
+    """Return the scale of amounts, and round values for the axis."""
     least = (high - low or Decimal(1)) / _TICKS
     power = Decimal(10) ** least.adjusted()
     step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= least)
@@ -161,7 +161,7 @@ def _grid(ticks: Iterable[Decimal], y: Callable[[Decimal], float]) -> str:
 
 
 def _plot(svg: str, ticks: Iterable[Decimal], y: Callable[[Decimal], float], below: Iterable[str]) -> str:
-    """Put the labels around a picture: they keep their size however wide it is drawn."""
+    """Put the labels around a chart: they keep their size at any width."""
     labels = "".join(
         f'<span style="top:{y(tick) / _HIGH * 100:.1f}%">{tick.normalize():,f}</span>' for tick in ticks
     )

@@ -49,7 +49,7 @@ def _(data: PaperStatus) -> View:
 
 
 def _until(fault: PaperFault) -> str:
-    """Write what ends a fault; whatever comes first does."""
+    """Describe the end of a fault, whichever comes first."""
     requests = fault.times is not None and f"{fault.times} more request{'s' * (fault.times != 1)}"
     time = fault.until is not None and f"{fault.until:{_TIME}}"
     return " or ".join(end for end in (requests, time) if end) or "cleared"

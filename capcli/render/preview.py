@@ -64,7 +64,7 @@ def _price_rows(data: Preview) -> Rows:
 
 
 def _effect_rows(data: Preview) -> Rows:
-    """Say what happens to the deals that are open, where an order meets any."""
+    """Describe the effect on open deals, if any."""
     effect, digits = data.effect, places(data.bid, data.offer)
     if not effect.closes:
         return []
@@ -84,7 +84,7 @@ def _effect_rows(data: Preview) -> Rows:
 
 
 def _chosen(data: Preview) -> str:
-    """Name the leverage where it decides, or where the market's factor asks for more than it."""
+    """Name the leverage if it decides the margin, or if the market's factor requires more."""
     leverage, market_pct = data.leverage, data.market_margin_pct
     if data.observed_margin_pct is not None:
         return ", as the last fill here showed"
@@ -162,7 +162,7 @@ _CHECKS: tuple[Column[Check], ...] = (
 
 
 def _verdict(data: Preview | Proposal, life: str, command: str) -> list[Block]:
-    """Return every check, and the command where the preview can be executed."""
+    """Return all checks, and the command if the preview can be executed."""
     checks = table(_CHECKS, data.checks)
     if not data.executable:
         return [checks, line(f"Preview {data.preview_id} failed its checks and cannot be executed.")]

@@ -12,7 +12,7 @@ _BAR = 20
 
 
 class ProgressBar:
-    """One line that is redrawn at each `show`; `clear` takes it away."""
+    """One line, redrawn at each `show`; `clear` removes it."""
 
     def __init__(self, file: IO[str], screen: Terminal) -> None:
         console = Console(
@@ -26,7 +26,7 @@ class ProgressBar:
             BarColumn(_BAR, style="dim", complete_style="bold", finished_style="bold"),
             TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True)),
             console=console,
-            # No thread of its own: a frame is drawn when there is something new.
+            # Without rich's own thread: drawn when there is something new.
             auto_refresh=False,
             transient=True,
             redirect_stdout=False,
@@ -35,7 +35,7 @@ class ProgressBar:
         self._task = self._drawn.add_task("")
 
     def show(self, done: int, of: int, text: str) -> None:
-        """Draw how many parts of how many are done, and the text beside it."""
+        """Draw the part done, with a text."""
         self._drawn.start()
         self._drawn.update(self._task, completed=done, total=of, description=text, refresh=True)
 

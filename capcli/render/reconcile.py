@@ -1,4 +1,4 @@
-"""What became of lost orders, and the history of executions."""
+"""Outcomes of lost orders, and the history of executions."""
 
 from capcli.account.executions import ExecutionRecord, ExecutionsFound
 from capcli.domain.attempt import AttemptState, Protection
@@ -41,7 +41,7 @@ def _tone(state: AttemptState) -> Tone:
     return Tone.BAD if state.unresolved or state is AttemptState.ABSENT else Tone.PLAIN
 
 
-# What was done to a deal that was there; a new order has only its side.
+# The action on an existing deal; a new order has only its side.
 _DONE: dict[str, str] = {
     Kind.CLOSE: "close ",
     Kind.AMEND: "amend ",

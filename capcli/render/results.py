@@ -1,4 +1,4 @@
-"""Results of the commands that only a terminal has: login and logout, configuration, help topics."""
+"""Results of terminal-only commands: login and logout, configuration, help topics."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -67,7 +67,7 @@ class SettingShown(Struct, frozen=True):
 
 
 class SettingChanged(Struct, frozen=True):
-    """One setting of a profile in config.toml, before and after; None where it is not there."""
+    """One setting of a profile in config.toml, before and after; None if not set."""
 
     name: str
     profile: str
@@ -92,7 +92,7 @@ class Served(Struct, frozen=True):
 
     base_url: str
     stream_url: str
-    certificate: Path | None = None  # what a client is to trust, where it speaks TLS
+    certificate: Path | None = None  # the certificate a client must trust, with TLS
     ready: bool = True
 
 
@@ -122,7 +122,7 @@ class ToolsFound(Struct, frozen=True):
 
 
 class ClientAction(StrEnum):
-    """What was done to a client's config, or would be."""
+    """The action on a client's config."""
 
     ADDED = "added"
     UPDATED = "updated"

@@ -1,4 +1,4 @@
-"""What only a terminal has: login and logout, settings, help, the MCP server's tools and its clients."""
+"""Terminal-only results: login and logout, settings, help, the MCP server's tools and clients."""
 
 from capcli.render.blocks import Cell, Column, Page, Tone, line, pairs, strong, table
 from capcli.render.numbers import money

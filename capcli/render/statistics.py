@@ -1,4 +1,4 @@
-"""Statistics of closed trades: figures, a line for each market or tag, and the curve of what was booked."""
+"""Statistics of closed trades: figures, a line for each market or tag, and the curve of the booked sum."""
 
 from decimal import Decimal
 
@@ -21,7 +21,7 @@ UNNAMED = "names no deal"
 
 
 def named(key: str | None, by: str) -> str:
-    """Name a line: its key, or what it lacks."""
+    """Return a line's name: its key, or a word for its absence."""
     if key is None:
         return "no market" if by == "market" else UNNAMED
     return key or _UNKNOWN[by]

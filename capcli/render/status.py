@@ -10,7 +10,7 @@ from capcli.render.numbers import gain, known, money, percent
 from capcli.render.views import View, view
 
 _COUNTED = {"orders", "positions", "size"}
-# From here on a limit is nearly used up.
+# From this share on a limit is nearly used up.
 _NEARLY = 5
 
 

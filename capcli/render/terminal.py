@@ -82,11 +82,11 @@ def _parts(block: Block, screen: Terminal) -> Iterator[RenderableType]:
 
 
 def _fitted(block: Table, screen: Terminal) -> Iterator[RenderableType]:
-    """Give a table the form that fits: whole, with its ids below it, or one block of pairs a row."""
+    """Fit a table: whole, with its ids below, or one block of pairs per row."""
     whole = _numbered(block, screen, _WHOLE)
     shorter = [_numbered(block, screen, form) for form in _SHORTER if whole != block]
     if shorter and len({row[-1].text.partition("…")[2] for row in shorter[0].rows}) < len(block.rows):
-        # Middles that are alike tell no deal from another.
+        # Shortened ids must still differ.
         del shorter[0]
     small = shorter[-1] if shorter and len(block.rows) > 1 else None if block.ids_last else block
     if (found := next((table for table in (whole, *shorter) if _fits(table, screen)), None)) is not None:
@@ -112,7 +112,7 @@ def _fitted(block: Table, screen: Terminal) -> Iterator[RenderableType]:
 
 
 def _narrowed(block: Table, screen: Terminal) -> Table | None:
-    """Leave out columns that can be spared until the table fits; None where it cannot."""
+    """Drop spare columns until the table fits; None if it cannot."""
     kept = block
     for spared in sorted((one for one in block.columns if one.spare), key=lambda one: -one.spare):
         kept = kept.only([at for at, column in enumerate(kept.columns) if column != spared])
@@ -122,7 +122,7 @@ def _narrowed(block: Table, screen: Terminal) -> Table | None:
 
 
 def _numbered(block: Table, screen: Terminal, form: str) -> Table:
-    """Write each deal that has a number with it; only the middle of an id differs between deals."""
+    """Add numbers to deals that have one; only the middle of an id differs between deals."""
     return replace(block, rows=tuple(tuple(_named(cell, screen, form) for cell in row) for row in block.rows))
 
 

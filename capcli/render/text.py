@@ -1,4 +1,4 @@
-"""Results as text for people: finds the view of a result's type and paints it for the reader at hand."""
+"""Results as text for people: finds the view of a result's type and paints it for the terminal."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -10,14 +10,14 @@ from capcli.errors import Problem
 from capcli.render.blocks import Block, Terminal, Tone, line, printable
 from capcli.render.field_tables import cell_text, fields_table
 
-# How a spreadsheet's formula begins, in wide letters too.
+# First characters of a spreadsheet formula, full-width ones included.
 _FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
 _CODES = {Tone.BAD: "31", Tone.DIM: "2", Tone.STRONG: "1"}
 
 
 class Subject(Struct, frozen=True):
-    """What every result is about: the environment and the account."""
+    """The environment and the account of a result."""
 
     env: str | None
     account_id: str | None
@@ -53,7 +53,7 @@ def paint(blocks: Iterable[Block], screen: Terminal) -> str:
 
 
 def problem_text(problem: Problem, screen: Terminal) -> str:
-    """Return what stopped a command: one line, and the next command where there is one."""
+    """Return an error as text: one line, and the next command, if any."""
     head = f"error {problem.code}: "
     lines = [_toned(head, Tone.BAD, screen) + printable(problem.message, screen)]
     if problem.next:
@@ -62,7 +62,7 @@ def problem_text(problem: Problem, screen: Terminal) -> str:
 
 
 def warnings_of(data: Any) -> list[str]:
-    """Return what a result says beside itself: what could not be read, recorded or locked."""
+    """Return a result's warnings: what could not be read, recorded or locked."""
     if isinstance(data, Mapping):
         return list(data.get("warnings", ()))
     unreadable = getattr(data, "unreadable", ())

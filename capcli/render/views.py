@@ -1,4 +1,4 @@
-"""Which module shows a result, found by where the type of the result is defined and loaded only then."""
+"""Finds the module that shows a result by the module of its type, and loads it on demand."""
 
 from collections.abc import Sequence
 from functools import singledispatch
@@ -55,7 +55,7 @@ _VIEWS = {
 
 @singledispatch
 def view(data: Any) -> View:
-    """Return the blocks of a result; of a list without a view of its own a table of its rows' fields."""
+    """Return the blocks of a result; for a list without a view, a table of its rows' fields."""
     key = only_list(type(data))
     if key is None:
         raise TypeError(f"nothing shows {type(data)}")
@@ -66,24 +66,24 @@ def view(data: Any) -> View:
 
 
 def only_list(kind: Any) -> str | None:
-    """Name the rows of a result that has nothing else to show."""
+    """Return the rows field of a result that has nothing else to show."""
     key = rows_key(kind)
     return key if {key, *kind.__struct_fields__} <= {key, "unreadable"} else None
 
 
 def none_of(what: str, unreadable: Sequence[object]) -> str:
-    """Say that a list is empty, or that nothing of it can be read."""
+    """Say that a list is empty, or entirely unreadable."""
     return f"None of the {len(unreadable)} {what} can be read." if unreadable else f"No {what}."
 
 
 @singledispatch
 def explained(data: Any) -> View:
-    """Return the blocks of a result with its arithmetic or its picture, where it has one."""
+    """Return the blocks of a result with its explanation or chart, if it has one."""
     return view(data)
 
 
 def blocks_of(data: Any, *, explain: bool = False) -> list[Block]:
-    """Return a result as blocks, in the order that they are shown."""
+    """Return a result as blocks, in display order."""
     if module := _VIEWS.get(type(data).__module__):
         import_module(f"capcli.render.{module}")
     return [block for block in (explained if explain else view)(data) if block is not None]

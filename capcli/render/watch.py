@@ -1,4 +1,4 @@
-"""The live table of watch: what fits its width, a sparkline a row, problems below it. Drawn by rich."""
+"""The live table of watch: as many columns as fit, a sparkline per row, problems below. Drawn by rich."""
 
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -42,7 +42,7 @@ def sparkline(values: Sequence[Decimal], width: int, *, unicode: bool) -> str:
 
 @dataclass(slots=True)
 class Row:
-    """A market as it was seen last, without a tick until it has a price."""
+    """The last state of a market; without a tick until it has a price."""
 
     epic: str
     tick: Tick | None
@@ -63,7 +63,7 @@ class Board:
         self.notice = ""
 
     def take(self, events: Sequence[StreamEvent | Quiet]) -> None:
-        """Note what came."""
+        """Process events."""
         for event in events:
             if isinstance(event, Tick):
                 row = self.rows.get(event.epic)
@@ -77,7 +77,7 @@ class Board:
                 self.notice = sentence(event)
 
     def sample(self) -> None:
-        """Take one step of time for the sparklines."""
+        """Advance the sparklines by one step."""
         for row in self.rows.values():
             if row.tick is not None:
                 row.trend.append(row.tick.bid)
@@ -92,7 +92,7 @@ class Board:
 
 
 class BookBoard:
-    """The open positions, and what they sum up to."""
+    """The open positions and their totals."""
 
     def __init__(self) -> None:
         self.book: LiveBook | None = None
@@ -101,7 +101,7 @@ class BookBoard:
         self._quiet: dict[str, Quiet] = {}
 
     def take(self, events: Sequence[StreamEvent | Quiet]) -> None:
-        """Note what came."""
+        """Process events."""
         for event in events:
             if isinstance(event, Tick):
                 self._quiet.pop(event.epic, None)
@@ -149,7 +149,7 @@ class BookBoard:
 
 
 class Screen:
-    """The table of a board on a terminal, drawn over itself. A context manager."""
+    """Draws a board's table on a terminal in place. A context manager."""
 
     def __init__(
         self, stream: TextIO, screen: Callable[[], Terminal], subject: Subject, board: "Board | BookBoard"
@@ -180,14 +180,14 @@ class Screen:
         return self
 
     def draw(self, now_ms: int) -> None:
-        """Show the board as it is now, in the size that the terminal has now."""
+        """Draw the board for the current size of the terminal."""
         from rich.text import Text
 
         if self._live is None:
             return
         screen, size = self._screen(), self._live.console.size
         if self._size not in {None, size}:
-            # The terminal has wrapped the old table anew; drawing over it would leave pieces.
+            # After a resize the old table is rewrapped; drawing over it would leave pieces.
             self._live.console.clear()
         self._size = size
         painted = drawn(self._board, self._subject, screen, now_ms, height=size.height)
@@ -201,7 +201,7 @@ class Screen:
 def drawn(
     board: "Board | BookBoard", subject: Subject, screen: Terminal, now_ms: int, *, height: int = _UNLIMITED
 ) -> str:
-    """Return the board as it stands, with the environment and the account on top."""
+    """Return the board with the environment and the account on top."""
     return paint([*subject.lines(), *board.blocks(screen, height, now_ms)], screen)
 
 
@@ -237,7 +237,7 @@ def _fitted(
     trends: Sequence[Sequence[Decimal]],
     screen: Terminal,
 ) -> Table:
-    """Keep as many columns as the width holds; the sparkline takes what they leave."""
+    """Keep the columns that fit; the sparkline gets the rest."""
     width, kept = screen.width or 80, list(titles)
     widths = {
         title: max([len(title), *(len(row[title].text) for row in rows if title in row)]) for title in titles

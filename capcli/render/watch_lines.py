@@ -16,7 +16,7 @@ BOOK_FIELDS = ("at", *LivePosition.__struct_fields__)
 
 
 class Clockface:
-    """Writes milliseconds as ISO 8601 UTC; most of them are in the second of the one before."""
+    """Formats milliseconds as ISO 8601 UTC, caching the last second."""
 
     def __init__(self) -> None:
         self._second, self._text = -1, ""
@@ -54,7 +54,7 @@ class JsonLines:
         return f"{self._head}{encode({'event': name, **plain(facts)}).decode()}}}\n"
 
     def told(self, event: StreamEvent | Quiet) -> str:
-        """Write what is no tick."""
+        """Write an event other than a tick."""
         name, facts = facts_of(event, self._at)
         return self.event(name, facts)
 
@@ -75,7 +75,7 @@ class JsonLines:
         return self.event("portfolio", facts)
 
     def fired(self, fired: Fired, waiting: int, at: str) -> str:
-        """Write a level that was met; `waiting`: how many are left."""
+        """Write a reached level; `waiting`: how many are left."""
         level = fired.level
         facts = {
             "measure": level.measure,
@@ -130,7 +130,7 @@ def tick_row(tick: Tick, at: Clockface) -> dict[str, Any]:
 
 
 def facts_of(event: StreamEvent | Quiet, at: Clockface) -> tuple[str, dict[str, Any]]:
-    """Return an event that is no tick by its name and its facts."""
+    """Return the name and fields of an event other than a tick."""
     if isinstance(event, Gap):
         return "gap", {"from": at(event.from_ms), "to": at(event.to_ms), "reason": event.reason}
     if isinstance(event, Disconnected):
@@ -143,7 +143,7 @@ def facts_of(event: StreamEvent | Quiet, at: Clockface) -> tuple[str, dict[str, 
 
 
 def sentence(event: StreamEvent | Quiet) -> str:
-    """Say an event that is no tick to a person."""
+    """Describe an event other than a tick."""
     at = Clockface()
     if isinstance(event, Gap):
         return (

@@ -1,1 +1,1 @@
-"""What stands before an order: halt, approval, mandates, PIN, the go-live checklist and the audit."""
+"""Safeguards: halt, approval, mandates, PIN, the go-live checklist and the audit."""

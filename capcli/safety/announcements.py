@@ -14,14 +14,14 @@ REPEAT_S = 10.0
 
 
 class Happening(StrEnum):
-    """What is announced."""
+    """The kinds of notifications."""
 
     APPROVAL_WAITS = "approval_waits"
     ORDER_SENT = "order_sent"
 
 
 class Announcement(Struct, frozen=True):
-    """What is announced to a person; the same `key` within 10 s is announced once.
+    """A notification; the same `key` within 10 s is announced once.
 
     A desktop shows environment and code (or attempt) only, the user's own command gets every field but `key`.
     """
@@ -39,7 +39,7 @@ class Announcement(Struct, frozen=True):
 
     @property
     def next(self) -> str:
-        """Return the command with which a person goes on."""
+        """Return the command to continue with."""
         if self.event is Happening.APPROVAL_WAITS:
             return f"capcli approve --watch --env {self.env}"
         return f"capcli history executions --env {self.env}"
@@ -50,7 +50,7 @@ class Announcement(Struct, frozen=True):
 
     @property
     def line(self) -> str:
-        """Return what a locked screen may show: no market, size or amount."""
+        """Return the text for a locked screen: no market, size or amount."""
         if self.event is Happening.APPROVAL_WAITS:
             return f"Something waits for your approval: code {self.code}"
         return f"An order was sent under a mandate: {self.attempt_id}"
@@ -61,7 +61,7 @@ FIELDS = tuple(name for name in (*Announcement.__struct_fields__, "next") if nam
 
 
 class Launch(Protocol):
-    """Starts programs and, but for `run`, never waits for one."""
+    """Starts programs; only `run` waits."""
 
     def __call__(self, argv: Sequence[str], document: bytes) -> None:
         """Start a program with a document on its stdin. Raises OSError where it cannot be started."""
@@ -74,7 +74,7 @@ class Launch(Protocol):
 
 
 class Announcer:
-    """Tells a person by the desktop, unless that is off, and by the user's own command, where one is set."""
+    """Notifies by the desktop, unless that is off, and by the user's own command, if set."""
 
     def __init__(
         self,
@@ -92,7 +92,7 @@ class Announcer:
         self._lock = Lock()
 
     def announce(self, news: Announcement) -> None:
-        """Tell a person. It never raises and never waits: what it is about goes on all the same."""
+        """Notify a person. Never raises and never waits, so that it cannot affect the order."""
         if not (self._on_desktop or self._command):
             return
         now, key = self._monotonic(), (news.event.value, news.key)
@@ -104,7 +104,7 @@ class Announcer:
         with suppress(OSError):
             launch = self._launch()
             if self._command is not None:
-                # One line, all ASCII: what a broker or a model wrote stays text in it.
+                # One line, all ASCII, so that text from a broker or a model cannot break it.
                 document = {name: _plain(getattr(news, name)) for name in FIELDS}
                 with suppress(OSError):
                     launch(self._command, json.dumps(document).encode() + b"\n")

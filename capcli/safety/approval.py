@@ -1,4 +1,4 @@
-"""Approvals: where the settings ask for a person, nothing that changes the account leaves without one."""
+"""Approvals: with CAP_APPROVAL=human, no change of the account is sent without a person's approval."""
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -33,7 +33,7 @@ _SAID = frozenset({ApprovalState.APPROVED, ApprovalState.DENIED})
 
 
 class ApprovalRow(Struct, frozen=True):
-    """Something that a person was asked. `text` is what they are shown; the code stands in the answer."""
+    """A request for approval. `text` is the question shown; the code is in the answer."""
 
     kind: str
     state: ApprovalState
@@ -45,14 +45,14 @@ class ApprovalRow(Struct, frozen=True):
 
 
 class ApprovalsFound(Struct, frozen=True):
-    """What waits for a person, and what was approved and not sent yet. `mode` is confirm or human."""
+    """Requests waiting for a person, and approved ones not sent yet. `mode` is confirm or human."""
 
     mode: str
     approvals: tuple[ApprovalRow, ...]
 
 
 class WaitingRequest(Struct, frozen=True):
-    """What a person is asked.
+    """A question for a person.
 
     `codes` are the hashes of its codes, `rows` those of the latest: a yes is to these.
     """
@@ -78,7 +78,7 @@ class WaitingRequest(Struct, frozen=True):
 
 
 class Queue(Struct, frozen=True):
-    """What waits for a person here, oldest first; and where else how much waits: environment, host, count."""
+    """Requests waiting here, oldest first; `elsewhere`: environment, host and count of others."""
 
     requests: tuple[WaitingRequest, ...]
     elsewhere: tuple[tuple[str, str, int], ...]
@@ -89,7 +89,7 @@ class Queue(Struct, frozen=True):
 
 
 class Decision(Struct, frozen=True):
-    """What a person said. `requests` is how many requests the code stood for."""
+    """A person's decision. `requests` is the number of requests of the code."""
 
     state: ApprovalState
     env: str
@@ -105,7 +105,7 @@ Mandated = Callable[[ApprovalRequest, "Opening | None", "Tightening | None"], "S
 
 
 class Approvals:
-    """Asks for approvals, takes a person's word, and tells whether there is one."""
+    """Requests approvals, records decisions, and checks for them."""
 
     def __init__(
         self,
@@ -129,7 +129,7 @@ class Approvals:
 
     @property
     def needed(self) -> bool:
-        """Say whether a person approves, and not whoever confirms."""
+        """Whether a person must approve."""
         return self.mode == "human"
 
     def permit(
@@ -138,7 +138,7 @@ class Approvals:
         opening: "Opening | None" = None,
         tightening: "Tightening | None" = None,
     ) -> "Permit | None":
-        """Return the approval or the mandate that lets a request pass; None where neither is needed.
+        """Return the approval or the mandate use for a request; None if neither is needed.
 
         A mandate judges by `opening` or `tightening`. Raises ApprovalRequired, ApprovalDenied.
         """
@@ -147,7 +147,7 @@ class Approvals:
         now = self._context.clock()
         if self._is_approved(request, now):
             return request.digest
-        # A mandate is a script's or an assistant's: a person who is there is asked.
+        # Mandates are for scripts and assistants: a person at the terminal is asked.
         found = None if self._at_terminal else self._mandate(request, opening, tightening)
         if found is not None:
             # Only who was given a mandate pays for its import.
@@ -158,7 +158,7 @@ class Approvals:
         raise self._required((request,), now, found)
 
     def sent(self, permit: "Permit | None", request: ApprovalRequest, attempt_id: str) -> None:
-        """Announce what went out under a mandate: nobody was asked about it."""
+        """Announce an order sent under a mandate, without approval."""
         if permit is not None and not isinstance(permit, str):
             self._announce(
                 Announcement(
@@ -174,7 +174,7 @@ class Approvals:
             )
 
     def has_to_ask(self, request: ApprovalRequest) -> bool:
-        """Say whether a person has yet to be asked. What cannot be told, `permit` will say."""
+        """Whether a person still has to approve; on an error False, since `permit` will raise it."""
         if not self.needed:
             return False
         with suppress(CapcliError):
@@ -182,7 +182,7 @@ class Approvals:
         return False
 
     def permit_all(self, requests: Sequence[ApprovalRequest]) -> None:
-        """Let pass what a person approved, each once; the rest gets one code, and no mandate covers it.
+        """Use up each request's approval; the others get one code. No mandate covers them.
 
         Raises ApprovalRequired, ApprovalDenied.
         """
@@ -210,7 +210,7 @@ class Approvals:
         self, requests: tuple[ApprovalRequest, ...], now: datetime, outside: "Outside | None" = None
     ) -> ApprovalRequired:
         code = self._code(requests, now)
-        # What was stored is shown, also when the same question is put again with newer figures.
+        # The stored text is shown, even if the same request is repeated with newer figures.
         rows = self._context.journal.approvals(code_hash(code))
         text, until = "\n".join(one.text for one in rows), min(one.expires_at for one in rows)
         error = ApprovalRequired(
@@ -223,7 +223,7 @@ class Approvals:
             expires_at=until.isoformat(),
         )
         error.shown = text
-        # Another process may have asked for the same a moment ago, as a script run again and again.
+        # Another process may have just made the same request, such as a repeated script.
         before = () if self._at_terminal else self._context.journal.approvals_of(rows[0].digest, now=now)
         others = (one.created_at for one in before if one.code_hash != rows[0].code_hash)
         if not self._at_terminal and not any(timedelta(0) <= now - at < _REPEAT for at in others):
@@ -265,7 +265,7 @@ class Approvals:
             raise RuntimeError("no code is free")
 
     def waiting(self) -> Reply[ApprovalsFound]:
-        """Return what waits, of every environment of this user."""
+        """Return waiting requests of all environments of this user."""
         found = self._context.journal.approvals_waiting(now=self._context.clock())
         rows = tuple(with_fields_of(one, ApprovalRow, asked_at=one.created_at) for one in found)
         return Reply(ApprovalsFound(self.mode, rows))
@@ -296,7 +296,7 @@ class Approvals:
         return Queue(tuple(found.values()), tuple((*place, len(some)) for place, some in elsewhere.items()))
 
     def settle(self, request: WaitingRequest, *, approved: bool, by: str) -> Reply[Decision]:
-        """Record a person's answer to what they saw: a no to all its codes, a yes to the latest.
+        """Record a person's answer: a no to all its codes, a yes to the latest.
 
         Raises ApprovalUnknown where it is not that any more.
         """
@@ -310,7 +310,7 @@ class Approvals:
             )
         else:
             decide = partial(self._context.journal.decide, at=self._context.clock(), by=by)
-            # Each of them is said no to, whatever became of the one before.
+            # Deny each of them, even if one fails.
             signed = sum(decide(code, ApprovalState.DENIED) for code in request.codes) > 0
         if not signed:
             raise ApprovalUnknown(_MEANWHILE, next=_LIST)
@@ -366,7 +366,7 @@ class Approvals:
         return Reply(done, first.account_id)
 
     def withdraw(self, code: str, *, by: str) -> None:
-        """Let a code mean nothing any more: who asked has changed their mind."""
+        """Withdraw a code's requests: they are not wanted any more."""
         self._decide(code, ApprovalState.VOID, by)
 
     def _decide(self, code: str, state: ApprovalState, by: str) -> None:

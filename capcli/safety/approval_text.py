@@ -1,4 +1,4 @@
-"""What a person reads before they approve: the request in plain words, market names as harmless data."""
+"""The text for approvals: the request in plain words, market names sanitised."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -26,17 +26,17 @@ def harmless(text: str, most: int = _NAME_LENGTH) -> str:
 
 
 def one_line(text: str) -> str:
-    """Return a question for a place that has one line."""
+    """Return a question on one line."""
     return " · ".join(text.splitlines())
 
 
 def request_text(what: str, lines: Iterable[str], env: str, account_id: str) -> str:
-    """Put a question together: what is sent, its figures, and where."""
+    """Build a question: what is sent, its figures, and where."""
     return "\n".join([what, *lines, f"On {env.upper()}, account {account_id}"])
 
 
 def order_text(check: CheckInput, account_id: str, *, env: str, now: datetime) -> str:
-    """Say what an order does to the account, by the look that was just taken; `now` is the broker's time."""
+    """Describe an order's effect from the current snapshot; `now` is the broker's time."""
     request, figures = check.request, opened_figures(check)
     entry = f"{plain(figures.entry)} {figures.currency}"
     how = f"{check.order_type.value} order at {entry}" if check.order_type else f"at market, about {entry}"
@@ -55,9 +55,9 @@ def order_text(check: CheckInput, account_id: str, *, env: str, now: datetime) -
 
 
 def warning_lines(check: CheckInput, now: datetime) -> Iterator[str]:
-    """Say what is legal but unusual about an order or an amendment; `now` is the broker's time."""
+    """Return the warnings about an order or an amendment; `now` is the broker's time."""
     for caution in cautions(CautionInput(check, None, now)):
-        # The line of the stop says so already.
+        # The stop's line says so already.
         if caution.code is not Unusual.NO_STOP:
             yield f"Warning: {caution}"
 
@@ -77,7 +77,7 @@ def _exit_lines(check: CheckInput, figures: Figures) -> Iterator[str]:
 
 
 def _margin_line(check: CheckInput, margin: Decimal | None) -> str:
-    """Say the margin of what an order opens, and that of the whole account afterwards."""
+    """Describe the order's margin, and the whole account's afterwards."""
     account, effect = check.account.currency, check.effect
     own = "unknown" if margin is None else money(margin, account)
     if effect is None or effect.margin_after is None:
@@ -88,7 +88,7 @@ def _margin_line(check: CheckInput, margin: Decimal | None) -> str:
 
 
 def _effect_lines(check: CheckInput) -> list[str]:
-    """Say what happens to open deals, where an order meets any: that is what a person approves."""
+    """Describe the effect on open deals, if any."""
     effect = check.effect
     if effect is None or not effect.closes:
         return []
@@ -101,21 +101,21 @@ def _effect_lines(check: CheckInput) -> list[str]:
 
 
 class Ends(Struct, frozen=True):
-    """What a deal gains or loses at its stop and at its limit, in account currency; None without one."""
+    """A deal's result at its stop and at its limit, in account currency; None without one."""
 
     stop: Decimal | None
     limit: Decimal | None
 
 
 class ExitOrders(Struct, frozen=True):
-    """A deal's stop and limit, and what it ends with at each of them."""
+    """A deal's stop and limit, with its result at each."""
 
     bracket: Bracket
     ends: Ends
 
 
 def change_lines(before: ExitOrders, after: ExitOrders, currency: str) -> list[str]:
-    """Say in account currency what an amendment does to what a deal can lose and gain."""
+    """Describe in account currency how an amendment changes a deal's possible loss and gain."""
     lines = [_stop_change(before, after, currency)]
     if before.bracket.guaranteed and after.bracket.has_stop and not after.bracket.guaranteed:
         lines.append("Gives up the guarantee of the stop: a gap may lose more than that")
@@ -158,17 +158,17 @@ def _end(amount: Decimal, usual: str, currency: str) -> str:
 
 
 def _word(amount: Decimal, usual: str) -> str:
-    """Name a result; one of exactly 0 is called as is usual there."""
+    """Return the word for a result; exactly 0 has the usual word of its place."""
     return "gain" if amount > 0 else "loss" if amount < 0 else usual
 
 
 def position_words(position: Position) -> str:
-    """Name an open position with its level and its result so far, in the instrument's currency."""
+    """Describe an open position with its level and result so far, in the instrument's currency."""
     return f"{opened_words(position)}, {result(position.upl, position.currency)} now"
 
 
 def opened_words(position: Position) -> str:
-    """Name an open position with the level that it was opened at."""
+    """Describe an open position with its opening level."""
     return (
         f"{position.side.value} {short(position.size)} {position.epic} ({harmless(position.name)}) opened at "
         f"{plain(position.level)}"
@@ -176,7 +176,7 @@ def opened_words(position: Position) -> str:
 
 
 def order_words(order: WorkingOrder) -> str:
-    """Name an order as people do."""
+    """Describe a working order."""
     return (
         f"the {order.type.value} order to {order.side.value} {short(order.size)} {order.epic} "
         f"at {plain(order.level)}"

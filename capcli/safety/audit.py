@@ -1,4 +1,4 @@
-"""Whether the journal is as it was written: its event chain, and what the keychain remembers of it."""
+"""Checks that the journal is unchanged, by its event chain and its anchor in the keychain."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -15,7 +15,7 @@ _PLAIN = (
     "There is no key here, so someone who can write the file could rewrite all of it; changes to single rows "
     "are found."
 )
-# What no yes mends: without it nothing that the journal says can be believed.
+# Faults that cannot be accepted: without these nothing in the journal can be trusted.
 _FOUNDATIONS = frozenset({"file", "schema", "events"})
 
 Progress = Callable[[int, int], None]
@@ -29,9 +29,9 @@ class Vault(Protocol):
 
 
 class Verified(Struct, frozen=True):
-    """What a verification found: `keyed` of the events are sealed with the keychain's key.
+    """The result of a verification: `keyed` of the events are sealed with the keychain's key.
 
-    Up to the event numbered `anchored` the keychain vouches that none is missing (None: it does not).
+    Up to the event `anchored` the keychain proves that none is missing (None: it does not).
     """
 
     intact: bool
@@ -73,7 +73,7 @@ class Verification:
     def accept(
         self, *, reason: str, ask_keychain: bool = True, progress: Progress = lambda _done, _all: None
     ) -> Reply[Verified]:
-        """Go on from the journal as it is now; altered rows count as true, and the reason is kept.
+        """Accept the journal as it is now; altered rows count as true, and the reason is recorded.
 
         Raises UsageError without a reason, JournalAltered where chain, schema or file is not whole, and the
         Keychain errors: nothing was changed.

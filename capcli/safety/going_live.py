@@ -1,4 +1,4 @@
-"""The go-live checklist: what is done, how that is known, and what unlocks live on this computer."""
+"""The go-live checklist: its completed steps, their evidence, and the unlock of live on this computer."""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Protocol
@@ -50,7 +50,7 @@ ASKED = (Step.PREVIEW_FIELDS, Step.TERMS, Step.ELECTRONIC_TERMS)
 
 
 class UnlockKeeper(Protocol):
-    """The protected place of a completed go-live checklist. Raises as `PinKeeper` does."""
+    """Protected storage of a completed go-live checklist. Raises as `PinKeeper` does."""
 
     def load(self) -> Unlock | None: ...
 
@@ -58,7 +58,7 @@ class UnlockKeeper(Protocol):
 
 
 class LivePlace(Protocol):
-    """What tells this state folder on this computer from a copy of it."""
+    """Identifies this state folder on this computer, so that a copy differs."""
 
     def read(self) -> str | None: ...
 
@@ -66,7 +66,7 @@ class LivePlace(Protocol):
 
 
 class ChecklistItem(Struct, frozen=True):
-    """One step: whether it is done, and how that is known or what is missing."""
+    """One step: whether it is done, and the evidence or what is missing."""
 
     name: str
     done: bool
@@ -86,7 +86,7 @@ class Checklist(Struct, frozen=True):
 
 
 def gate_of(keeper: UnlockKeeper, place: LivePlace) -> Gate:
-    """Say whether live is unlocked here. It never raises: what cannot be asked is a lock."""
+    """Return whether live is unlocked here. Never raises: on an error it is locked."""
     try:
         kept, here = keeper.load(), place.read()
     except CapcliError as error:
@@ -112,9 +112,9 @@ class GoingLive:
         profile: str,
         on_purpose: Mapping[Step, str | None],
     ) -> None:
-        """Only what was done on the kind of host that this one is counts.
+        """Only steps done on the same kind of host count.
 
-        `on_purpose` says where environment and profile want live and trading; None where they do not.
+        `on_purpose`: where environment and profile enable live and trading; None if they do not.
         """
         self._context = context
         self._keeper = keeper
@@ -127,7 +127,7 @@ class GoingLive:
         self._troubles: dict[Step, str] = {}
 
     def show(self) -> Reply[Checklist]:
-        """Return the list as it stands, without a request. Problem LIVE_LOCKED while it is incomplete."""
+        """Return the current checklist, without a request. Problem LIVE_LOCKED while it is incomplete."""
         gate = gate_of(self._keeper, self._place)
         items = tuple(self._items(gate))
         left = sum(not item.done for item in items)
@@ -151,13 +151,13 @@ class GoingLive:
         return Reply(found, problem=error.problem())
 
     def open_steps(self) -> tuple[Step, ...]:
-        """Return what is not done yet."""
+        """Return the open steps."""
         gate = gate_of(self._keeper, self._place)
         return tuple(Step(item.name) for item in self._items(gate) if not item.done)
 
     def _items(self, gate: Gate) -> list[ChecklistItem]:
-        """Return each step, whether it is done, and how that is known or what is missing."""
-        # By step, how it is known (None where it is not) and what is missing.
+        """Return each step with its evidence, or what is missing."""
+        # By step: the evidence (None: not done) and what is missing.
         found: dict[Step, tuple[str | None, str]] = {}
         for at, detail in self._context.journal.notes(KIND):
             here = (detail.get("profile"), detail.get("hosts")) == (self._profile, self._kind.value)
@@ -189,12 +189,12 @@ class GoingLive:
         return None
 
     def note(self, step: Step, how: str) -> None:
-        """Write down that a step is done, so that the list can be continued. Raises JournalUnreadable."""
+        """Record that a step is done, so that the list can be continued. Raises JournalUnreadable."""
         detail = {"profile": self._profile, "hosts": self._kind.value, "step": step.value, "how": how}
         self._context.journal.note(None, KIND, at=self._context.clock(), detail=detail)
 
     def ask_broker(self) -> None:
-        """Ask the broker for what is open of login, accounts and market search, and note what worked."""
+        """Do the open steps of login, accounts and market search at the broker, and record the successes."""
         for step in self.open_steps():
             try:
                 if step is Step.LOGIN:

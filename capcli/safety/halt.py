@@ -1,4 +1,4 @@
-"""Halt and resume: one switch that stops new risk for every face and process, and what it refuses."""
+"""Halt and resume: one switch that stops new risk for every face and process."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -48,7 +48,7 @@ It names where that is, and says what it cancelled.
 
 
 class Halting:
-    """Turns the switch. Halting asks for nothing; resuming is a person's."""
+    """Halts and resumes. Halting needs nothing; resuming needs a person."""
 
     def __init__(self, switch: HaltSwitch, journal: Callable[[], Journal], clock: Clock, *, pid: int) -> None:
         self._switch = switch
@@ -67,12 +67,12 @@ class Halting:
         kept = self._switch.set(mine)
         changed = before is None and kept.halt == mine
         if changed:
-            # A journal that cannot be written must keep nobody from halting.
+            # An unwritable journal must not prevent a halt.
             with suppress(CapcliError):
                 self._note("halt", by, mine.reason)
         ended = ""
         with suppress(CapcliError):
-            # What cannot be written now ends when somebody resumes.
+            # Mandates that cannot be ended now end at the resume.
             ended = self._end_mandates(by)
         if not kept.places:
             halt = kept.halt
@@ -93,7 +93,7 @@ class Halting:
         if not confirmed:
             raise NotConfirmed(f"Not confirmed, so it stays {halt.words}.", next=f"{_RESUME} --confirm")
         self._note("resume", by, halt.reason)
-        # None may outlive the halt, whoever halted and whatever could be written then.
+        # No mandate may outlive a halt, even if it could not be ended then.
         self._end_mandates(by)
         self._switch.clear()
         return Reply(_released(changed=True))
@@ -103,7 +103,7 @@ class Halting:
         return self._switch.read()
 
     def _end_mandates(self, by: str) -> str:
-        """End every mandate for good, and say which."""
+        """End every mandate permanently, and name them."""
         from capcli.domain.mandate import MandateState
 
         mandates, now = self._journal().mandates, self._clock()
@@ -118,7 +118,7 @@ class Halting:
 
 
 def refuse_while_halted(switch: HaltSwitch, what: str) -> None:
-    """Raise Halted while the switch is on; `what` names the thing that was not sent."""
+    """Raise Halted while the switch is on; `what` names what was not sent."""
     halt = switch.read()
     if halt is not None:
         raise Halted(
@@ -139,7 +139,7 @@ def _state(kept: HaltKept, *, changed: bool) -> HaltShown:
     words = halt.words if already else f"{halt.words[0].upper()}{halt.words[1:]}"
     half = ""
     if kept.failed:
-        # What it means that one of the two places did not take the halt.
+        # The meaning of one place of two that could not be written.
         place, failed = kept.places[0], kept.failed[0]
         half = f" It is stored in {place}, which all your processes check; {failed} could not be written."
         if not kept.everywhere:
@@ -150,7 +150,7 @@ def _state(kept: HaltKept, *, changed: bool) -> HaltShown:
 
 
 def _with_orders(state: HaltShown, waiting: Waiting | None) -> HaltShown:
-    """Name the working orders that can still fill, as far as they can be read now."""
+    """Name the working orders that can still fill, if they can be read."""
     if waiting is None:
         return state
     try:

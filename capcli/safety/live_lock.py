@@ -1,4 +1,4 @@
-"""Whether live is unlocked here, and who approves orders: the checklist loosens, a setting tightens."""
+"""Whether live is unlocked here, and who approves orders: only the checklist can relax that."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -44,7 +44,7 @@ class LiveLock:
             return self._gate
 
     def look_again(self) -> None:
-        """Forget what was known of the lock: it has just been changed."""
+        """Drop the cached state of the lock, after a change."""
         self._gate = None
 
     @property
@@ -54,7 +54,7 @@ class LiveLock:
 
     @property
     def approval(self) -> str:
-        """Return who approves here: `confirm` is whoever confirms, `human` a person by form or terminal.
+        """Return who approves here: `confirm` whoever confirms, `human` a person by form or terminal.
 
         On live the checklist says; a setting alone does not turn it to `confirm`.
         """

@@ -1,4 +1,4 @@
-"""Mandates: a person grants, sees and revokes what a client may send alone, on paper and demo."""
+"""Mandates: a person grants, lists and revokes what a client may send alone, on paper and demo."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -76,7 +76,7 @@ class MandateGranted(Struct, frozen=True):
 
 
 class MandateRevoked(Struct, frozen=True):
-    """A mandate that counts no more. Of its working orders `cancelled` are gone, `left` can fill."""
+    """A revoked mandate. Of its working orders `cancelled` are gone, `left` can fill."""
 
     mandate_id: str
     name: str
@@ -87,7 +87,7 @@ class MandateRevoked(Struct, frozen=True):
 
 
 class Terms(Struct, frozen=True):
-    """What a person is asked to grant, checked and in fixed amounts."""
+    """The terms of a grant, checked and in fixed amounts."""
 
     mandate: Mandate
     text: str
@@ -100,7 +100,7 @@ class SecretFiles(Protocol):
         """Return where the secret of a mandate is kept."""
 
     def write(self, env: str, name: str, secret: str) -> None:
-        """Put a secret in its place, for this user only. Raises StateFolderUnusable."""
+        """Write a secret for this user only. Raises StateFolderUnusable."""
 
     def drop(self, env: str, name: str) -> None:
         """Remove a secret. Raises StateFolderUnusable."""
@@ -116,7 +116,7 @@ class Mandates:
         cancel: Callable[[str], object],
         new_secret: Callable[[], str],
     ) -> None:
-        """`cancel` cancels a working order that was granted to be cancelled."""
+        """`cancel` cancels a working order of a mandate."""
         self._context = context
         self._ledger = Ledger(context)
         self._files = files
@@ -210,7 +210,7 @@ class Mandates:
         here = [one for one in active if self._is_here(one)]
         charged: dict[str, Decimal] = {}
         if here:
-            # Nothing is told of those of another account, or where a read fails.
+            # No figures for another account's mandate, or if a read fails.
             with suppress(CapcliError):
                 broker = self._context.broker
                 on = broker.session().account_id
@@ -228,7 +228,7 @@ class Mandates:
         return Reply(MandatesFound(tuple(rows), self._context.approval), account_id)
 
     def revoke(self, name: str, *, by: str) -> Reply[MandateRevoked]:
-        """End a mandate for good and cancel its working orders. Asks nothing. Raises MandateUnknown."""
+        """End a mandate and cancel its working orders, without a question. Raises MandateUnknown."""
         journal = self._context.journal
         named = [one for one in journal.mandates.active() if one.name == name]
         mine = sorted((one for one in named if self._is_here(one)), key=lambda one: one.granted_at)
@@ -253,9 +253,9 @@ class Mandates:
         return Reply(revoked, mandate.account_id)
 
     def cancel_orders(self) -> str:
-        """Cancel the working orders of all mandates here, and say so; empty where there are none."""
+        """Cancel the working orders of all mandates here, and describe it; empty if there are none."""
         now, journal = self._context.clock(), self._context.journal
-        # None of their orders waits past their end.
+        # Their orders expire with them.
         found = [one for one in journal.mandates.of(since=now - _SHOWN_FOR) if one.expires_at > now]
         words = _cancelled_words(*self._cancelled([one for one in found if self._is_here(one)]))
         for one in found:
@@ -267,12 +267,12 @@ class Mandates:
         return words.strip()
 
     def _waiting(self, mandate: Mandate) -> tuple[str, ...]:
-        """Name the working orders that were placed under a mandate, filled or gone since or not."""
+        """Return the working orders placed under a mandate, even if filled or gone."""
         sent = (one.attempt for one in self._ledger.sent(mandate))
         return tuple(one.order_id for one in sent if one.kind is Kind.WORKING and one.order_id is not None)
 
     def _cancelled(self, mandates: Sequence[Mandate]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Cancel what waits on this account; what could not be looked at may still wait."""
+        """Cancel a mandate's working orders on this account; unreadable ones may still wait."""
         names = {name: one.account_id for one in mandates for name in self._waiting(one)}
         done: list[str] = []
         if not names:
@@ -311,7 +311,7 @@ class Mandates:
 
 
 def local_time(at: datetime) -> str:
-    """Write a time as this computer's user has it, with date and zone."""
+    """Format a time in this computer's zone, with date and zone."""
     here = at.astimezone()
     zone = here.tzname() or ""
     named = f" {zone}" if zone.isascii() and zone.isalpha() else ""

@@ -1,4 +1,4 @@
-"""What stands in for a person's approval: the mandate of this client, where it covers a request."""
+"""Mandates as approval: whether this client's mandate covers a request."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -47,7 +47,7 @@ _DEEDS = {
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """Reads how much of a mandate is used: from the journal, and from the broker's own bookings."""
+    """Calculates the used part of a mandate from the journal and the broker's bookings."""
 
     context: Context
 
@@ -72,7 +72,7 @@ class Ledger:
         return tuple(found)
 
     def owner(self, mandate: Mandate, deal_id: str) -> Sent | None:
-        """Return the order of a mandate that a deal came from; None for a deal that it did not open."""
+        """Return the mandate's order that opened a deal; None if none did."""
         sent = self.sent(mandate)
         found = next((one for one in sent if deal_id in one.names), None)
         if found is not None or not any(one.attempt.kind is Kind.WORKING for one in sent):
@@ -83,12 +83,12 @@ class Ledger:
     def used(
         self, mandate: Mandate, positions: tuple[Position, ...], orders: tuple[WorkingOrder, ...]
     ) -> Usage:
-        """Add up what is used of a mandate, by the book as it was just read. Raises as the reads do."""
+        """Add up the used part of a mandate with the current book. Raises as the reads do."""
         broker, sent = self.context.broker, self.sent(mandate)
         if not sent:
             return Usage(0, Decimal("0.00"), None)
         since = mandate.since
-        # What the broker gives at once is a day, less a minute.
+        # The broker returns at most a day at once, less a minute.
         half, now = since + timedelta(hours=12), broker.broker_time() or broker.server_time()
         windows = [(since, half), (half, None)] if now > half else [(since, None)]
         reads: list[Callable[[], Any]] = [partial(broker.transactions, *window) for window in windows]
@@ -102,10 +102,10 @@ class Ledger:
 
 
 class MandatePermits:
-    """Judges what this client asks for by the mandate whose secret it was given."""
+    """Checks this client's requests against the mandate of its secret."""
 
     def __init__(self, context: Context, secret: Callable[[], str]) -> None:
-        """`secret` reads the client's file at every question. It raises ConfigError."""
+        """`secret` reads the client's file at every request. It raises ConfigError."""
         self._context = context
         self._ledger = Ledger(context)
         self._secret = secret
@@ -113,7 +113,7 @@ class MandatePermits:
     def permit(
         self, request: ApprovalRequest, opening: Opening | None, tightening: Tightening | None
     ) -> Spend | Outside:
-        """Return the use of the mandate that covers a request, or why none does.
+        """Return the mandate's use for a request, or why none covers it.
 
         Called inside the account lock.
         """
@@ -125,7 +125,7 @@ class MandatePermits:
             mandate = self._context.journal.mandates.by_secret(known)
             if mandate is None:
                 return Outside(None, "No mandate was granted for the secret in CAP_MANDATE_FILE")
-            # What its rows say counts only as it was written.
+            # Its rows count only if unchanged.
             self._context.journal.require_intact()
             found: Spend | str | None = self._ended(mandate, request)
             if found is None and opening is not None:
@@ -152,10 +152,10 @@ class MandatePermits:
         return Spend(mandate.mandate_id, mandate.name, deed)
 
     def _ended(self, mandate: Mandate, request: ApprovalRequest) -> str | None:
-        """Say why a mandate counts for nothing here; one past its end is ended for good."""
+        """Say why a mandate does not apply here; an expired one is ended permanently."""
         if mandate.state is not MandateState.ACTIVE:
             return f"it {mandate.state.words}"
-        # The latest of the times that are known: a clock that was set back brings nothing back.
+        # The latest known time, so that setting a clock back does not revive a mandate.
         # On paper the broker's time may run faster than ours, so there it does not count.
         broker_time = None if mandate.env == "paper" else self._context.broker.broker_time()
         latest = self._context.journal.mandates.latest_event_at(mandate.mandate_id)
@@ -176,7 +176,7 @@ class MandatePermits:
         count = sum(
             use.deed is Deed.OPEN for use, _ in self._context.journal.mandates.uses(mandate.mandate_id)
         )
-        # What the journal can tell is told before anything is read.
+        # Reasons from the journal come before any request.
         if why := why_not_opened(mandate, opening, Usage(count, Decimal(0), None)):
             return why
         used = self._ledger.used(mandate, opening.positions, opening.orders)
@@ -194,14 +194,14 @@ class MandatePermits:
 
 
 def opening_of(check: CheckInput, snapshot: AccountSnapshot) -> Opening:
-    """Return what a mandate judges an order by, from the fresh look that the rules judged it by."""
+    """Return an order's facts for the mandate check, from the rules' own snapshot."""
     request, effect = check.request, check.effect
     assert effect is not None
     stop, quote = check.figures.stop, check.market.quote
     worse = EXACT.multiply(EXACT.multiply(quote.offer - quote.bid, request.size), effect.point_value)
     meets = [deal.deal_id for deal in effect.deals]
     if request.kind is Kind.WORKING and not check.hedging:
-        # It meets what is there when it fills, an order that fills before it included.
+        # At its fill it nets with all deals open then, including those of earlier fills.
         book: tuple[Position | WorkingOrder, ...] = (*snapshot.positions, *snapshot.orders)
         meets = [row.deal_id for row in book if (row.epic, row.side) == (request.epic, request.side.opposite)]
     return Opening(

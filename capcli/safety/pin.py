@@ -1,4 +1,4 @@
-"""The PIN of live: a terminal is not a human, so a person types what no program was given."""
+"""The PIN of live: proves a person at the terminal, since no program has it."""
 
 import hmac
 import secrets
@@ -20,12 +20,12 @@ TRIES = 5
 LENGTH = 6
 _LONGEST = 128
 _PAUSE = timedelta(seconds=60)
-# 16 MiB and some 50 ms for each guess; what was stored keeps its own cost.
+# 16 MiB and about 50 ms per guess; a stored hash keeps its own cost.
 _N, _R, _P = 2**14, 8, 1
 
 
 class PinKeeper(Protocol):
-    """The protected place of the PIN's hash. Raises the Keychain errors, ConfigError for what is garbled."""
+    """Protected storage of the PIN's hash. Raises the Keychain errors, ConfigError for a garbled item."""
 
     def load(self) -> PinHash | None: ...
 
@@ -33,7 +33,7 @@ class PinKeeper(Protocol):
 
 
 class Pin:
-    """Sets the PIN and recognises it. One for each profile; the count of wrong tries outlives the process."""
+    """Sets and checks the PIN. One per profile; the count of wrong tries is stored."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class Pin:
         *,
         needed: Callable[[], bool],
     ) -> None:
-        """`turn` lets one process at a time try; `needed` tells whether this environment asks for it."""
+        """`turn` lets one process at a time try; `needed`: whether this environment requires it."""
         self._keeper = keeper
         self._halting = halting
         self._clock = clock
@@ -53,7 +53,7 @@ class Pin:
 
     @property
     def needed(self) -> bool:
-        """Say whether a person has to type it here: on live, unless the checklist turned that off."""
+        """Whether it must be typed here: on live, unless the checklist turned that off."""
         return self._needed()
 
     @property
@@ -61,7 +61,7 @@ class Pin:
         return self._keeper.load() is not None
 
     def set(self, text: str) -> None:
-        """Keep a PIN where there was none. Raises PinTooShort, UsageError, and the Keychain errors."""
+        """Store a first PIN. Raises PinTooShort, UsageError, and the Keychain errors."""
         if not LENGTH <= len(text) <= _LONGEST:
             raise PinTooShort(f"A PIN has {LENGTH} to {_LONGEST} characters. Nothing was stored.")
         with self._turn():
@@ -75,7 +75,7 @@ class Pin:
             self._keeper.save(PinHash(_hashed(text, salt, _N, _R, _P), salt, _N, _R, _P))
 
     def check(self, text: str) -> None:
-        """Let the right PIN pass; five wrong in a row halt, then one try a minute.
+        """Accept the right PIN; five wrong in a row halt, then one try a minute.
 
         Raises PinMissing, PinWrong, and the Keychain errors.
         """
@@ -87,14 +87,14 @@ class Pin:
                     next="capcli live checklist",
                 )
             now = self._clock()
-            # A clock that was set back must not keep the person out.
+            # A clock that was set back must not lock the person out.
             if kept.wrong >= TRIES and kept.wrong_at and kept.wrong_at <= now < kept.wrong_at + _PAUSE:
                 raise PinWrong(
                     f"The PIN was wrong {kept.wrong} times in a row. Nothing was done, and this PIN was not"
                     f" checked: try again from {kept.wrong_at + _PAUSE:%H:%M:%S}Z.",
                     tries_left=0,
                 )
-            # Counted before it is looked at: a process that is killed meanwhile has had its try.
+            # Counted before the check: killing the process does not save the try.
             self._keeper.save(tried := replace(kept, wrong=kept.wrong + 1, wrong_at=now))
             right = hmac.compare_digest(kept.hash, _hashed(text, kept.salt, kept.n, kept.r, kept.p))
             if right:
@@ -116,6 +116,6 @@ class Pin:
 
 
 def _hashed(text: str, salt: bytes, n: int, r: int, p: int) -> bytes:
-    # The same letter comes composed from one keyboard and in parts from another.
+    # Keyboards send the same letter composed or decomposed.
     text = normalize("NFC", text)
     return scrypt(text.encode("utf-8", "surrogateescape"), salt=salt, n=n, r=r, p=p, maxmem=2**27)

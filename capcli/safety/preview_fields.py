@@ -1,4 +1,4 @@
-"""What the go-live checklist asks a person to understand: each field of a stored preview, in a sentence."""
+"""The go-live checklist's explanation of each field of a stored preview."""
 
 from decimal import Decimal
 

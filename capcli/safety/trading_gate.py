@@ -1,4 +1,4 @@
-"""The switch in front of everything that changes the account, and the confirmation that it needs."""
+"""The trading switch and the confirmation required for every change of the account."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def require_trading(policy: Policy, action: str) -> None:
-    """Raise LiveLocked or TradingOff when this environment must not be changed; `action` names what for."""
+    """Raise LiveLocked or TradingOff if this environment must not be changed; `action` names the change."""
     if policy.env == "live" and not policy.live_unlocked:
         raise LiveLocked(
             "Trading on live is locked until the go-live checklist is complete: "
@@ -43,7 +43,7 @@ def require_way_out(policy: Policy, action: str, command: str, *, person: bool) 
 def permit_way_out(
     context: Context, requests: Sequence[ApprovalRequest], command: str, *, person: bool
 ) -> None:
-    """Let pass what a person approved, or has just typed at a terminal.
+    """Allow requests that a person approved, or just typed at a terminal.
 
     Raises ApprovalRequired, ApprovalDenied, and ApprovalUnrecorded where the journal keeps no approvals.
     """
@@ -55,7 +55,7 @@ def permit_way_out(
 def permit_one_way_out(
     context: Context, request: ApprovalRequest, command: str, *, person: bool
 ) -> "Permit | None":
-    """Let pass one request as `permit_way_out`, or by the mandate of this client; return what it uses up."""
+    """Allow one request as `permit_way_out`, or by this client's mandate; return what it uses up."""
     if person:
         return None
     with _unrecorded(context.env, command):
@@ -64,7 +64,7 @@ def permit_one_way_out(
 
 @contextmanager
 def _unrecorded(env: str, command: str) -> Iterator[None]:
-    """Point at the terminal where the journal keeps no approvals."""
+    """Point to the terminal if the journal cannot store approvals."""
     try:
         yield
     except ConfigError as error:
@@ -75,7 +75,7 @@ def _unrecorded(env: str, command: str) -> Iterator[None]:
 
 
 def _persons(error: Refused, env: str, command: str) -> Refused:
-    """Point at the terminal, where a person may do it all the same."""
+    """Point to the terminal, where a person may still do it."""
     error.message = f"{error.message} A person can do it in a terminal."
     # As a person types it anywhere.
     error.next = placed(command, "--env", env)
@@ -84,13 +84,13 @@ def _persons(error: Refused, env: str, command: str) -> Refused:
 
 
 def require_exit(context: Context, action: str, command: str, *, confirmed: bool, person: bool) -> None:
-    """Raise as `require_way_out`, and OrderNotConfirmed unless somebody said yes or a `person` typed it."""
+    """Raise as `require_way_out`, and OrderNotConfirmed unless confirmed or typed by a `person`."""
     require_way_out(context.policy, action, command, person=person)
     require_confirmation(context, command, confirmed=confirmed or person)
 
 
 def require_confirmation(context: Context, command: str, *, confirmed: bool) -> None:
-    """Raise OrderNotConfirmed unless somebody said yes, or the settings ask for no confirmation."""
+    """Raise OrderNotConfirmed unless confirmed, or the settings require no confirmation."""
     if confirmed or not context.confirmation_needed:
         return
     raise OrderNotConfirmed(

@@ -1,4 +1,4 @@
-"""config.toml: what profiles say, and edits that leave everything else in the file as it was."""
+"""config.toml: reads profiles, and edits them leaving everything else in the file unchanged."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -48,7 +48,7 @@ class Profile(Struct, frozen=True):
 
 
 def default_profile(file: Path) -> str:
-    """Name the profile that counts where none is asked for. Raises ConfigError for a broken file."""
+    """Return the default profile. Raises ConfigError for a broken file."""
     return str(_parse(file, _read(file)).get("default_profile", DEFAULT_PROFILE))
 
 
@@ -186,7 +186,7 @@ def write_setting(folders: Folders, profile: str, key: str, value: str) -> str |
 
 
 def remove_setting(folders: Folders, profile: str, key: str) -> str | None:
-    """Take a key out of a profile, also one that is no setting; return what stood there, None for nothing.
+    """Remove a key from a profile, even if it is no setting; return its value, None if it was not set.
 
     Raises UsageError for a name that no key has, ConfigError as `write_setting`.
     """
@@ -200,7 +200,7 @@ def remove_setting(folders: Folders, profile: str, key: str) -> str | None:
 
 
 def _edit(folders: Folders, profile: str, key: str, value: str | None) -> str | None:
-    """Put a value in, or take it out (None), and prove that the file says just that now."""
+    """Set or remove (None) a value, and verify the result."""
     import tomllib
 
     with file_lock(folders.locks / "config.lock", wait_s=5):
@@ -219,7 +219,7 @@ def _edit(folders: Folders, profile: str, key: str, value: str | None) -> str | 
         if value is not None:
             entries[key] = tomllib.loads(f"x = {_literal(value)}", parse_float=str)["x"]
         if value is not None and "default_profile" not in old:
-            # A key that belongs to no table comes before all.
+            # A key outside any table comes first.
             text = f'default_profile = "{profile}"{_newline(before)}{before}'
             wanted = {"default_profile": profile} | old
         after = _edited(text, profile, key, value)
@@ -238,7 +238,7 @@ def _edit(folders: Folders, profile: str, key: str, value: str | None) -> str | 
 
 
 def check_edit(profile: str, key: str, value: str) -> None:
-    """Refuse what may not be written into a profile. Raises UsageError and NotEnforced."""
+    """Refuse settings that may not be written to a profile. Raises UsageError and NotEnforced."""
     if not _PROFILE.fullmatch(profile):
         raise _no_profile_name(profile)
     if key in _SECRET_KEYS:
@@ -287,7 +287,7 @@ def _says(text: str, wanted: Mapping[str, Any]) -> bool:
 
 
 def _replace(file: Path, text: str) -> None:
-    """Put the new text in place in one step, readable by this user only. A symlinked file stays a symlink."""
+    """Replace the file atomically, readable by this user only. A symlinked file stays a symlink."""
     private_folder(file.parent)
     try:
         put_in_place(file.resolve(), text.encode(), durable=True)
@@ -305,7 +305,7 @@ def _literal(value: str) -> str:
 
 
 def _edited(text: str, profile: str, key: str, value: str | None) -> str:
-    """Return the text with a value put into a profile, or taken out (None); all the rest stays as it is."""
+    """Return the text with a value set in a profile, or removed (None); everything else is unchanged."""
     import tomlkit
     from tomlkit.items import InlineTable
 

@@ -1,4 +1,4 @@
-"""What a bundle's form asks its user for, and what a client makes of fields that were left empty."""
+"""The fields of a bundle's form, and how clients handle fields left empty."""
 
 import re
 from collections.abc import Mapping
@@ -66,7 +66,7 @@ BUNDLE_FIELDS = (
 
 
 def filled_in(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment without fields of a form that a client left as the manifest has them."""
+    """Return the environment without form fields that still have the manifest's placeholder."""
     return {
         name: text
         for name, text in environ.items()

@@ -1,4 +1,4 @@
-"""Where each setting's value comes from, and the checks between them: environment, config.toml, defaults."""
+"""Loads settings from the environment, config.toml and defaults, and checks combinations."""
 
 import os
 from collections.abc import Mapping
@@ -42,13 +42,13 @@ class SettingRow(Struct, frozen=True):
 
 
 class DefaultRow(SettingRow, frozen=True):
-    """A setting that nobody set, or whose value does not count."""
+    """A setting with its default, since none is set or the value does not apply."""
 
     is_set: ClassVar[bool] = False
 
 
 class Settings(Limits, frozen=True):
-    """Everything the user decided. None stands for no limit, all markets, or the host's own address."""
+    """All settings. None means no limit, all markets, or the host's own address."""
 
     env: Env
     env_source: str
@@ -69,10 +69,10 @@ class Settings(Limits, frozen=True):
     stream_url: str | None
     rows: tuple[SettingRow, ...]
     faults: tuple[CapcliError, ...] = ()
-    """What is wrong with settings that the way out does not use; for everything else the first is raised."""
+    """Errors of settings that a way out does not use; for other commands the first is raised."""
 
     def chosen(self, name: str) -> SettingRow | None:
-        """Return a setting where somebody set it."""
+        """Return a setting if it was set."""
         return next((row for row in self.rows if row.name == name and row.is_set), None)
 
     @property
@@ -119,7 +119,7 @@ def load(
 def check_profile(chosen: Profile, key: str, value: str) -> None:
     """Refuse a value that would stop every command with this profile. Raises SettingInvalid.
 
-    A profile that stops them already may be on its way to be mended.
+    A profile that stops them already may be under repair.
     """
     try:
         _loaded({}, chosen)
@@ -194,7 +194,7 @@ def _select_env(environ: Mapping[str, str], profile: Profile, option: str | None
 
 
 def live_by(environ: Mapping[str, str], folders: Folders, profile: str) -> str | None:
-    """Say where CAP_ENV or the profile's env is live; None where only an option of this command says so."""
+    """Say where live is set, CAP_ENV or the profile; None if only by an option of this command."""
     if text := environ.get("CAP_ENV", "").strip():
         return "CAP_ENV" if text.lower() == Env.LIVE else None
     own = read_profile(folders.config_file, profile, new=True)
@@ -218,7 +218,7 @@ def _credential_place(name: str, environ: Mapping[str, str]) -> str | None:
 
 
 def _find(setting: Setting, environ: Mapping[str, str], profile: Profile, env: Env, refuse: Refuse) -> _Found:
-    """Look in the environment, then the profile. An empty value counts as not set."""
+    """Look in the environment, then in the profile. An empty value counts as not set."""
     default = setting.default_in(env)
     try:
         if (text := environ.get(setting.name, "")).strip():
@@ -230,7 +230,7 @@ def _find(setting: Setting, environ: Mapping[str, str], profile: Profile, env: E
             return _Found(default, f"default ({profile.label} is for {own})", DefaultRow)
     except CapcliError as error:
         refuse(error)
-        # The way out goes on with the stricter one.
+        # The way out continues with the stricter one.
         return _Found(
             default if setting.if_bad is None else setting.if_bad,
             "default (its value cannot be read)",
@@ -271,7 +271,7 @@ def _option(setting: Setting, option: str, text: str) -> _Found:
 
 
 def _check_together(found: dict[str, _Found], refuse: Refuse) -> None:
-    """Refuse combinations that no single value shows; where they are noted only, the stricter one counts."""
+    """Refuse invalid combinations; if they are only noted, the stricter value counts."""
     env = found["CAP_ENV"]
     for name in ("CAP_API_URL", "CAP_STREAM_URL"):
         if env.value is Env.PAPER and found[name].value is not None:

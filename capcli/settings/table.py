@@ -1,4 +1,4 @@
-"""The one table of settings: name, how it is read, default, what is allowed, and what it does."""
+"""The table of settings: name, parser, default, allowed values, and effect."""
 
 from collections.abc import Callable, Iterable
 from decimal import Decimal
@@ -40,7 +40,7 @@ class Setting(Struct, frozen=True):
 
     @property
     def key(self) -> str:
-        """Name the setting the way config.toml does."""
+        """The setting's key in config.toml."""
         return self.name.removeprefix(PREFIX).lower()
 
     def default_in(self, env: Env) -> Any:

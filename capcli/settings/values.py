@@ -1,4 +1,4 @@
-"""How the text of a setting becomes a value, and which text is a slip of the pen. Pure."""
+"""Parses the text of settings, and detects slips. Pure."""
 
 import os
 import re
@@ -36,7 +36,7 @@ _SHOWN = 60
 
 
 def slip(text: str) -> str | None:
-    """Name the slip when a value is a placeholder or still wrapped in quotes; the text is not repeated."""
+    """Describe the slip of a placeholder or of a quoted value; the text is not repeated."""
     stripped = text.strip()
     if len(stripped) > 1 and stripped[0] + stripped[-1] in _QUOTES:
         return "still wrapped in quotes; remove the outer pair"
@@ -94,7 +94,7 @@ def seconds(text: str) -> float:
 
 
 def choice(*words: str) -> Callable[[str], str]:
-    """Make a parser for one of some words in any case."""
+    """Make a parser for one of several words in any case."""
 
     def parse(text: str) -> str:
         for word in words:
@@ -137,7 +137,7 @@ _PORTS = {"https": 443, "http": 80, "wss": 443, "ws": 80}
 
 
 def address(secure: str, loopback: str) -> Callable[[str], str]:
-    """Make a parser for a host's address: the secure scheme, or the open one to this computer only."""
+    """Make a parser for a host's address: the secure scheme, or the plain one for this computer only."""
 
     def parse(text: str) -> str:
         parts = urlsplit(text)
@@ -150,7 +150,7 @@ def address(secure: str, loopback: str) -> Callable[[str], str]:
         if not re.fullmatch(r"[a-z0-9.\-]+|[0-9a-f:.]+", parts.hostname):
             raise ValueError
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-        # The scheme's own port is left out, as the host is named everywhere else: locks go by that name.
+        # The default port is dropped, so that the host's name is the same everywhere (locks use it).
         own = parts.port in {None, _PORTS[parts.scheme]}
         return f"{parts.scheme}://{host}{'' if own else f':{parts.port}'}"
 
@@ -173,7 +173,7 @@ def command(text: str) -> tuple[str, ...]:
 
 
 def program_only(argv: tuple[str, ...] | None) -> str:
-    """Write a command without its arguments: an address or a token may stand there."""
+    """Show a command without its arguments, which may hold an address or a token."""
     return "not set" if argv is None else f"{argv[0]}{' ...' if argv[1:] else ''}"
 
 
@@ -182,12 +182,12 @@ def epics_written(epics: frozenset[str] | None) -> str:
 
 
 def shown(text: str) -> str:
-    """Quote a refused value for a message, as `safe` lets it be seen."""
+    """Quote a refused value for a message, masked by `safe`."""
     return repr(safe(text))
 
 
 def safe(text: str) -> str:
-    """Shorten a refused value and take out what may be a password inside an address."""
+    """Shorten a refused value and remove a password inside an address."""
     masked = re.sub(r"//[^/]*@", "//***@", text)
     if "://" in masked:
         masked = re.sub(r"[?#].*", "?***", masked, flags=re.DOTALL)
@@ -195,7 +195,7 @@ def safe(text: str) -> str:
 
 
 def written(value: object) -> str:
-    """Write a setting's value the way a person would set it."""
+    """Format a setting's value as a person would write it."""
     if value is None:
         return "not set"
     if isinstance(value, bool):
