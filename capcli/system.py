@@ -1,4 +1,4 @@
-"""What differs between Linux, macOS and Windows: folders, file modes, locks. Nothing about trading."""
+"""Differences between Linux, macOS and Windows: folders, file modes, locks. Nothing about trading."""
 
 import errno
 import json
@@ -154,18 +154,18 @@ def private_folder(path: Path) -> Path:
 
 
 def make_private(path: Path) -> None:
-    """Take group and others' rights off a file (0600); Windows relies on the profile folder's own rights."""
+    """Remove group and others' rights from a file (0600); Windows relies on the profile folder's rights."""
     if sys.platform != "win32":
         path.chmod(0o600)
 
 
 def open_private(path: Path, mode: str) -> IO[bytes]:
-    """Open a file of bytes; one that is made by it is for this user only (0600), whatever the umask says."""
+    """Open a binary file; a new one is for this user only (0600), whatever the umask."""
     return open(path, mode, opener=lambda name, flags: os.open(name, flags, 0o600))
 
 
 def put_in_place(file: Path, content: bytes, *, mode: int = 0o600, durable: bool = False) -> None:
-    """Write a file in one step: whoever looks sees the old one or the new one, whole.
+    """Write a file atomically: readers see the complete old or new one.
 
     `durable` holds over a power cut. Raises OSError; what was there is unchanged then.
     """
@@ -194,7 +194,7 @@ def file_lock(
     sleep: Callable[[float], None] = time.sleep,
     bare: bool = False,
 ) -> Iterator[IO[bytes]]:
-    """Hold an exclusive kernel lock on a file, and lend the open file (`r+b`) meanwhile.
+    """Hold an exclusive kernel lock on a file, and yield the open file (`r+b`).
 
     The kernel frees it when the process dies, kill -9 included. `bare`: nothing is written to it, so on a
     read-only disk a file that is there is locked all the same.
@@ -238,7 +238,7 @@ def _lock_file(path: Path, *, bare: bool) -> IO[bytes]:
 
 
 def _locked(handle: IO[bytes], path: Path) -> bool:
-    """Try to take the lock; False while another process has it. Raises StateFolderUnusable."""
+    """Try to acquire the lock; False while another process has it. Raises StateFolderUnusable."""
     try:
         _try_lock(handle)
     except OSError as error:
@@ -253,7 +253,7 @@ def _locked(handle: IO[bytes], path: Path) -> bool:
 
 
 def put_guarded(file: Path, facts: Mapping[str, Any]) -> None:
-    """Write a JSON file of the guard folder (0600 in 0700), whole and durably. Raises StateFolderUnusable."""
+    """Write a JSON file of the guard folder (0600 in 0700) atomically. Raises StateFolderUnusable."""
     private_folder(file.parent)
     try:
         put_in_place(file, json.dumps(facts).encode(), durable=True)
@@ -285,16 +285,16 @@ def _unreadable(file: Path, why: str) -> ConfigError:
 
 
 def sync(descriptor: int) -> None:
-    """Make what was written to a file hold over a power cut. Raises OSError."""
+    """Make a file's data survive a power cut. Raises OSError."""
     os.fsync(descriptor)
     if sys.platform == "darwin":
-        # There, fsync leaves the bytes in the drive's own cache; not every file system knows the other call.
+        # On macOS fsync leaves the bytes in the drive's cache; not every file system supports the other call.
         with suppress(OSError):
             fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
 
 
 def sync_folder(folder: Path) -> None:
-    """Make what was created, renamed or removed in a folder hold over a power cut, where the system can."""
+    """Make changes of a folder survive a power cut, if the system can."""
     # Windows cannot open a folder and logs its renames.
     with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
@@ -363,7 +363,7 @@ else:
         return home / ".capcli-guard" if home else Path(f"/var/tmp/.capcli-guard-{os.getuid()}")  # noqa: S108
 
     _LOCK_FLAGS = os.O_RDWR | os.O_CREAT
-    # flock asks for no right to write.
+    # flock needs no write permission.
     _READ_ONLY_LOCKS = True
 
     _HELD = {errno.EAGAIN, errno.EWOULDBLOCK}

@@ -1,4 +1,4 @@
-"""What happened on each account, numbered as this computer learned of it, and how far it has looked."""
+"""Events of each account, numbered in the order this computer learned of them, and the polls' state."""
 
 import json
 import sqlite3
@@ -81,7 +81,7 @@ class AccountEvents:
         return [(key, fact) for key, fact in facts for _ in _names(self._db.row, place, key, fact)]
 
     def record(self, place: Place, facts: Sequence[Keyed], state: Mapping[str, Any], *, at: datetime) -> None:
-        """A stored alert fires with what tells of it, and only while it waits."""
+        """A stored alert fires together with its event, and only while it waits."""
         with self._writing() as (connection, append):
             last = connection.execute(_LAST, place).fetchone()["number"] or 0
             new = 0
@@ -98,7 +98,7 @@ class AccountEvents:
 
 
 def _names(ask: Ask, place: Place, key: str, fact: Happened) -> Iterator[tuple[str, bool]]:
-    """Yield the name under which an event is new, and whether it repeats one that lacked its price."""
+    """Yield an event's unique name, and whether it repeats one that lacked its price."""
     before = ask(_BY_KEY, (*place, key))
     if before is None:
         yield key, False

@@ -1,4 +1,4 @@
-"""Stored alerts in the journal. A number is given once; what fired or was removed stays so."""
+"""Stored alerts in the journal. Numbers are never reused; fired and removed alerts stay so."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -66,7 +66,7 @@ class Alerts:
 
 
 def fire(connection: sqlite3.Connection, place: Place, number: int, at: datetime) -> bool:
-    """Fire an alert in the transaction that tells of it; False where it does not wait any more."""
+    """Fire an alert in its event's transaction; False if it does not wait any more."""
     return bool(connection.execute(_FIRE, (stamp(at), *place, number)).rowcount)
 
 

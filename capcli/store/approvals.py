@@ -1,4 +1,4 @@
-"""Approvals in the journal: asked for, decided and used up, each in the transaction of the caller."""
+"""Approvals in the journal: requested, decided and used, each in the caller's transaction."""
 
 import json
 import sqlite3
@@ -20,7 +20,7 @@ VOID_ALL = "UPDATE approvals SET state = 'VOID' WHERE state IN ('PENDING', 'APPR
 
 _INSERT = insert(ApprovalRecord, "approvals")
 
-# A request that is asked again has another code, and waits once all the same.
+# A repeated request has another code, but counts as one.
 _WAITING_FOR = """
     SELECT DISTINCT min(digest) AS first FROM approvals
     WHERE state IN ('PENDING', 'APPROVED') AND expires_at > ? AND state = 'PENDING' AND client IS ?
@@ -30,8 +30,8 @@ _DECIDE = """
     UPDATE approvals SET state = ?, decided_at = ?, decided_by = ?
     WHERE code_hash = ? AND state IN ('PENDING', ?) AND expires_at > ? RETURNING digest"""
 
-# Of the codes that stand for one request the oldest approved one is used up, and no other stays usable. One
-# that was asked for later than it is now is of a clock that was wrong: nobody knows when it ends.
+# Of a request's codes the oldest approved one is used, and the others become void. A request from the future
+# is from a wrong clock: its end is unknown.
 _USABLE = """
     SELECT * FROM approvals WHERE digest = ? AND state = 'APPROVED' AND expires_at > ? AND created_at <= ?
     ORDER BY created_at, rowid LIMIT 1"""
@@ -40,7 +40,7 @@ _VOID = """
     UPDATE approvals SET state = 'VOID' WHERE digest = ? AND state IN ('PENDING', 'APPROVED')
     RETURNING code_hash"""
 _ROW = "SELECT * FROM approvals WHERE code_hash = ? AND digest = ?"
-# What was said before a journal was accepted with its faults counts no more.
+# Decisions from before the journal was accepted do not count.
 _TOLD = """
     SELECT seq, to_state, rows FROM events WHERE kind = 'approval'
     AND seq > (SELECT coalesce(max(seq), 0) FROM events WHERE kind = 'accepted')"""
@@ -87,8 +87,7 @@ def decide(
 ) -> bool:
     """Compare and set the requests of a code; False where none waits.
 
-    With `shown` only if they are to the letter what a person was shown. No yes goes to a row that a hand has
-    changed.
+    With `shown` only if they are exactly what a person was shown. No yes for a row that was edited.
     """
     rows = connection.execute(BY_CODE, (code_hash,)).fetchall()
     if shown is not None and [record_of(ApprovalRecord, row) for row in rows] != list(shown):
@@ -96,7 +95,7 @@ def decide(
     approved = state is ApprovalState.APPROVED
     if approved and not all(_is_as_written(connection, code_hash, row["digest"]) for row in rows):
         return False
-    # A yes can be taken back until it is used; a no stays one.
+    # A yes can be withdrawn until it is used; a no is final.
     before = ApprovalState.PENDING if approved else ApprovalState.APPROVED
     values = (state.value, stamp(at), by, code_hash, before.value, stamp(at))
     decided = connection.execute(_DECIDE, values).fetchall()
@@ -106,14 +105,14 @@ def decide(
 
 
 def use(connection: sqlite3.Connection, append: Append, permit: str | None, now: datetime) -> None:
-    """Use up a person's approval in the transaction of what it is for. Raises ApprovalUnknown."""
+    """Use an approval in the transaction of its change. Raises ApprovalUnknown."""
     if permit is None:
         return
     row = connection.execute(_USABLE, (permit, stamp(now), stamp(now))).fetchone()
     if (
         row is None
         or not _is_as_written(connection, row["code_hash"], permit)
-        # A clock that was set back revives no approval whose end the journal has seen.
+        # A clock that was set back revives no approval that had expired by the journal's times.
         or _latest(connection, row["code_hash"], permit) >= row["expires_at"]
     ):
         raise ApprovalUnknown(
@@ -134,7 +133,7 @@ def _latest(connection: sqlite3.Connection, code_hash: str, digest: str) -> str:
 
 
 def _is_as_written(connection: sqlite3.Connection, code_hash: str, digest: str) -> bool:
-    """Say whether a row is what the last events that tell of it say: no hand has changed it since."""
+    """Whether a row matches its last events, so nobody edited it."""
     row = connection.execute(_ROW, (code_hash, digest)).fetchone()
     last = connection.execute(_LAST_STATE, (code_hash, digest)).fetchone()
     sealed = connection.execute(_LAST_SEAL, (code_hash,)).fetchone()

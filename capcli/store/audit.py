@@ -1,6 +1,6 @@
-"""Looks through the whole journal: its pages, its schema, its event chain, and every row that events tell of.
+"""Checks the whole journal: its pages, its schema, its event chain, and every row that events cover.
 
-It reads one row at a time and keeps what the events tell in a temporary table, so memory does not grow.
+It reads one row at a time and keeps the events' seals in a temporary table, so memory does not grow.
 """
 
 import json
@@ -34,7 +34,7 @@ def inspect(
     """
     checked = [row[0] for row in connection.execute("PRAGMA main.integrity_check(10)")]
     if checked != ["ok"]:
-        # Walking on would only say the same in other words, or fail in the middle.
+        # Continuing would only repeat this, or fail.
         damage = (JournalBreak("file", "", f"it is damaged: {found[:200]}") for found in checked)
         return Inspection(0, 0, "", tuple(damage))
     walk = _Walk(connection, key, {mark.count: mark for mark in marks if mark.count}, progress)
@@ -51,7 +51,7 @@ def inspect(
 
 
 def _schema(connection: sqlite3.Connection, migrations: Migrations) -> Iterator[JournalBreak]:
-    """Compare tables, indexes and triggers with those that capcli makes."""
+    """Compare tables, indexes and triggers with capcli's own."""
     with closing(sqlite3.connect(":memory:")) as made:
         for statement in (one for statements in migrations for one in statements):
             made.execute(statement)
@@ -73,7 +73,7 @@ def _objects(connection: sqlite3.Connection) -> Iterator[tuple[str, tuple[str, .
 
 
 class _Walk:
-    """One walk along the events, and then along the rows that they tell of."""
+    """Walks the events, then the rows that they cover."""
 
     def __init__(
         self, connection: sqlite3.Connection, key: bytes | None, marks: dict[int, Mark], progress: Progress
@@ -161,6 +161,6 @@ class _Walk:
 
     def _altered(self, table: str, key: tuple[Any, ...], fault: str) -> JournalBreak:
         self.altered.append((table, key))
-        # The last column of a key names the row; of a hash the beginning tells enough.
+        # The last column of a key names the row; the beginning of a hash is enough.
         name = str(key[-1])
         return JournalBreak(table, name[:_SHOWN] if len(name) > 2 * _SHOWN else name, fault)

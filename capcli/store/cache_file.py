@@ -1,4 +1,4 @@
-"""A small private file that the processes of a user share. One that cannot be read or written is as none."""
+"""A small private file shared by the user's processes. One that cannot be used counts as absent."""
 
 from contextlib import suppress
 from hashlib import sha256
@@ -23,12 +23,12 @@ def read_cached(file: Path, kind: type[T]) -> T | None:
 
 
 def write_cached(file: Path, value: Struct) -> None:
-    """Replace the file as a whole. Two processes at the same time: one of them loses what it wrote."""
+    """Replace the file. Of two processes at the same time, one loses its write."""
     with suppress(*_FAILURES):
         private_folder(file.parent)
         put_in_place(file, encode(value))
 
 
 def hashed(text: str) -> str:
-    """Return a part of a file's name that stands for a host or an account."""
+    """Return a part of a file's name for a host or an account."""
     return sha256(text.encode()).hexdigest()[:16]

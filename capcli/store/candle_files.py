@@ -1,6 +1,6 @@
-"""A download's file: candles gather in a partial file, its checkpoint beside it says how far they hold.
+"""A download's file: candles go to a partial file; a checkpoint beside it says how many bytes are valid.
 
-The target appears whole, by renaming, once all is there. What is torn behind the checkpoint is cut off.
+The complete file is renamed to the target. Torn data after the checkpoint is cut off.
 """
 
 import errno
@@ -24,7 +24,7 @@ _VERSION = 3
 
 
 class _Note(msgspec.Struct, frozen=True):
-    """The checkpoint: what download it is of, and how many bytes of its rows hold."""
+    """The checkpoint: its download, and how many bytes of its rows are valid."""
 
     version: int
     terms: dict[str, str]
@@ -33,7 +33,7 @@ class _Note(msgspec.Struct, frozen=True):
 
 
 class FileTarget:
-    """The `CandleTarget` of a file, in the format that its name ends with.
+    """The `CandleTarget` of a file, in the format of its suffix.
 
     `place` is what a download depends on beside its own terms. With `force` a finished file is replaced at
     the end, and a partial one of another download is thrown away.
@@ -79,7 +79,7 @@ class FileTarget:
         return kept[0] if kept else None
 
     def _earlier(self, command: str) -> tuple[Kept, int] | None:
-        """Return how far an earlier run came, and how many bytes of its rows hold."""
+        """Return an earlier run's state, and how many bytes of its rows are valid."""
         try:
             note = msgspec.json.decode(self._note.read_bytes(), type=_Note)
         except FileNotFoundError:
@@ -108,7 +108,7 @@ class FileTarget:
 
     def _open(self, kept: tuple[Kept, int] | None) -> IO[bytes]:
         if kept is None:
-            # The checkpoint goes first: without one the rows are begun anew.
+            # The checkpoint is removed first: without one the rows are started over.
             self._note.unlink(missing_ok=True)
             begun: IO[bytes] = self._lock.enter_context(open_private(self._rows, "wb"))
             if self._format != ".jsonl":
@@ -149,13 +149,13 @@ class FileTarget:
             with whole.open("r+b") as file:
                 os.fsync(file.fileno())
         except BaseException:
-            # Half of it is of no use, and on a full disk it is in the way.
+            # An incomplete file is useless, and takes space on a full disk.
             whole.unlink(missing_ok=True)
             raise
         return whole
 
     def close(self) -> None:
-        # What cannot be flushed lies behind the checkpoint; without a checkpoint nothing is worth keeping.
+        # Data that cannot be flushed is after the checkpoint; without one nothing is worth keeping.
         with suppress(OSError):
             if self._file is not None and not self._note.exists():
                 self._rows.unlink(missing_ok=True)
@@ -177,7 +177,7 @@ class FileTarget:
 
 
 class StreamTarget:
-    """The `CandleTarget` of a stream: rows as they come, as CSV or JSON lines. Nothing is kept."""
+    """The `CandleTarget` of a stream: rows as they arrive, as CSV or JSON lines. Cannot be resumed."""
 
     def __init__(self, write: Callable[[bytes], None], *, as_json: bool) -> None:
         self._write = write
@@ -196,7 +196,7 @@ class StreamTarget:
         try:
             self._write(rows)
         except BrokenPipeError:
-            # Nothing is wrong: the reader has enough.
+            # Not an error: the reader closed the pipe.
             raise
         except OSError as error:
             raise OutputUnusable(f"stdout cannot be written: {error.strerror or error}.") from None

@@ -1,4 +1,4 @@
-"""Candles as lines of text, every number with the digits that were sent, and CSV turned into Parquet."""
+"""Candles as lines of text, every number with the digits sent, and conversion of CSV to Parquet."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -15,7 +15,7 @@ from capcli.errors import ExtraMissing
 PRICES = tuple(name for name in Candle.__struct_fields__ if name not in {"time", "volume"})
 COLUMNS = ("time", *PRICES, "volume")
 HEADER = (",".join(COLUMNS) + "\n").encode()
-# What fits into 64 bits is read fastest; prices with more places than anybody quotes still keep them all.
+# 64 bits are read fastest; prices with unusually many places still keep them all.
 _SHORT, _SHORT_PLACES, _LONG = 18, 8, 38
 _BLOCK = 1 << 20
 _GROUP = 50_000
@@ -49,7 +49,7 @@ def _time(at: datetime) -> str:
 
 
 def need_pyarrow() -> None:
-    """Raise ExtraMissing when Parquet cannot be written here."""
+    """Raise ExtraMissing if Parquet cannot be written here."""
     try:
         import_module("pyarrow.parquet")
     except ImportError:
@@ -60,7 +60,7 @@ def need_pyarrow() -> None:
 
 
 def to_parquet(source: Path, target: Path, *, price_places: int, volume_places: int) -> None:
-    """Turn CSV into Parquet, a row group at a time: UTC timestamps, decimals with so many places."""
+    """Convert CSV to Parquet, a row group at a time: UTC timestamps, decimals with the given places."""
     csv, parquet, arrow = (import_module(name) for name in ("pyarrow.csv", "pyarrow.parquet", "pyarrow"))
     price, volume = (
         arrow.decimal128(_SHORT if places <= _SHORT_PLACES else _LONG, places)
@@ -79,7 +79,7 @@ def to_parquet(source: Path, target: Path, *, price_places: int, volume_places: 
 
 
 def _groups(reader: Iterable[Any], arrow: Any, schema: Any) -> Iterator[Any]:
-    """Gather the batches of the reader into row groups of one size, whatever the blocks were."""
+    """Gather the reader's batches into row groups of one size."""
     batches: list[Any] = []
     rows = 0
     for batch in reader:

@@ -1,4 +1,4 @@
-"""Transactions of the journal: each adds to the event chain, and is compared with what is remembered."""
+"""Transactions of the journal: each extends the event chain, and is compared with the stored record."""
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +18,7 @@ _LOOKS = 3
 
 
 class Chain:
-    """Opens transactions of one journal file, for the threads of a process one at a time.
+    """Opens transactions of one journal file, one thread at a time.
 
     `key` and `anchor` ask the keychain.
     """
@@ -40,7 +40,7 @@ class Chain:
         """Number and hash of the last event that this process wrote with the chain's key."""
 
     def close(self) -> None:
-        """Close the file. The last process to do so tidies it, so it is remembered as it is then."""
+        """Close the file. The last process checkpoints it, so its record is renewed."""
         with self._one_at_a_time:
             if not self._db.is_open:
                 return
@@ -53,7 +53,7 @@ class Chain:
     def writing(
         self, *, risk: bool = False, accepting: bool = False, wait_s: float | None = None
     ) -> Iterator[tuple[sqlite3.Connection, Append]]:
-        """Open a transaction that adds to the chain. The key is fetched before others have to wait.
+        """Open a transaction that extends the chain. The key is fetched before the lock is taken.
 
         The last event of the transaction tells of all rows that it changed. With `risk` a journal that is
         not as it was written refuses; with `accepting` what is remembered of it begins anew. With `wait_s`,
@@ -77,14 +77,14 @@ class Chain:
             if accepting:
                 opened.keep(identity, head)
             elif opened.trouble is None:
-                # What is not remembered now is noticed before the next order; this change is made.
+                # A missing record is noticed before the next order; this change is made.
                 with suppress(StateFolderUnusable):
                     opened.keep(identity, head)
 
     def _identify(
         self, connection: sqlite3.Connection, events: list[Event], opened: OpenRecord
     ) -> str | None:
-        """Return the journal's id; with its first event it gets one."""
+        """Return the journal's id, created with its first event."""
         identity = self._custody.identity(asking(connection))
         if identity is None and events:
             at, identity = events[0].at, new_identity()
@@ -96,9 +96,9 @@ class Chain:
         return identity
 
     def require_intact(self) -> None:
-        """Refuse new risk on a journal that is not as it was written. Raises JournalBehind, JournalAltered.
+        """Refuse new risk on a changed journal. Raises JournalBehind, JournalAltered.
 
-        Where anybody else touched the files all of them are looked through first, while others may write.
+        If other programs touched the files, the whole journal is checked first, while others may write.
         """
         for _ in range(_LOOKS):
             key = self._key()
@@ -117,7 +117,7 @@ class Chain:
                     return
 
     def _require_intact(self, opened: OpenRecord) -> None:
-        """Refuse in the transaction that would send new risk; nobody of this user writes meanwhile."""
+        """Refuse in the transaction that would send new risk; no other process writes meanwhile."""
         if opened.trouble is not None:
             raise opened.trouble
         if not opened.untouched:
@@ -149,7 +149,7 @@ class Chain:
             return inspect(connection, key, self._db.migrations, marks, progress)
 
     def remembered(self) -> JournalBreak | None:
-        """Compare the journal with what is remembered of it outside its folder; None where it fits."""
+        """Compare the journal with its record outside its folder; None if they match."""
         opened = self._custody.read_record(self._key())
         opened.compare(self._db.row)
         if opened.trouble is None:
@@ -162,7 +162,7 @@ class Chain:
 def _append(
     connection: sqlite3.Connection, events: Sequence[Event], key: bytes | None
 ) -> tuple[int, str] | None:
-    """Add the events of a transaction, the last one with what became of the rows; return the chain's end."""
+    """Append a transaction's events, the last with the rows' seals; return the chain's end."""
     rows = seals.changed(connection)
     if rows and not events:
         raise ValueError(f"No event tells why {rows[0].table} {rows[0].key} changed")

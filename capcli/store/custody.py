@@ -1,8 +1,8 @@
-"""What is remembered of the journal outside its folder: did it go back in time, did anybody else write to it.
+"""The journal's record outside its folder: detects a restored older copy, and foreign writes.
 
 The guard folder has a record of each journal: its id, how far its chain came, and a stamp of its files.
-capcli sets their modification time to a moment of its own choosing, so every other write shows, however soon
-it comes. A stamp that fits saves looking through the whole file before each order.
+capcli sets their modification time to a value of its own, so every other write shows, however soon
+it comes. A matching stamp saves checking the whole file before each order.
 """
 
 import hmac
@@ -39,7 +39,7 @@ def asking(connection: Connection) -> Ask:
 
 
 class Record(Struct, frozen=True):
-    """What is remembered of a journal. Without a `stamp` its files are not known to be as they were left."""
+    """The record of a journal. Without a `stamp` its files may have been changed."""
 
     journal: str
     path: str
@@ -54,9 +54,9 @@ class Record(Struct, frozen=True):
 
 @dataclass(slots=True)
 class OpenRecord:
-    """A journal's record while nobody else of this user writes, and how the journal compares with it.
+    """A journal's record, held under the lock, and the result of comparing the journal with it.
 
-    `trouble` is what keeps new risk from being sent. `untouched`: the files are as capcli left them.
+    `trouble` blocks new risk. `untouched`: the files are as capcli left them.
     """
 
     custody: "Custody"
@@ -66,7 +66,7 @@ class OpenRecord:
     untouched: bool = False
 
     def compare(self, ask: Ask) -> None:
-        """Find out whether the journal is the one that is remembered, or a later one of the same chain."""
+        """Check that the journal is the recorded one, or a later one of the same chain."""
         identity = self.custody.identity(ask)
         if self.trouble is None and identity is not None:
             self.trouble = self.custody.behind(self.record, identity, ask)
@@ -74,22 +74,22 @@ class OpenRecord:
             self.trouble = _replaced(self.record)
 
     def begun(self) -> None:
-        """Take a journal that this process has just begun for untouched, unless another one was there."""
+        """Treat a journal that this process just created as untouched, unless there was another one."""
         self.untouched = self.trouble is None
 
     def keep(self, identity: str, head: tuple[int, str]) -> None:
-        """Remember how far the chain has come. Raises StateFolderUnusable."""
+        """Record the chain's end. Raises StateFolderUnusable."""
         stamp = self.custody.stamp(renew=True) if self.untouched else ""
         self.record = Record(identity, str(self.custody.journal), *head, stamp)
         self.custody.write(self.record, self.key)
 
     def restamp(self) -> None:
-        """Remember the files as they are once this process has left them. Raises StateFolderUnusable."""
+        """Record the files' stamp after this process has closed them. Raises StateFolderUnusable."""
         if self.record is not None and self.untouched and self.record.stamp != self.custody.stamp():
             self.renew()
 
     def renew(self) -> None:
-        """Remember the chain as before, and the files as they are. Raises StateFolderUnusable."""
+        """Keep the recorded chain, and record the files' stamp. Raises StateFolderUnusable."""
         if self.record is not None:
             self.keep(self.record.journal, (self.record.count, self.record.head))
 
@@ -105,7 +105,7 @@ class Custody:
 
     @contextmanager
     def open_record(self, key: bytes | None, wait_s: float | None = None) -> Iterator[OpenRecord]:
-        """Hold the record. What keeps it from being held is a trouble, which stops no writing."""
+        """Lock the record. A failure becomes its `trouble`, which does not stop writing."""
         lock = file_lock(self.guard / f"{self.name}.lock", wait_s=self.wait_s if wait_s is None else wait_s)
         with ExitStack() as stack:
             try:
@@ -122,7 +122,7 @@ class Custody:
             yield self.read_record(key)
 
     def read_record(self, key: bytes | None) -> OpenRecord:
-        """Return the record and how the files compare with it, whoever writes meanwhile."""
+        """Return the record and compare the files with it, without the lock."""
         try:
             record, trusted = self._read(self.guard / f"{self.name}.json", key)
         except StateFolderUnusable as error:
@@ -131,12 +131,12 @@ class Custody:
         return OpenRecord(self, key, record, untouched=trusted and fits)
 
     def identity(self, ask: Ask) -> str | None:
-        """Return the journal's id, None for one that was never written to."""
+        """Return the journal's id, None before its first write."""
         row = ask("SELECT value FROM switches WHERE name = 'journal'", ())
         return None if row is None else str(row[0])
 
     def behind(self, record: Record | None, identity: str, ask: Ask) -> ConfigError | None:
-        """Say what is wrong with a journal by what is remembered of it, here or of the same one elsewhere."""
+        """Return the error of a journal that does not match its record, here or at an earlier place."""
         known = [record] if record is not None else self._elsewhere(identity)
         if not known:
             return _forgotten(f"there is none in {self.guard}.")
@@ -159,26 +159,26 @@ class Custody:
         return None
 
     def stamp(self, *, renew: bool = False) -> str:
-        """Return what changes when anybody writes to the files; `renew` makes it another one."""
+        """Return a stamp that changes with every write to the files; `renew` makes a new one."""
         log = self.journal.with_name(f"{self.journal.name}-wal")
         file, changed = _stamp(self.journal, renew=renew)
         # SQLite sets the owner of its log at each opening, which counts as a change of that file.
         return f"{file}:{changed} {_stamp(log, renew=renew)[0]}"
 
     def write(self, record: Record, key: bytes | None) -> None:
-        """Put a record in place, sealed with the chain's key where there is one."""
+        """Write the record, sealed with the chain's key if there is one."""
         facts = asdict(record)
         private_folder(self.guard)
         content = json.dumps(facts | {"seal": _seal(facts, key)}).encode()
         try:
-            # Not waited for: after a power cut the journal may be ahead of its record, never behind it.
+            # Not synced: after a power cut the journal may be ahead of its record, never behind.
             put_in_place(self.guard / f"{self.name}.json", content)
         except OSError as error:
             cause = error.strerror or error
             raise StateFolderUnusable(f"{self.guard} cannot be written: {cause}.") from error
 
     def _read(self, file: Path, key: bytes | None) -> tuple[Record | None, bool]:
-        """Return a record, and whether its stamp is to be trusted: one without the key may be anybody's."""
+        """Return a record, and whether its stamp is trusted: without the key it may be forged."""
         facts = read_guarded(file)
         if facts is None:
             return None, False
@@ -192,7 +192,7 @@ class Custody:
             raise StateFolderUnusable(f"{file} was written by another capcli.") from error
 
     def _elsewhere(self, identity: str) -> list[Record]:
-        """Return what is remembered of a journal at other places: it may have been moved."""
+        """Return records of the journal at other places: it may have been moved."""
         found = []
         for file in self.guard.glob("journal-*.json"):
             with suppress(CapcliError):
@@ -207,7 +207,7 @@ def new_identity() -> str:
 
 
 def _stamp(file: Path, *, renew: bool) -> tuple[str, int]:
-    """Return what tells of every write to a file, and what tells of one that put its time back."""
+    """Return a file's times, including the one that shows a reset modification time."""
     with suppress(FileNotFoundError):
         found = file.stat()
         if found.st_size and renew:

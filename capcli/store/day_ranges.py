@@ -1,4 +1,4 @@
-"""How far markets move in an average day, kept for the day in one small private file for all processes."""
+"""Average daily ranges of markets, cached for the day in one small private file for all processes."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class FileDayRanges:
         write_cached(self._file, _Ranges(day, self._ranges(day) | {epic: day_range}))
 
     def drop_all(self) -> None:
-        """Forget every market of the host: it began anew."""
+        """Forget all markets of the host, after a reset."""
         with suppress(OSError):
             self._file.unlink()
 

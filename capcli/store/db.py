@@ -83,14 +83,14 @@ class Database:
         return None if row is None else self.read(partial(record_of, kind), row)
 
     def rows_about(self, sql: str, place: tuple[str, ...], names: Iterable[str]) -> Iterator[sqlite3.Row]:
-        """Run a read about a place and any number of names, for which `{}` stands in it, 500 at a time."""
+        """Run a read about a place and any number of names (`{}` in the statement), 500 at a time."""
         wanted = list(dict.fromkeys(names))
         for start in range(0, len(wanted), _AT_ONCE):
             some = wanted[start : start + _AT_ONCE]
             yield from self.rows(sql.format(", ".join("?" * len(some))), (*place, *some))
 
     def read(self, reader: Callable[[sqlite3.Row], R], row: sqlite3.Row) -> R:
-        """Read a row. Raises JournalUnreadable for one that cannot be understood."""
+        """Parse a row. Raises JournalUnreadable for an invalid one."""
         try:
             return reader(row)
         except (ValueError, TypeError, ArithmeticError, MsgspecError) as error:
@@ -109,9 +109,9 @@ class Database:
 
     @contextmanager
     def fresh(self) -> Iterator[sqlite3.Connection]:
-        """Read the file as it is on the disk, past what this process remembers of its pages."""
+        """Read the file from disk, bypassing this process's page cache."""
         with self._lent(), closing(_connect(self._path, self._patience_s, "ro")) as connection:
-            # What an editor left must not end the look with an error of decoding.
+            # Bytes left by an editor must not cause a decoding error.
             connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
             with _begun(connection, "BEGIN"):
                 yield connection
@@ -153,7 +153,7 @@ class Database:
             self._connection = _open(self._path, wait_s=self._patience_s, migrations=self._migrations)
             self._file = _identity(self._path)
         elif _identity(self._path) != self._file:
-            # SQLite would go on writing to a file that nobody else can see.
+            # SQLite would continue writing to a deleted file.
             self._shut()
             raise JournalUnreadable(
                 f"The journal {self._path} was deleted or replaced while in use. Nothing was recorded.",
@@ -166,7 +166,7 @@ class Database:
 def _open(path: Path, *, wait_s: float, migrations: Migrations) -> sqlite3.Connection:
     """Open the journal, make it on a first run, bring its schema up to date."""
     private_folder(path.parent)
-    # A link whose target is gone (an unmounted disk) is not a first run.
+    # A dangling link (an unmounted disk) is not a first run.
     if not os.path.lexists(path):
         _create(path, wait_s, migrations)
     connection = _connect(path, wait_s)
@@ -199,20 +199,20 @@ def _connect(path: Path, wait_s: float, mode: str = "rw") -> sqlite3.Connection:
         connection.execute("PRAGMA fullfsync=ON")
         connection.execute("PRAGMA foreign_keys=ON")
     except BaseException:
-        # An open file would keep a disk from being unmounted.
+        # An open file would prevent unmounting a disk.
         connection.close()
         raise
     return connection
 
 
 def _create(path: Path, wait_s: float, migrations: Migrations) -> None:
-    """Make the journal beside its name and move it there whole, so that an empty file means damage."""
+    """Create the journal under another name and rename it, so that an empty file means damage."""
     with file_lock(path.parent / "locks" / f"{path.stem}.lock", wait_s=wait_s):
         if os.path.lexists(path):
             return
         orphan = path.with_name(f"{path.name}-wal")
         if orphan.exists() and orphan.stat().st_size:
-            # SQLite would play it into the new file, or throw it away.
+            # SQLite would apply it to the new file, or delete it.
             raise JournalUnreadable(
                 f"{path} is gone but {orphan.name} holds entries that belong to it. Nothing was recorded. "
                 "Restore the file from a backup, or move the rest away to begin a new journal.",

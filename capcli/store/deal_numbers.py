@@ -22,7 +22,7 @@ class DealNumbers:
         self._writing = writing
 
     def known(self, env: str, account_id: str, deal_ids: Iterable[str]) -> dict[str, int]:
-        """Return the numbers that these deals have; a deal that was never shown has none."""
+        """Return the numbers of these deals; a deal never shown has none."""
         rows = self._db.rows_about(_KNOWN, (env, account_id), deal_ids)
         return {row["deal_id"]: row["number"] for row in rows}
 
@@ -47,6 +47,6 @@ class DealNumbers:
         return known | fresh
 
     def deal(self, env: str, account_id: str, number: int) -> str | None:
-        """Return the deal that has a number, None where none has it."""
+        """Return the deal with a number, None if there is none."""
         row = self._db.row(_DEAL, (env, account_id, number))
         return None if row is None else str(row["deal_id"])

@@ -1,8 +1,8 @@
-"""The kill switch on disk: while a file `halted` is there, nothing that adds risk is sent by anybody.
+"""The kill switch on disk: while a file `halted` exists, no process sends anything that adds risk.
 
-It stands at two places: the state folder, which the environment may move, and the guard folder, which it may
-not. Either halts. Files and not rows of the journal: they work while the journal is locked, damaged or out
-of space, cost one look each, and whatever cannot be read of them means halted.
+It is stored in two places: the state folder, which the environment may move, and the guard folder, which
+it may not. Either halts. Files, not rows of the journal: they work while the journal is locked, damaged or
+out of space, cost one read each, and an unreadable one means halted.
 """
 
 import json
@@ -33,9 +33,9 @@ class FileHalt:
         return next((halt for halt in found if halt.at), found[0] if found else None)
 
     def set(self, halt: Halt) -> HaltKept:
-        """Halt, unless that is so already. Where no place takes it, this process alone is halted.
+        """Halt, unless halted already. If no place can be written, only this process is halted.
 
-        A file alone halts, before a word is in it: a full disk keeps nobody from halting.
+        Even an empty file halts, so it works on a full disk.
         """
         standing, failed = [], []
         for place in dict.fromkeys((self._state, self._guard)):
@@ -50,9 +50,9 @@ class FileHalt:
         return HaltKept(halt_now, places, tuple(failed), everywhere=self._guard in standing)
 
     def clear(self) -> None:
-        """Take the halt away everywhere. Raises StateFolderUnusable naming what stays; it is halted then."""
+        """Remove the halt everywhere. Raises StateFolderUnusable naming what remains: then it still halts."""
         remaining = []
-        # The guard goes last: until everything else is gone, everybody stays halted.
+        # The guard is removed last: until all others are gone, every process stays halted.
         for place in self._elsewhere():
             try:
                 place.unlink(missing_ok=True)
@@ -73,7 +73,7 @@ class FileHalt:
         self._in_memory = None
 
     def _elsewhere(self) -> tuple[Path, ...]:
-        """Return where a halt may stand besides the guard folder: in every state folder that halted."""
+        """Return the places of a halt besides the guard folder: every state folder that halted."""
         noted = (_facts(self._guard) or {}).get(_PLACES)
         others = (Path(text) for text in noted if isinstance(text, str)) if isinstance(noted, list) else ()
         named = (place for place in others if place.is_absolute() and place.name == self._state.name)
@@ -81,7 +81,7 @@ class FileHalt:
 
 
 def _set(place: Path, halt: Halt, state: Path) -> None:
-    """Put the halt at a place. Raises OSError and StateFolderUnusable."""
+    """Write the halt at a place. Raises OSError and StateFolderUnusable."""
     private_folder(place.parent)
     facts = {"by": halt.by, "pid": halt.pid, "reason": halt.reason, _PLACES: [str(state)]}
     facts["at"] = halt.at.isoformat() if halt.at else None
@@ -102,7 +102,7 @@ def _set(place: Path, halt: Halt, state: Path) -> None:
 
 
 def _join(place: Path, state: Path) -> None:
-    """Note one more state folder in a halt that stands already, so that resuming finds it."""
+    """Add a state folder to an existing halt, so that resuming finds it."""
     facts = _facts(place)
     if facts is None or not isinstance(facts.get(_PLACES), list) or str(state) in facts[_PLACES]:
         return

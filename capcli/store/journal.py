@@ -61,7 +61,7 @@ _OWNERS = "SELECT name, attempt_id FROM owned_deals WHERE env = ? AND host = ? A
 _CHANGED = """
     SELECT DISTINCT deal_id FROM attempts WHERE env = ? AND host = ? AND kind IN ('AMEND', 'WORKING_UPDATE')
     AND state NOT IN ('NOT_SENT', 'REFUSED', 'REJECTED', 'ABSENT') AND deal_id IN ({})"""
-# The states stand in the text, as in the index that holds no other rows.
+# The states are literals, to match the partial index.
 _FIND_UNRESOLVED = f"""
     SELECT * FROM attempts WHERE env = ? AND host = ? AND account_id = ?
     AND state IN ({", ".join(f"'{state.value}'" for state in AttemptState if state.unresolved)})
@@ -72,7 +72,7 @@ _CLAIM = (
 )
 _EXPIRE = "UPDATE previews SET state = 'EXPIRED' WHERE id = ? AND state = 'READY' AND expires_at <= ?"
 
-# No preview and no approval lives longer, by whichever clock.
+# No preview and no approval lives longer, by any clock.
 _LONGEST_LIFE = timedelta(days=1)
 _EXPIRE_ALL = "UPDATE previews SET state = 'EXPIRED' WHERE state = 'READY' AND expires_at > ?"
 _CLAIMED = "SELECT * FROM attempts WHERE state = 'CLAIMED'"
@@ -94,7 +94,7 @@ class SqliteJournal:
         """`key` and `anchor` ask the keychain; `guard` is the guard folder, by default this user's own."""
         self._db = database or Database(path)
         self._chain = Chain(self._db, Custody(path, guard or guard_folder()), key, anchor)
-        # What the port asks of the file as a whole is the chain's.
+        # The port's methods about the whole file are the chain's.
         self._writing = self._chain.writing
         self.close = self._chain.close
         self.inspect = self._chain.inspect
@@ -109,7 +109,7 @@ class SqliteJournal:
     def accept(
         self, altered: Sequence[tuple[str, tuple[Any, ...]]], *, at: datetime, reason: str
     ) -> tuple[int, str]:
-        """Take the journal as it is now for the one to go on from, and the altered rows for true.
+        """Accept the journal as it is now, with its altered rows.
 
         No preview, approval or mandate from before it counts: it may have been used, and nobody knows any
         more. So may an order that was claimed: it is looked for as one whose answer was lost. Return number
@@ -118,7 +118,7 @@ class SqliteJournal:
         with self._writing(accepting=True) as (connection, append):
             for table, key in altered:
                 seals.touch(connection, table, key)
-            # What is not known any more may have used them up.
+            # They may have been used without a record.
             connection.execute(_EXPIRE_ALL, (stamp(at - _LONGEST_LIFE),))
             connection.execute(approvals.VOID_ALL, (stamp(at - _LONGEST_LIFE),))
             active = [row[0] for row in connection.execute("SELECT id FROM mandates WHERE state = 'ACTIVE'")]
@@ -151,7 +151,7 @@ class SqliteJournal:
         return self._db.record(AttemptRecord, _ATTEMPT, (attempt_id,))
 
     def check(self) -> None:
-        """Have SQLite look through the whole file. Raises JournalUnreadable for a damaged one."""
+        """Run SQLite's integrity check. Raises JournalUnreadable for a damaged file."""
         found = [str(row[0]) for row in self._db.rows("PRAGMA quick_check(1)")]
         if found != ["ok"]:
             raise JournalUnreadable(
@@ -187,7 +187,7 @@ class SqliteJournal:
         if attempt.preview_id != preview_id or attempt.state is not AttemptState.CLAIMED:
             raise ValueError(f"{attempt.attempt_id} is not a claim of {preview_id}")
         with self._writing(risk=True) as (connection, append):
-            # All rows are fetched: a statement that is still open would keep the commit waiting.
+            # Fetch all rows: an open statement would block the commit.
             won = connection.execute(_CLAIM, (preview_id, stamp(now))).fetchall()
             if not won:
                 if connection.execute(_EXPIRE, (preview_id, stamp(now))).rowcount:
@@ -197,7 +197,7 @@ class SqliteJournal:
             preview = self._db.read(partial(record_of, PreviewRecord), won[0])
             if wrong := [name for name in _SHARED if getattr(preview, name) != getattr(attempt, name)]:
                 raise ValueError(f"{attempt.attempt_id} is not for {preview_id}: {', '.join(wrong)} differ")
-            # A preview that has an attempt was claimed before, whatever its state says: leave it CLAIMED.
+            # A preview with an attempt was claimed before, whatever its state says: leave it CLAIMED.
             if connection.execute(_INSERT_ATTEMPT, row_of(attempt)).rowcount == 0:
                 append(Event("claimed_before", now, detail=_named(preview)))
                 return None
@@ -231,7 +231,7 @@ class SqliteJournal:
         if to_state not in TRANSITIONS[from_state]:
             raise ValueError(f"An attempt never goes from {from_state} to {to_state}")
         if to_state is AttemptState.SENDING:
-            # Daily limits count what has a send time, so no caller can forget it.
+            # Set here, so that no caller can forget it: daily limits count attempts with a send time.
             facts.setdefault("sent_at", at)
         if not to_state.unresolved:
             facts.setdefault("ended_at", at)
@@ -278,7 +278,7 @@ class SqliteJournal:
 
     @property
     def deal_numbers(self) -> DealNumbers:
-        """The numbers by which a person may name deals."""
+        """The deals' numbers, for use at a terminal."""
         return DealNumbers(self._db, lambda: self._writing(wait_s=_BRIEF_S))
 
     def note(
@@ -330,13 +330,13 @@ class SqliteJournal:
 
 
 def _owned(attempt: AttemptRecord) -> list[str]:
-    """Return the names that an opening order owns, and no other may: its reference, its id, its deals."""
+    """Return the names that an opening order alone owns: its reference, its id, its deals."""
     names = (attempt.deal_reference, attempt.order_id, *attempt.opened_deal_ids)
     return sorted(set(filter(None, names))) if attempt.kind.is_order else []
 
 
 def _own(connection: sqlite3.Connection, attempt: AttemptRecord) -> None:
-    """Write down what an opening order owns. Raises DealTaken."""
+    """Record the names an opening order owns. Raises DealTaken."""
     connection.execute("DELETE FROM owned_deals WHERE attempt_id = ?", (attempt.attempt_id,))
     for name in _owned(attempt):
         place = (attempt.env, attempt.host, name)
@@ -353,7 +353,7 @@ def _use(
     attempt_id: str | None,
     now: datetime,
 ) -> None:
-    """Use up a person's approval, or an order of a mandate, in the transaction of what it is for.
+    """Use a person's approval, or an order of a mandate, in the transaction of the change.
 
     Raises ApprovalUnknown, MandateEnded.
     """

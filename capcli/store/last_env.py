@@ -1,4 +1,4 @@
-"""Which environment was chosen last, for the day when the settings that say so are gone."""
+"""The environment chosen last, in case the settings are lost."""
 
 from collections.abc import Iterable
 from contextlib import closing, suppress
@@ -12,23 +12,23 @@ _ENVS = ("live", "demo", "paper")
 
 
 class LastEnv:
-    """Remembers it in two folders, for one may be deleted with the settings; the journal knows it too."""
+    """Stores it in two folders, since one may be deleted with the settings; the journal has it too."""
 
     def __init__(self, places: Folders) -> None:
         self._folders = (places.state, places.guard)
         self._journal = places.journal
 
     def note(self, env: str) -> None:
-        """Remember an environment that somebody chose. A folder that cannot be written is left out."""
+        """Store a chosen environment. A folder that cannot be written is skipped."""
         for folder in self._folders:
             with suppress(CapcliError, OSError):
                 if _read(folder) != env:
                     put_guarded(folder / _NAME, {"env": env})
 
     def read(self, kept: Iterable[str]) -> str | None:
-        """Return the environment that was used last; None where nothing tells.
+        """Return the environment used last; None if unknown.
 
-        `kept` names the environments that have credentials, for where nothing else remembers.
+        `kept` names the environments with credentials, as the last resort.
         """
         for folder in self._folders:
             if (env := _read(folder)) is not None:

@@ -1,4 +1,4 @@
-"""Which state folder of which computer live was unlocked for: a random id that rests there, and its path."""
+"""Identifies the state folder that live was unlocked for: a random id stored there, and its path."""
 
 import os
 import secrets
@@ -20,14 +20,14 @@ class FileLivePlace:
         self._path = folder / f"{_PREFIX}{profile}{_SUFFIX}"
 
     def read(self) -> str | None:
-        """Return what stands for this place; None where live was never unlocked."""
+        """Return this place's id; None if live was never unlocked."""
         try:
             return self._digest(self._path.read_text("ascii", "replace"))
         except OSError:
             return None
 
     def make(self) -> str:
-        """Return what stands for this place from now on. Raises StateFolderUnusable."""
+        """Create and return this place's id. Raises StateFolderUnusable."""
         try:
             private_folder(self._path.parent)
             with suppress(FileExistsError), os.fdopen(os.open(self._path, _NEW, 0o600), "w") as file:
@@ -41,12 +41,12 @@ class FileLivePlace:
 
     @property
     def unlocked_profiles(self) -> tuple[str, ...]:
-        """Return the profiles whose live was unlocked from this state folder."""
+        """Return the profiles that unlocked live from this state folder."""
         found = sorted(self._path.parent.glob(f"{_PREFIX}*{_SUFFIX}"))
         return tuple(path.name.removeprefix(_PREFIX).removesuffix(_SUFFIX) for path in found)
 
     def drop(self) -> None:
-        """Let this be no place of live any more."""
+        """Remove this place's id: live is locked."""
         with suppress(OSError):
             self._path.unlink(missing_ok=True)
 

@@ -1,4 +1,4 @@
-"""Locks between the processes of a user: one at a time sends on an account, switches it, or logs in."""
+"""Locks between the user's processes: only one at a time sends on an account, switches it, or logs in."""
 
 import json
 import re
@@ -19,7 +19,7 @@ _NOTICEABLE_S = 1.0
 class FileAccountLock:
     """The `AccountLock` port: one file per env, host and account, held by a kernel lock.
 
-    Not reentrant: a thread that asks for what it holds waits for itself and gets Busy.
+    Not reentrant: a thread that asks again waits for itself and gets Busy.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class FileLoginLock:
 
 @contextmanager
 def _held(lock: AbstractContextManager[Any], wait_s: float, busy: str) -> Iterator[None]:
-    """Hold a lock. Only entering is translated: what the body raises belongs to the body."""
+    """Hold a lock. Only errors of acquiring it are translated, not those of the body."""
     with ExitStack() as locks:
         try:
             locks.enter_context(lock)
@@ -103,7 +103,7 @@ def _held(lock: AbstractContextManager[Any], wait_s: float, busy: str) -> Iterat
 
 
 def lock_name(env: str, host: str, account_id: str) -> str:
-    """Return a name for any file system: readable first, then a hash that tells accounts apart."""
+    """Return a file name for any file system: readable text, then a hash that is unique to the account."""
     readable = re.sub(r"[^a-z0-9]+", "-", f"{env}-{account_id}".lower()).strip("-")[:40]
     identity = json.dumps([env, host, account_id]).encode()
     return f"{readable}-{sha256(identity).hexdigest()[:16]}.lock"

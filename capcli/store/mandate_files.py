@@ -1,4 +1,4 @@
-"""The secrets of mandates: one small file for each, which the client that has it is told to read."""
+"""The secrets of mandates: one small file each, read by its client."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +9,7 @@ from capcli.system import private_folder, put_in_place
 
 @dataclass(frozen=True, slots=True)
 class MandateFiles:
-    """Files in a folder of this user, in which only they can read."""
+    """Files in a folder that only this user can read."""
 
     folder: Path
 
@@ -18,7 +18,7 @@ class MandateFiles:
         return str(self.folder / f"{env}-{name}.secret")
 
     def write(self, env: str, name: str, secret: str) -> None:
-        """Put a secret in its place, for this user only. Raises StateFolderUnusable."""
+        """Write a secret for this user only. Raises StateFolderUnusable."""
         private_folder(self.folder)
         try:
             put_in_place(Path(self.place(env, name)), f"{secret}\n".encode())

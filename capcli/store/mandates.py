@@ -1,4 +1,4 @@
-"""Mandates in the journal: granted, used in the transaction of what they are used for, ended for good."""
+"""Mandates in the journal: granted, used in the transaction of a change, and ended permanently."""
 
 import sqlite3
 from collections.abc import Iterable
@@ -80,10 +80,10 @@ class Mandates:
 
 
 def spend(connection: sqlite3.Connection, append: Append, use: Spend, attempt_id: str, at: datetime) -> None:
-    """Use a mandate in the transaction of what it is used for. Raises MandateEnded.
+    """Use a mandate in the transaction of the change. Raises MandateEnded.
 
-    The later of this computer's clock and of what the journal holds since the grant counts: a clock that is
-    set back brings nothing back.
+    The later of this computer's clock and the journal's latest time counts, so that setting a clock back does
+    not revive a mandate.
     """
     (latest,) = connection.execute(_LATEST, (f'%"{use.mandate_id}"%',)).fetchone()
     now = max(stamp(at), latest or "")

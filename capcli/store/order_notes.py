@@ -1,6 +1,6 @@
-"""Notes and tags read from the journal's file alone: a list of deals loads no journal to show them.
+"""Reads notes and tags from the journal's file directly, so that a list of deals loads no journal.
 
-Nothing is written, and nothing here fails: what cannot be read is shown without its note.
+Nothing is written, and nothing here fails: on an error deals are shown without notes.
 """
 
 from collections.abc import Iterable
@@ -21,7 +21,7 @@ _PREVIEWED = """
 
 
 def order_notes(journal: Path, env: str, host: str, names: Iterable[str]) -> dict[str, OrderNotes]:
-    """Return what was kept with the order behind each of these deals and working orders, where known."""
+    """Return the notes of the orders of these deals and working orders, if known."""
     wanted, found = sorted(set(names)), dict[str, OrderNotes]()
     if not wanted or not journal.exists():
         return found

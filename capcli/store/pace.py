@@ -1,4 +1,4 @@
-"""What is used of the rate limits, in small files: all processes of a user keep them together."""
+"""The use of the rate limits, in small files shared by all processes of a user."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,11 +16,11 @@ from capcli.store.cache_file import hashed
 from capcli.system import file_lock
 
 _WAIT_S = 5.0
-# A file that failed, or whose holder is stopped, is not waited for at every request.
+# After a failure, or with a stopped holder, the file is not waited for at every request.
 _LEFT_ALONE_S = 60.0
-# Held for a tenth of a millisecond: who finds it taken looks again soon.
+# The lock is held for a tenth of a millisecond, so retry soon.
 _LOOK_AGAIN_S = 0.002
-# Monotonic clocks count from the machine's start: what lies further ahead was written before the last one.
+# Monotonic clocks count from the machine's start: a time far ahead was written before the last boot.
 _FARTHEST_S = 30.0
 _MOST_WAITING = 200
 
@@ -29,7 +29,7 @@ Times = tuple[float, ...]
 
 
 class SharedValue(Generic[T]):
-    """A value in one file, a line of JSON, under a kernel lock, which the kernel frees when its holder dies.
+    """A value in one file, a line of JSON, under a kernel lock that is freed if its holder dies.
 
     A file that cannot be used costs nothing but the sharing: the process then counts alone.
     """
@@ -42,7 +42,7 @@ class SharedValue(Generic[T]):
         self._lock = Lock()
 
     def update(self, change: Callable[[T], T]) -> T:
-        """Replace the value by what `change` makes of it, one caller at a time. It may run twice."""
+        """Replace the value by the result of `change`, one caller at a time. It may run twice."""
         with self._lock:
             if monotonic() >= self._again_at:
                 try:
@@ -86,7 +86,7 @@ class FilePaceBook:
         return self._shared.update(bounded)
 
     def _present(self, kept: Allowance) -> Allowance:
-        """Return what belongs to this run of the machine."""
+        """Return the entries written since the last boot."""
         farthest = self._clock() + _FARTHEST_S
         times = (*kept.taken, kept.login_after, kept.order_after, kept.bulk_after, kept.paused_until)
         if any(time > farthest for time in times):

@@ -1,4 +1,4 @@
-"""What accounts have chosen, kept for five minutes in small private files that processes of a user share."""
+"""Account preferences, cached for five minutes in small private files shared by the user's processes."""
 
 from contextlib import suppress
 from datetime import datetime
@@ -22,7 +22,7 @@ class _Kept(Struct):
 
 
 class _Margins(Struct):
-    """In percent by epic, under the leverages that were chosen then."""
+    """Margins in percent by epic, with the leverages at that time."""
 
     leverages: dict[str, Leverage]
     margins: dict[str, Decimal]
@@ -54,7 +54,7 @@ class FilePreferences:
             self._file(account_id).unlink()
 
     def drop_all(self) -> None:
-        """Forget every account of the host: it began anew."""
+        """Forget all accounts of the host, after a reset."""
         with suppress(OSError):
             for kind in ("preferences", "margins"):
                 for file in self.folder.glob(f"{kind}-{hashed(self.host)}-*.json"):

@@ -1,4 +1,4 @@
-"""Rows of the journal to records and back: Decimals and times as text, so that nothing is rounded."""
+"""Converts rows of the journal to records and back: Decimals and times as text, so nothing is rounded."""
 
 import json
 import sqlite3
@@ -15,7 +15,7 @@ from capcli.domain.mandate import Mandate
 
 R = TypeVar("R", bound=msgspec.Struct)
 
-# Of these the first field is the column `id`; every other column is called as its field.
+# Their first field is the column `id`; every other column has its field's name.
 _BY_ID = frozenset({PreviewRecord, AttemptRecord, Mandate})
 
 
@@ -32,18 +32,18 @@ def row_of(record: msgspec.Struct) -> dict[str, Any]:
 
 
 def record_of(kind: type[R], row: sqlite3.Row) -> R:
-    """Read a row. Raises ValueError and msgspec.ValidationError for one that no record was written as."""
+    """Parse a row. Raises ValueError and msgspec.ValidationError for an invalid one."""
     values = {name: row[column] for name, column in columns(kind).items()}
     for name in _of_type(kind, tuple):
         values[name] = json.loads(values[name])
     for name in _of_type(kind, bytes):
-        # An editor may have put text there, which the seals notice.
+        # An editor may have written text there; the seals detect that.
         values[name] = values[name].encode() if isinstance(values[name], str) else values[name]
     return msgspec.convert(values, kind)
 
 
 def insert(kind: type[msgspec.Struct], table: str) -> str:
-    """Return the statement that adds what `row_of` returns."""
+    """Return the INSERT statement for a row from `row_of`."""
     names = columns(kind).values()
     return f"INSERT INTO {table} ({', '.join(names)}) VALUES (:{', :'.join(names)})"  # noqa: S608  our own names
 
@@ -74,5 +74,5 @@ def _plain(value: Any) -> Any:
 
 
 def broker_text(text: str) -> str:
-    # JSON can carry half a surrogate pair, SQLite cannot; a verdict must not be lost over it.
+    # JSON can contain half a surrogate pair, SQLite cannot; an outcome must not be lost over it.
     return text.encode("utf-8", "replace").decode("utf-8")

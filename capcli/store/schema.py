@@ -64,7 +64,7 @@ _V1 = (
         ending TEXT,
         note TEXT NOT NULL
     )""",
-    # What an opening order owns: its reference, its own id, and the deals that came into being by it.
+    # The names an opening order owns: its reference, its own id, and the deals it opened.
     """CREATE TABLE owned_deals (
         env TEXT NOT NULL,
         host TEXT NOT NULL,
@@ -130,7 +130,7 @@ _V1 = (
 )
 
 _V2 = (
-    # The numbers by which a person at this computer may name deals: given once, never to another deal.
+    # Numbers of deals for people at this computer: never given to another deal.
     """CREATE TABLE deal_numbers (
         env TEXT NOT NULL,
         account_id TEXT NOT NULL,
@@ -142,11 +142,11 @@ _V2 = (
     _forbidden("deal_numbers", "DELETE", "deal numbers are kept"),
 )
 
-# Who asked: the name that an assistant's client gives itself, or a script.
+# The requester: the name of an assistant's client, or a script.
 _V3 = ("ALTER TABLE approvals ADD COLUMN client TEXT",)
 
 _V4 = (
-    # What a client may send without a person. Its terms are never changed, and what ended stays ended.
+    # Mandates: what a client may send without approval. Terms never change, and an end is final.
     """CREATE TABLE mandates (
         id TEXT PRIMARY KEY NOT NULL,
         name TEXT NOT NULL,
@@ -165,7 +165,7 @@ _V4 = (
         state TEXT NOT NULL,
         ended_at TEXT
     )""",
-    # What was sent under one. An order has a number of its own, so no two take the last one.
+    # What was sent under a mandate. Each order has its own number, so no two use the last one.
     """CREATE TABLE mandate_uses (
         attempt_id TEXT PRIMARY KEY NOT NULL REFERENCES attempts (id),
         mandate_id TEXT NOT NULL REFERENCES mandates (id),
@@ -189,7 +189,7 @@ _V4 = (
 )
 
 _V5 = (
-    # What happened on an account, numbered as it became known here; and how far was looked.
+    # Events of an account, numbered as they became known here; and the state of the polls.
     """CREATE TABLE account_events (
         env TEXT NOT NULL,
         host TEXT NOT NULL,
@@ -211,7 +211,7 @@ _V5 = (
         state TEXT NOT NULL,
         PRIMARY KEY (env, host, account_id)
     )""",
-    # Levels that somebody waits for, until they are reached or taken off the list.
+    # Stored alerts, until they are reached or removed.
     """CREATE TABLE alerts (
         env TEXT NOT NULL,
         host TEXT NOT NULL,

@@ -14,7 +14,7 @@ _MARK = 4
 
 
 class Seal(NamedTuple):
-    """What a row was when it was written: its table, its primary key, its hash, and a mark of each column.
+    """A row's seal: its table, its primary key, its hash, and a mark of each column.
 
     `hash` is None for a row that was removed. The marks only name the columns of a row whose hash is wrong.
     """
@@ -26,7 +26,7 @@ class Seal(NamedTuple):
 
 
 def watch(connection: sqlite3.Connection) -> None:
-    """Note from now on which rows this connection changes, whatever statement changes them."""
+    """Track the rows that this connection changes by any statement."""
     connection.execute("PRAGMA temp_store=MEMORY")
     connection.execute("CREATE TEMP TABLE changed (name, key, UNIQUE (name, key))")
     for table in tables(connection):
@@ -39,7 +39,7 @@ def watch(connection: sqlite3.Connection) -> None:
 
 
 def touch(connection: sqlite3.Connection, table: str, key: tuple[Any, ...]) -> None:
-    """Let the next event tell of a row as if it had been changed."""
+    """Include a row in the next event as if it had changed."""
     connection.execute("INSERT OR IGNORE INTO temp.changed VALUES (?, ?)", (table, json.dumps(key)))
 
 
@@ -56,7 +56,7 @@ def changed(connection: sqlite3.Connection) -> list[Seal]:
 
 
 def rows(connection: sqlite3.Connection) -> Iterator[tuple[str, tuple[Any, ...], sqlite3.Row]]:
-    """Return every row that events tell of: its table, its key and itself."""
+    """Return every row covered by events: its table, its key and its values."""
     for table in tables(connection):
         names = key_of(connection, table)
         for row in connection.execute(f"SELECT * FROM main.{table}"):  # noqa: S608
@@ -68,12 +68,12 @@ def seal(table: str, key: tuple[Any, ...], row: sqlite3.Row) -> Seal:
 
 
 def row_hash(row: sqlite3.Row) -> str:
-    """Hash all columns of a row. One without a value is left out, so that a migration can add a column."""
+    """Hash all columns of a row. Nulls are left out, so that a migration can add a column."""
     return _hash({name: _plain(row[name]) for name in row.keys() if row[name] is not None})  # noqa: SIM118
 
 
 def altered(row: sqlite3.Row, marks: str) -> list[str]:
-    """Name the columns of a row that are not what the marks tell."""
+    """Return the columns of a row that differ from its marks."""
     known = (marks[at : at + _MARK] for at in range(0, len(marks), _MARK))
     return [
         name
@@ -83,7 +83,7 @@ def altered(row: sqlite3.Row, marks: str) -> list[str]:
 
 
 def tables(connection: sqlite3.Connection) -> list[str]:
-    """Return the tables whose rows events tell of: all but the events."""
+    """Return the tables covered by events: all but the events."""
     found = connection.execute(
         "SELECT name FROM main.sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name"
     )
@@ -101,5 +101,5 @@ def _hash(value: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    # An editor may have put text where bytes were: the two must not look alike.
+    # An editor may have replaced bytes by text: the two must hash differently.
     return [sha256(value).hexdigest()] if isinstance(value, bytes) else value

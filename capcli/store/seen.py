@@ -1,6 +1,6 @@
-"""What commands showed lately (epics, deals, accounts, watchlists), for a shell to complete. A cache.
+"""A cache of recently shown values (epics, deals, accounts, watchlists) for shell completion.
 
-Read at every Tab, so it imports next to nothing. A file that cannot be read or written is as good as none.
+Read at every completion, so it imports next to nothing. A file that cannot be used counts as absent.
 """
 
 import re
@@ -20,12 +20,12 @@ Seen = dict[str, dict[str, str]]
 
 
 def seen_file(cache: Path, env: str) -> Path:
-    """Name the file of an environment in the cache folder."""
+    """Return the file of an environment in the cache folder."""
     return cache / f"seen-{env}.txt"
 
 
 def read_seen(file: Path) -> Seen:
-    """Return the values by kind, newest first, each with what it is."""
+    """Return the values by kind, newest first, each with a description."""
     found: Seen = {}
     with suppress(OSError, ValueError):
         for line in file.read_text(encoding="utf-8").splitlines():
@@ -35,7 +35,7 @@ def read_seen(file: Path) -> Seen:
 
 
 def book_of(seen: Seen, book: str, account: str = "") -> str:
-    """Name the kind under which an account's positions or orders stand; without one the last account's."""
+    """Return the kind of an account's positions or orders; without an account the last one's."""
     return f"{book}@{account or next(iter(seen.get('active', {})), '')}"
 
 
@@ -46,7 +46,7 @@ class SeenValues:
         self._file = seen_file(cache, env)
 
     def is_first(self, what: str) -> bool:
-        """Say whether this user is told something for the first time; False where that cannot be kept."""
+        """Whether this user sees a hint for the first time; False if that cannot be stored."""
         with suppress(OSError, CapcliError):
             open_private(private_folder(self._file.parent) / f"told-{what}", "xb").close()
             return True
@@ -59,7 +59,7 @@ class SeenValues:
         whole: Iterable[str] = (),
         gone: Iterable[str] = (),
     ) -> None:
-        """Put what was shown first. A `whole` kind was listed completely; `gone` values are forgotten."""
+        """Put shown values first. A `whole` kind was listed completely; `gone` values are removed."""
         before = read_seen(self._file)
         after = {kind: dict(values) for kind, values in before.items()}
         for kind in whole:
@@ -77,7 +77,7 @@ class SeenValues:
                 values.pop(value, None)
         if _lines(after) != _lines(before):
             with suppress(OSError, CapcliError):
-                # On Windows it cannot be put in place while somebody reads it.
+                # On Windows it cannot be replaced while another process reads it.
                 private_folder(self._file.parent)
                 put_in_place(self._file, _lines(after).encode())
 

@@ -1,4 +1,4 @@
-"""Amend a deal: what is named changes, the rest is kept; all of it is sent, and read back.
+"""Amend a deal: named values change, the others are kept; all are sent and read back.
 
 Positions and working orders differ in endpoint, fields and words: see amend_position.py and amend_order.py.
 """
@@ -53,7 +53,7 @@ from capcli.trading.snapshot import check_input, order_rules, take_snapshot, wit
 
 
 class Amendments(Generic[D, A]):
-    """Changes deals of one kind. What only tightens is always possible, anything else is new risk."""
+    """Changes deals of one kind. Tightening is always possible; anything else is new risk."""
 
     def __init__(self, context: Context, deals: Amendable[D, A]) -> None:
         self._context = context
@@ -78,9 +78,9 @@ class Amendments(Generic[D, A]):
             return self._nothing(plan) if plan.is_idle else self.send(plan)
 
     def question(self, deal_id: str, change: Change) -> str | Reply[A]:
-        """Return what a person is asked before it is sent, or the answer where there is nothing to change.
+        """Return the question before it is sent, or the answer if there is nothing to change.
 
-        Raises as `amend` what would be refused: nobody is asked about that.
+        Raises as `amend` if it would be refused: then there is no question.
         """
         with self._planned(typed.deal_id(deal_id), change) as plan:
             if plan.is_idle:
@@ -104,7 +104,7 @@ class Amendments(Generic[D, A]):
             yield self.plan(deal_id, change, self._context.broker.account_id or "")
 
     def plan(self, deal_id: str, change: Change, account_id: str) -> Plan[D]:
-        """Read the deal and its market, work out what it is to be, and refuse what must not be sent.
+        """Read the deal and its market, plan the change, and refuse what must not be sent.
 
         Called inside the account lock: it settles what is unresolved where the change adds risk.
         """
@@ -147,7 +147,7 @@ class Amendments(Generic[D, A]):
     def _check(
         self, plan: Plan[D], snapshot: AccountSnapshot, request: OrderRequest, price: Decimal
     ) -> CheckInput:
-        """Refuse what must not be sent: what does not fit, and new risk where there may be none."""
+        """Refuse invalid changes, and new risk where it is blocked."""
         risks, after = plan.risks, plan.after
         if risks:
             refuse_while_halted(self._context.halt, "The amendment")
@@ -232,7 +232,7 @@ class Amendments(Generic[D, A]):
         )
 
     def _not_as_asked(self, plan: Plan[D], attempt: AttemptRecord, answer: Answer) -> Reply[A]:
-        """Tell of an amendment that the broker took and that the deal does not show."""
+        """Report an amendment that the broker accepted and the deal does not show."""
         try:
             seen = target_of(self._deals.find(self._context.broker, plan.deal_id))
         except CapcliError as error:
@@ -261,7 +261,7 @@ class Amendments(Generic[D, A]):
         )
 
     def no_stop(self, plan: Plan[D], seen: Bracket) -> Problem:
-        """Return the problem of a deal whose stop is not the one that was asked for."""
+        """Return the problem of a deal whose stop is not the requested one."""
         return Problem(
             "STOP_DIFFERS" if seen.has_stop else "NO_STOP",
             f"The broker accepted the amendment of {plan.deal_id}, {self._deals.without_stop(plan, seen)}",
@@ -294,7 +294,7 @@ class Amendments(Generic[D, A]):
         message: str | Problem,
         seen: Target | None = None,
     ) -> Reply[A]:
-        """Put the answer together; without `seen` the deal is as requested."""
+        """Build the reply; without `seen` the deal is as requested."""
         problem = message if isinstance(message, Problem) else None
         seen, wanted = seen or plan.after, plan.after.bracket
         protected = Protection.YES if keeps_stop(seen.bracket, wanted) else Protection.NO
@@ -318,7 +318,7 @@ class Amendments(Generic[D, A]):
 
 
 def _consequences(plan: Plan[D], checked: CheckInput) -> Iterator[str]:
-    """Say in account currency what the deal then ties up, and what it can lose and gain."""
+    """Describe in account currency the deal's margin, and its possible loss and gain."""
     rate, currency, margin = checked.figures.conversion_rate, checked.account.currency, checked.figures.margin
     if plan.after.level != plan.before.level and margin is not None:
         before = EXACT.divide(margin * plan.deal.level, plan.level)

@@ -1,4 +1,4 @@
-"""What amending a working order has of its own: its level, its expiry, that it may fill, and the words."""
+"""Amending working orders: level and expiry, fills in the meantime, and the texts."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -29,7 +29,7 @@ _HELP = "capcli orders amend --help"
 class OrderAmendment(Struct, frozen=True):
     """A working order after an amendment, as it was read back. Prices in the instrument's currency.
 
-    `attempt_id` and `state` are None when there was nothing to change, so that nothing was sent.
+    `attempt_id` and `state` are None if there was nothing to change and nothing was sent.
     """
 
     deal_id: str
@@ -67,7 +67,7 @@ class AmendableOrders(Amendable[WorkingOrder, OrderAmendment]):
         if change.good_till is not None and change.no_expiry:
             raise UsageError("--good-till and --no-expiry cannot be used together.", next=_HELP)
         if change.no_stop or change.no_limit:
-            # What is left out keeps its value, and nothing documented takes one away (API page 6.5).
+            # Omitted fields keep their value; how to remove one is not documented (API page 6.5).
             raise UsageError(
                 "The broker cannot remove a stop or a limit from a working order. Cancel it and place it "
                 "again.",
@@ -116,5 +116,5 @@ ORDERS = AmendableOrders()
 
 
 def order_amendments(context: Context) -> Amendments[WorkingOrder, OrderAmendment]:
-    """Return what changes working orders."""
+    """Return the use case that changes working orders."""
     return Amendments(context, ORDERS)

@@ -1,4 +1,4 @@
-"""What an amendment is: the deal as it is and as it is to be, and what is different for each kind of deal."""
+"""The plan of an amendment: the deal before and after, and the differences between kinds of deals."""
 
 from abc import ABC, abstractmethod
 from decimal import Decimal
@@ -24,7 +24,7 @@ A = TypeVar("A")
 
 
 class Plan(Struct, Generic[D], frozen=True):
-    """An amendment that passed its checks: the deal as it is, and as it is to be.
+    """An amendment that passed its checks: the deal before and after.
 
     `kept` is the stop and limit where none is named: those of an order keep their distance when it moves.
     """
@@ -43,19 +43,19 @@ class Plan(Struct, Generic[D], frozen=True):
 
     @property
     def level(self) -> Decimal:
-        """Return the level that the deal opens at, or was opened at."""
+        """Return the deal's opening level, or its order level."""
         return self.deal.level if self.after.level is None else self.after.level
 
     @property
     def is_idle(self) -> bool:
-        """Say whether there is nothing to change; a trailing stop of a position starts anew."""
+        """Whether there is nothing to change; a position's trailing stop always starts again."""
         if isinstance(self.deal, Position):
             return self.after == self.before
         return shows(self.deal, self.after)
 
     @property
     def risks(self) -> tuple[str, ...]:
-        """Say what is new risk; a stop that is added or comes nearer is not, and a limit is not either."""
+        """Describe the new risk; adding or tightening a stop is none, and neither is a limit."""
         before, after = self.before, self.after
         moved = after.level is not None and after.level != before.level
         waits = before.good_till is not None and (
@@ -69,7 +69,7 @@ class Plan(Struct, Generic[D], frozen=True):
 
     @property
     def tightening(self) -> Tightening | None:
-        """Return what a mandate, which covers positions only, judges an amendment by."""
+        """Return an amendment's facts for the mandate check, which covers positions only."""
         if not isinstance(self.deal, Position):
             return None
         before, after = self.before.bracket, self.after.bracket
@@ -77,14 +77,14 @@ class Plan(Struct, Generic[D], frozen=True):
         return Tightening(self.deal.side, before.stop, after.stop, only_stop=only_stop)
 
     def judged(self, request: OrderRequest) -> OrderRequest:
-        """Return the request that the rules judge: a stop that is kept is one by its guarantee alone."""
+        """Return the request for the rules: of a kept stop only its guarantee is included."""
         stop, after = request.stop, self.after.bracket
         if self.change.guaranteed and after.stop is not None:
             stop = ExitOrder(ExitForm.LEVEL, after.stop)
         return replace(request, stop=stop, guaranteed=after.guaranteed and stop is not None)
 
     def ends(self, target: Target, rate: Decimal) -> ExitOrders:
-        """Return a stop and limit with what the deal ends with there, in account currency."""
+        """Return a stop and limit with the deal's results there, in account currency."""
         entry, exits = target.level, target.bracket
         return ExitOrders(
             exits, Ends(*(result_at(self.deal, level, rate, entry) for level in (exits.stop, exits.limit)))
@@ -92,7 +92,7 @@ class Plan(Struct, Generic[D], frozen=True):
 
 
 class Amendable(ABC, Generic[D, A]):
-    """What is different for each kind of deal. `unchanged` says what stays when an amendment is refused."""
+    """The differences between kinds of deals. `unchanged` says what stays if an amendment is refused."""
 
     noun: ClassVar[str]
     unchanged: ClassVar[str]
@@ -103,7 +103,7 @@ class Amendable(ABC, Generic[D, A]):
         return " ".join([f"capcli {self.noun}s amend", deal_id, *change_words(change)])
 
     def check(self, change: Change) -> None:
-        """Refuse what no deal of this kind could take, before anything is read. Raises UsageError."""
+        """Refuse changes impossible for this kind of deal, before any request. Raises UsageError."""
         check_change(change, f"capcli {self.noun}s amend")
         if change == Change():
             raise UsageError(self.nothing_named, next=f"capcli {self.noun}s amend --help")
@@ -113,23 +113,23 @@ class Amendable(ABC, Generic[D, A]):
         """Read the deal. Raises DealUnknown."""
 
     def trigger(self, deal: D, change: Change) -> Trigger | None:  # noqa: ARG002
-        """Return what makes the deal open once it is amended; None for a position, which is open."""
+        """Return the trigger of the amended order; None for a position."""
         return None
 
     def refuse(self, plan: Plan[D], *, exact: bool) -> None:
-        """Raise UsageError for what this deal cannot take; `exact`: a person has to approve exact levels."""
+        """Raise UsageError for values this deal cannot have; `exact`: a person must approve exact levels."""
 
     @abstractmethod
     def words(self, plan: Plan[D]) -> str:
-        """Say what the deal is to be."""
+        """Describe the amended deal."""
 
     @abstractmethod
     def question(self, plan: Plan[D]) -> tuple[str, str]:
-        """Say in two lines what a person is asked to approve."""
+        """Return the two lines that a person approves."""
 
     @abstractmethod
     def gone(self, plan: Plan[D], broker: Broker) -> tuple[str, BrokerRefused]:
-        """Return what ended the deal before it was amended: a note for the journal, and the error."""
+        """Return what ended the deal before the amendment: a note for the journal, and the error."""
 
     @abstractmethod
     def without_stop(self, plan: Plan[D], seen: Bracket) -> str:
@@ -137,4 +137,4 @@ class Amendable(ABC, Generic[D, A]):
 
     @abstractmethod
     def result(self, plan: Plan[D], seen: Target, facts: dict[str, Any]) -> A:
-        """Return the result: what is the same for every deal, and what this kind has beside that."""
+        """Return the result: the common fields, and those of this kind."""

@@ -1,4 +1,4 @@
-"""What amending a position has of its own: its stop and limit, and the words for it."""
+"""Amending positions: stop and limit, and the texts."""
 
 from decimal import Decimal
 from typing import Any
@@ -29,7 +29,7 @@ from capcli.trading.snapshot import order_rules
 class Amendment(Struct, frozen=True):
     """A position's stop and limit after an amendment, as read back. Prices in the instrument's currency.
 
-    `attempt_id` and `state` are None when there was nothing to change, so that nothing was sent.
+    `attempt_id` and `state` are None if there was nothing to change and nothing was sent.
     """
 
     deal_id: str
@@ -67,7 +67,7 @@ class AmendablePositions(Amendable[Position, Amendment]):
                 "kept. Name it too: --stop-distance D --trailing.",
                 next=f"capcli positions {plan.deal_id}",
             )
-        # A trailing stop is sent as its distance, which stays.
+        # A trailing stop is sent as a distance, which stays.
         stop = None if after.trail is not None else change.stop
         if exact and any(one is not None and one.form is ExitForm.DISTANCE for one in (stop, change.limit)):
             levels = {
@@ -132,7 +132,7 @@ def breakeven(context: Context, deal_id: str) -> Change:
     away = (price - entry) * sign
     if away > 0 and away >= nearest.at(price):
         return Change(stop=ExitOrder(ExitForm.LEVEL, entry))
-    # A percentage is of the price then, which is hardly another one than this.
+    # A percentage is of the price at that time, which is nearly this one.
     least = entry + sign * nearest.at(max(price, entry))
     level = (ceil_to if buys else floor_to)(least, rules.price_step)
     # An alert watches the bid.
@@ -151,5 +151,5 @@ def _opened(plan: Plan[Position]) -> str:
 
 
 def position_amendments(context: Context) -> Amendments[Position, Amendment]:
-    """Return what changes positions."""
+    """Return the use case that changes positions."""
     return Amendments(context, POSITIONS)

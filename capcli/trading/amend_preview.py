@@ -37,7 +37,7 @@ from capcli.trading.snapshot import order_rules
 
 
 class Dropped(Struct, frozen=True):
-    """What an update must not leave on the stop."""
+    """Options that drop parts of a stop in an update."""
 
     trailing: bool = False
     guaranteed: bool = False
@@ -64,7 +64,7 @@ class OrderUpdate(Struct, frozen=True):
 
 
 class _Document(Struct, frozen=True):
-    """What a preview keeps of an update."""
+    """An update as stored in its preview."""
 
     order: WorkingOrder
     change: Change
@@ -123,7 +123,7 @@ class OrderUpdates:
         return Reply(update, account_id)
 
     def _in_prices(self, change: Change, order: WorkingOrder) -> Change:
-        """Turn amounts into distances, which is how an order keeps its exits: never more than the amount.
+        """Convert amounts to distances, the form of an order's exits: never more than the amount.
 
         Raises UsageError where the amount cannot be one, and RulesMissing.
         """

@@ -1,4 +1,4 @@
-"""The attempts of the way out: what the journal cannot take is kept in memory and named, and stops none."""
+"""Records closes and cancellations; what the journal cannot store is kept in memory and reported."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -15,7 +15,7 @@ from capcli.ports.journal import Journal
 if TYPE_CHECKING:
     from capcli.domain.mandate import Permit
 
-# A journal that is locked is waited for once, not at each of the deals that are closed after it.
+# A locked journal is waited for once, not again for each later deal.
 _LEFT_ALONE_S = 30.0
 _FAILURES = (ConfigError, ValueError)
 
@@ -23,7 +23,7 @@ _FAILURES = (ConfigError, ValueError)
 class BestEffortBook:
     """The `AttemptBook` of closes and cancellations. `monotonic` counts seconds.
 
-    An attempt that the journal could not take is known to this process alone, and so is how it ended.
+    An attempt that the journal could not store is known to this process alone.
     """
 
     def __init__(self, journal: Journal, monotonic: Callable[[], float]) -> None:
@@ -44,7 +44,7 @@ class BestEffortBook:
     def claim(
         self, preview_id: str, attempt: AttemptRecord, *, now: datetime, permit: "Permit | None" = None
     ) -> PreviewRecord | None:
-        """Claim a preview, which nothing but the journal can vouch for."""
+        """Claim a preview, which only the journal can do."""
         return self._journal.claim(preview_id, attempt, now=now, permit=permit)
 
     def move(
@@ -69,7 +69,7 @@ class BestEffortBook:
         return True
 
     def attempt(self, attempt_id: str) -> AttemptRecord | None:
-        """Return an attempt as the journal holds it, or as it is known here where the journal does not."""
+        """Return an attempt from the journal, or from memory if the journal lacks it."""
         with self._lock:
             known = self._known.get(attempt_id)
             if attempt_id in self._lost:
@@ -81,13 +81,13 @@ class BestEffortBook:
             return known
 
     def unrecorded(self, attempt_id: str) -> tuple[str, ...]:
-        """Say what could not be recorded of an attempt, and why; nothing where the journal has it all."""
+        """Say what could not be recorded of an attempt, and why; empty if the journal has it all."""
         with self._lock:
             why = self._lost.get(attempt_id)
         return () if why is None else (f"Not recorded ({attempt_id}): {why}",)
 
     def _write(self, attempt_id: str, write: Callable[[Journal], bool | None]) -> bool | None:
-        """Write to the journal unless it failed for this attempt, or a moment ago."""
+        """Write to the journal unless it failed for this attempt, or just now."""
         with self._lock:
             if attempt_id in self._lost:
                 return None

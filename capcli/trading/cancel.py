@@ -1,4 +1,4 @@
-"""Cancel a working order: idempotent by deal id, and never told to be cancelled when it was filled."""
+"""Cancel a working order: idempotent by deal id; a filled order is never reported as cancelled."""
 
 from decimal import Decimal
 
@@ -32,13 +32,13 @@ from capcli.safety.trading_gate import require_exit
 from capcli.trading.exit_text import cancel_lines
 from capcli.trading.mutation import AGREES_AFTER_S, Mutation, Mutations, unconfirmed
 
-# A filled order is for a moment in neither list, and its activity may lag (API page 9.6).
+# A filled order is briefly in neither list, and its activity may lag (API page 9.6).
 _FILL_DELAYS_S = (0.0, 0.5, 1.0, 2.0)
 _CANCELLED, _FILLED = frozenset({"CANCELLED", "DELETED"}), frozenset({"EXECUTED"})
 
 
 class Cancellation(Struct, frozen=True):
-    """A working order that was cancelled, or what is known of it. `level` in the instrument's currency.
+    """A cancelled working order, or what is known of it. `level` in the instrument's currency.
 
     `epic` to `level` are None for an order that could not be read: its id was enough. `warnings`: what could
     not be recorded or read.
@@ -59,7 +59,7 @@ class Cancellation(Struct, frozen=True):
 
 
 class _Target(Struct, frozen=True):
-    """What is to be cancelled: a deal id, and the order where it could be read."""
+    """The order to cancel: its deal id, and the order if it could be read."""
 
     deal_id: str
     order: WorkingOrder | None
@@ -70,7 +70,7 @@ class _Target(Struct, frozen=True):
 
 
 class Cancellations:
-    """Cancels working orders. That needs the broker and the deal id: no limit or journal stops it."""
+    """Cancels working orders. Needs only the broker and the deal id: no limit or journal stops it."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -90,18 +90,18 @@ class Cancellations:
         return self._changer.take_away(self._change(target), active_account_id(self._context), person=person)
 
     def question(self, deal_id: str) -> str:
-        """Return what a person is asked before an order is cancelled. Raises DealUnknown after two looks."""
+        """Return the question before a cancellation. Raises DealUnknown after two reads."""
         change = self._change(self._target(typed.deal_id(deal_id)))
         return self._changer.approval_request(change, active_account_id(self._context), asking=True).text
 
     def approval_request(self, deal_id: str, order: WorkingOrder | None) -> ApprovalRequest:
-        """Return what a person is asked about the cancellation of an order."""
+        """Return the approval request for a cancellation."""
         return self._changer.approval_request(
             self._change(_Target(deal_id, order)), active_account_id(self._context)
         )
 
     def _target(self, deal_id: str) -> _Target:
-        """Read the order. Its id is enough to cancel it; that it is not there takes two looks."""
+        """Read the order. Its id is enough to cancel it; its absence takes two reads."""
         for last in (False, True):
             try:
                 found = self._context.broker.list_orders()
@@ -211,7 +211,7 @@ class Cancellations:
 
 
 def find_order(broker: Broker, deal_id: str) -> WorkingOrder:
-    """Return a waiting order. Raises DealUnknown, which names the position when it was filled."""
+    """Return a working order. Raises DealUnknown, which names the position if it was filled."""
     order = next((row for row in broker.orders() if row.deal_id == deal_id), None)
     if order is not None:
         return order

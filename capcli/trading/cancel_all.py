@@ -13,7 +13,7 @@ from capcli.trading.sweep import Run, Sweep, Swept
 
 
 class CancelResult(Struct, frozen=True):
-    """What became of one working order; `code` and `exit_code` are those of its own cancellation.
+    """The result for one working order; `code` and `exit_code` are those of its own cancellation.
 
     `done` also where it was filled or cancelled before: `sentence` says which.
     """
@@ -29,7 +29,7 @@ class CancelResult(Struct, frozen=True):
 
 
 class AllCancellations(Struct, frozen=True):
-    """What became of every working order that waited. `warnings`: what could not be recorded or read."""
+    """The results for all working orders. `warnings`: what could not be recorded or read."""
 
     cancellations: tuple[CancelResult, ...]
     cancelled: int
@@ -43,7 +43,7 @@ _Swept = Swept[WorkingOrder, Cancellation]
 
 
 class CancellationsOfAll:
-    """Cancels what waits. Running it again goes on with what still waits."""
+    """Cancels all working orders. Running it again continues with the rest."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -62,7 +62,7 @@ class CancellationsOfAll:
         return _reply(run, self._context, sweep.command)
 
     def question(self, epic: str | None = None) -> str | Reply[AllCancellations]:
-        """Return what a person is asked before all is cancelled, or the answer where nothing waits."""
+        """Return the question before all are cancelled, or the answer if there are none."""
         sweep, broker = self._sweep(epic), self._context.broker
         rows, account_id = sweep.rows(), broker.account_id or ""
         if not rows:

@@ -74,7 +74,7 @@ class Closing(Struct, frozen=True):
 
 
 class Total(Struct, frozen=True):
-    """What several closes booked together, in account currency; None where one of them is not known."""
+    """The sum booked by several closes, in account currency; None if one is unknown."""
 
     amount: Decimal | None
     currency: str | None
@@ -88,7 +88,7 @@ class Total(Struct, frozen=True):
 
 
 def total_of(closings: Sequence[Closing | None], currency: str | None) -> Total:
-    """Add up what closes booked; None stands for one whose price is unknown."""
+    """Add up the closes' results; None for one with an unknown price."""
     known = [row.pl_account for row in closings if row is not None and row.pl_account is not None]
     if len(known) < len(closings):
         return Total(None, currency, estimated=False)
@@ -97,7 +97,7 @@ def total_of(closings: Sequence[Closing | None], currency: str | None) -> Total:
 
 
 class _Target(Struct, frozen=True):
-    """What is to be closed: a deal id, and the position where it could be read."""
+    """The position to close: its deal id, and the position if it could be read."""
 
     deal_id: str
     position: Position | None
@@ -109,7 +109,7 @@ class _Target(Struct, frozen=True):
 
 
 class Closings:
-    """Closes positions. That needs the broker and the deal id: no limit or journal stops it."""
+    """Closes positions. Needs only the broker and the deal id: no limit or journal stops it."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -136,12 +136,12 @@ class Closings:
         return self._changer.take_away(self._change(target), active_account_id(self._context), person=person)
 
     def question(self, deal_id: str) -> str:
-        """Return what a person is asked before a position is closed. Raises DealUnknown after two looks."""
+        """Return the question before a close. Raises DealUnknown after two reads."""
         change = self._change(self._target(typed.deal_id(deal_id)))
         return self._changer.approval_request(change, active_account_id(self._context), asking=True).text
 
     def in_account_currency(self, closings: Sequence[Closing], account_id: str | None) -> tuple[Closing, ...]:
-        """Convert what was booked in other currencies, at the rates of now; as it is where there is none."""
+        """Convert results in other currencies at current rates; unchanged without a rate."""
         foreign = [row for row in closings if row.pl is not None and row.pl_account is None]
         target = foreign[0].account_currency if foreign else None
         if target is None:
@@ -159,13 +159,13 @@ class Closings:
         return tuple(rows.get(row.deal_id, row) for row in closings)
 
     def approval_request(self, deal_id: str, position: Position | None) -> ApprovalRequest:
-        """Return what a person is asked about the close of a position."""
+        """Return the approval request for a close."""
         return self._changer.approval_request(
             self._change(_Target(deal_id, position)), active_account_id(self._context)
         )
 
     def _target(self, deal_id: str) -> _Target:
-        """Read the position. Its id is enough to close it; that it is not there takes two looks."""
+        """Read the position. Its id is enough to close it; its absence takes two reads."""
         with placing(self._context, deal_id, f"capcli close {deal_id}"):
             for last in (False, True):
                 try:
@@ -201,9 +201,9 @@ class Closings:
     def _conclude(
         self, target: _Target, attempt: AttemptRecord, answer: Answer, read_back: ReadBack
     ) -> Reply[Closing]:
-        """Let the book say whether the position is gone, whatever the answer was.
+        """Conclude from the book whether the position is gone, whatever the answer was.
 
-        One that was never seen, of which the broker does not know either, may be on another account.
+        One that was never seen and that the broker does not know may be on another account.
         """
         never_seen = target.position is None and answer.status != _DONE
         if read_back is ReadBack.GONE and never_seen and answer.status == _GONE:
@@ -219,7 +219,7 @@ class Closings:
             raise unknown
         if read_back is ReadBack.GONE and not never_seen:
             confirm = self._confirm(attempt, target, answer, accepted=True)
-            # A process that slept through the quiet period may find its attempt settled by another.
+            # After sleeping through the quiet period, another process may have settled the attempt.
             current = self._context.book.attempt(attempt.attempt_id) or attempt
             if current.state is not AttemptState.LANDED:
                 self._changer.move(
@@ -308,7 +308,7 @@ def deal_words(position: Position) -> str:
 
 
 def brokers_figure(confirm: Confirm | None, currency: str | None) -> Decimal | None:
-    """Return the realised P&L in account currency where the broker's confirmation has it."""
+    """Return the realised P&L in account currency if the broker's confirmation has it."""
     profit = confirm.profit if confirm else None
     return profit.amount if profit is not None and profit.currency == currency else None
 
@@ -317,7 +317,7 @@ def _sentence(row: Closing, where: str) -> str:
     words = f"the position {row.deal_id}"
     if row.side and row.size is not None:
         words = f"{row.side.value} {short(row.size)} {row.epic}"
-    # A 404 after the position was read: its stop, its limit or somebody else was faster.
+    # A 404 after the position was read: its stop, its limit or another close was faster.
     done = f"{words} had been closed already" if row.already_closed else f"Closed {words}"
     done = f"{done[:1].upper()}{done[1:]}"
     if row.level is None:

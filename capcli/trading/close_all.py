@@ -1,4 +1,4 @@
-"""Close every position, each by its own close: what fails is told and does not stop the others."""
+"""Close every position, each by its own close: a failure is reported and does not stop the others."""
 
 from decimal import Decimal
 
@@ -19,7 +19,7 @@ _OF_ITS_CLOSE = ("level", "pl", "pl_account", "account_currency", "pl_pct")
 
 
 class CloseResult(Struct, frozen=True):
-    """What became of one position. `code` and `exit_code` are those of its own close; `pl` in `currency`.
+    """The result for one position. `code` and `exit_code` are those of its own close; `pl` in `currency`.
 
     `pl_account`, `pl_pct` and `pl_estimated` are those of its own close, too. Of a position that could not be
     read only the deal id is known, or not even that.
@@ -45,7 +45,7 @@ class CloseResult(Struct, frozen=True):
 
 
 class AllClosings(Struct, frozen=True):
-    """What became of every position that was open.
+    """The results for all open positions.
 
     `pl_account` is the sum of those that were closed, None where one of them is not known; `pl_estimated`
     where one was converted. `warnings`: what could not be recorded or read.
@@ -63,7 +63,7 @@ class AllClosings(Struct, frozen=True):
 
 
 class ClosingsOfAll:
-    """Closes the book. Running it again goes on with what is still open."""
+    """Closes all positions. Running it again continues with the rest."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -84,7 +84,7 @@ class ClosingsOfAll:
         return _reply(run, self._context, sweep.command)
 
     def question(self) -> str | Reply[AllClosings]:
-        """Return what a person is asked before all is closed, or the answer where nothing is open."""
+        """Return the question before all are closed, or the answer if none is open."""
         sweep, broker = self._sweep(), self._context.broker
         rows, account_id = sweep.rows(), broker.account_id or ""
         if not rows:

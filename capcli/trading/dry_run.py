@@ -1,4 +1,4 @@
-"""A dry run as it is told: the exact requests that would be sent, without headers, which hold the tokens."""
+"""The result of a dry run: the exact requests that would be sent, without headers, which hold tokens."""
 
 from msgspec import Struct
 
@@ -8,7 +8,7 @@ from capcli.reply import Reply
 
 
 class DryRequest(Struct, frozen=True):
-    """One request as it would leave. Bodies hold no secrets; logins are no part of a dry run."""
+    """One request as it would be sent. Bodies hold no secrets; logins are not part of a dry run."""
 
     method: str
     path: str
@@ -16,7 +16,7 @@ class DryRequest(Struct, frozen=True):
 
 
 class DryRun(Struct, frozen=True):
-    """What would have been sent. `dry_run` is always true; the preview, if any, can still be executed."""
+    """The requests of a dry run. `dry_run` is always true; the preview, if any, can still be executed."""
 
     dry_run: bool
     requests: tuple[DryRequest, ...]
@@ -26,7 +26,7 @@ class DryRun(Struct, frozen=True):
 
 
 def dry_reply(stop: WouldSend) -> Reply[DryRun]:
-    """Turn the point where a dry run stopped into what both faces show."""
+    """Turn a stopped dry run into the reply of both faces."""
     requests = tuple(
         DryRequest(method, f"{PREFIX}{path}", body.decode() if body else None)
         for method, path, body in stop.requests

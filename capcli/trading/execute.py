@@ -1,4 +1,4 @@
-"""Execute: a preview is sent at most once, and nothing is said about it without evidence (order protocol)."""
+"""Execute: sends a preview at most once, and reports only what evidence shows (order protocol)."""
 
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -69,9 +69,9 @@ class Executions:
         kind: Kind | None = None,
         wait_s: float = 15.0,
     ) -> Reply[Execution]:
-        """Send a preview once, or replay what became of it.
+        """Send a preview once, or report its earlier outcome.
 
-        `wait_s` bounds the wait for the broker's verdict (seconds, 0 for none), never the send itself.
+        `wait_s` bounds the wait for the broker's confirmation (seconds, 0 for none), never the send itself.
         Raises PreviewUnknown, PreviewExpired, PreviewNotExecutable, PreviewElsewhere, NotConfirmed,
         TradingOff, LiveLocked, Halted, ChecksFailed, DuplicateOrder, RateLimited, ApprovalRequired,
         ApprovalDenied, Busy: then nothing was sent. Raises WouldSend on a dry run, which leaves the preview
@@ -84,9 +84,9 @@ class Executions:
             return self._in_turn(preview, send, confirmed=confirmed)
 
     def question(self, preview_id: str, *, again: bool = False) -> str | Reply[Execution]:
-        """Return what a person is asked before it is sent, or what became of it where it was sent before.
+        """Return the question before it is sent, or its outcome if it was sent before.
 
-        Raises as `execute` what would be refused: nobody is asked about that.
+        Raises as `execute` if it would be refused: then there is no question.
         """
         preview = find_preview(self._context, preview_id, _HELP)
         with about(self._account_here(preview), lambda: self._sender.known(preview)):
@@ -100,7 +100,7 @@ class Executions:
     def _in_turn(
         self, preview: PreviewRecord, work: Callable[[], T], *, confirmed: bool
     ) -> T | Reply[Execution]:
-        """Work on a preview while the account is locked, unless it was sent before."""
+        """Hold the account lock for a preview, unless it was sent before."""
         attempt = self._context.journal.attempt_of(preview.preview_id)
         watched = attempt is not None and self._reconciler.lookup.is_watched(attempt)
         # Evidence may still change what is known of one that is unresolved or watched.
@@ -122,12 +122,12 @@ class Executions:
             return work()
 
     def _account_here(self, preview: PreviewRecord) -> str | None:
-        """Return a preview's account, unless it is one of another environment."""
+        """Return a preview's account, None if it is of another environment."""
         here = (preview.env, preview.host) == (self._context.env, self._context.broker.host)
         return preview.account_id if here else None
 
     def so_far(self, preview_id: str, *, replayed: bool = True) -> Reply[Execution]:
-        """Return what the journal holds about an execution at this moment; asks and sends nothing.
+        """Return an execution's current state from the journal; makes no request.
 
         `replayed` is false where the caller's own sending is meant.
         Raises PreviewUnknown, and Busy while it has not had its turn to be sent.
@@ -143,7 +143,7 @@ class Executions:
         return execution_reply(attempt, read_order(preview.document), replayed=replayed)
 
     def left_behind(self, preview_id: str) -> Reply[Execution]:
-        """Return what is known of an execution that was abandoned: one that is being sent may be live.
+        """Return the known state of an abandoned execution: one being sent may be live.
 
         Raises PreviewUnknown, and Interrupted where nothing was sent.
         """
@@ -215,7 +215,7 @@ class Executions:
     def _checked(
         self, preview: PreviewRecord, *, again: bool
     ) -> tuple[AccountSnapshot, CheckInput, tuple[str, ...]]:
-        """Take a new snapshot, and refuse what must not be sent. Called inside the account lock.
+        """Take a new snapshot and repeat all checks. Called inside the account lock.
 
         The third value says what was settled on the way.
         """
@@ -244,13 +244,13 @@ class Executions:
                 next=preview_again(preview),
                 failed=[check.rule.value for check in failed],
             )
-        # One of those reads may have found the session renewed elsewhere, on another account.
+        # During these reads the session may have been renewed elsewhere, on another account.
         self._require_account(preview, self._context.broker.account_id)
         describe = Reconciliations(self._context).describe
         return snapshot, checked, tuple([settled_words(describe(one.state, one, None)) for one in settled])
 
     def _approval_request(self, preview: PreviewRecord, checked: CheckInput) -> ApprovalRequest:
-        """Return what a person is asked about a preview, with the figures of the new snapshot."""
+        """Return a preview's approval request, with the figures of the new snapshot."""
         now = self._context.broker.broker_time() or self._context.clock()
         return with_fields_of(
             preview,

@@ -1,4 +1,4 @@
-"""What amending a position and amending a working order share: arguments, checks, blocking, words."""
+"""Shared by amendments of positions and working orders: arguments, checks, texts."""
 
 from collections.abc import Iterable
 from decimal import Decimal
@@ -17,7 +17,7 @@ from capcli.errors import ChecksFailed, UsageError
 
 
 def check_change(change: Change, command: str) -> None:
-    """Refuse what no deal could take, before anything is read. Raises UsageError."""
+    """Refuse invalid changes before any request. Raises UsageError."""
     for name, given, removed in (
         ("stop", change.stop, change.no_stop),
         ("limit", change.limit, change.no_limit),
@@ -55,7 +55,7 @@ def placed(request: OrderRequest, entry: Decimal, step: Decimal) -> OrderRequest
 
 
 def fitted(checked: CheckInput, change: Change, after: Bracket, price: Decimal) -> CheckInput:
-    """Put the levels that were worked out into the figures; a distance is counted from `price`."""
+    """Put the calculated levels into the figures; distances count from `price`."""
     figures = replace(
         checked.figures,
         stop=_adjusted(checked.figures.stop, change.stop, after.stop, price),
@@ -84,7 +84,7 @@ def require_all(checked: CheckInput, command: str) -> None:
 
 
 def require(checked: CheckInput, *rules: Rule) -> None:
-    """Raise ChecksFailed, which names every one of some rules that does not hold."""
+    """Raise ChecksFailed with the given rules that do not hold."""
     _require(checked, evaluate(checked, rules))
 
 
@@ -100,7 +100,7 @@ def _require(checked: CheckInput, verdicts: Iterable[Check]) -> None:
 
 
 def exits_words(before: Bracket, after: Bracket) -> str:
-    """Say the stop and the limit, and what they were before where they changed."""
+    """Describe the stop and the limit, with their old values if they changed."""
     stop = _exit_words("stop", _stop(before), _stop(after))
     if after.trail is not None and after.trail == before.trail and after.stop is not None:
         # A trailing stop that is sent again is armed anew (API page 9.5).

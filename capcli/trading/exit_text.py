@@ -1,6 +1,6 @@
-"""What a person reads before they get out: what each close books, what an order would have opened, the sums.
+"""Texts before closes and cancellations: the result of each close, what an order would open, the sums.
 
-Nothing here may keep anybody from getting out: a figure that cannot be read is left out.
+Nothing here may prevent an exit: a figure that cannot be read is left out.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 def close_lines(broker: Broker, position: Position) -> tuple[str, ...]:
-    """Say what closing a position now books, in account currency as far as the rate can be read."""
+    """Describe the result of closing a position now, in account currency if the rate can be read."""
     rate = rates_for(broker, (position,)).get(position.currency)
     booked = _booked(position, rate, broker.account_currency)
     return (f"Realises about {booked}", *_closed_markets((position,)))
@@ -40,7 +40,7 @@ def _booked(position: Position, rate: Decimal | None, currency: str | None) -> s
 
 
 def all_closes_lines(broker: Broker, rows: Sequence[Row[Position]]) -> Iterator[str]:
-    """Say each close with what it books, then the sum of all that can be told in account currency."""
+    """Describe each close with its result, then the sum of those known in account currency."""
     positions = [row.read for row in rows if row.read]
     rates, currency = rates_for(broker, positions), broker.account_currency
     for row in positions:
@@ -64,7 +64,7 @@ def _closed_markets(positions: Iterable[Position]) -> Iterator[str]:
 
 
 def part_lines(checked: CheckInput) -> Iterator[str]:
-    """Say what closing part of a position books, and what stays open of it with which stop."""
+    """Describe the result of a partial close, and the rest with its stop."""
     for deal in checked.effect.deals if checked.effect else ():
         yield f"Realises about {result(deal.realised, checked.account.currency)}"
         stop = "without a stop" if deal.stop_level is None else f"with its stop {plain(deal.stop_level)}"
@@ -72,13 +72,13 @@ def part_lines(checked: CheckInput) -> Iterator[str]:
 
 
 def all_cancels_lines(rows: Iterable[Row[WorkingOrder]]) -> Iterator[str]:
-    """Say each cancellation."""
+    """Describe each cancellation."""
     for row in rows:
         yield f"  cancel {row.words}{'' if row.read else ', which cannot be read'}"
 
 
 def cancel_lines(broker: Broker, orders: Sequence[WorkingOrder]) -> tuple[str, ...]:
-    """Say what orders that are cancelled would have opened: their margin, and the loss at their stops."""
+    """Describe what cancelled orders would have opened: their margin, and the loss at their stops."""
     epics = tuple(dict.fromkeys(order.epic for order in orders))
     account, preferences, *found = together(
         lambda: _tried(lambda: active_account(broker.accounts(), broker.account_id or "")),

@@ -34,7 +34,7 @@ _ROUNDS = 3
 
 
 class Flattened(Struct, frozen=True):
-    """What became of one order or position. `exit_code` and `sentence` are those of its own command.
+    """The result for one order or position. `exit_code` and `sentence` are those of its own command.
 
     `pl_account` is what a close booked, in account currency, where that is known.
     """
@@ -69,14 +69,14 @@ class Flattening(Struct, frozen=True):
 
 
 class _Unresolved(Struct, frozen=True):
-    """What may still come out of what was sent: attempt, deal and next command, and why."""
+    """Attempts that may still be live: attempt, deal and next command, and the reason."""
 
     attempts: tuple[tuple[str, str | None, str | None], ...] = ()
     why: CapcliError | None = None
 
 
 class _Account(Struct, frozen=True):
-    """What the account shows. `unread` is why one of its two lists could not be read at all."""
+    """The account's orders and positions. `unread`: why one of the two lists could not be read at all."""
 
     account_id: str | None
     orders: list[Row[WorkingOrder]]
@@ -99,7 +99,7 @@ class _Account(Struct, frozen=True):
 
 @dataclass(slots=True)
 class _Run:
-    """What was done so far, and the warnings. `done` is shared with the caller, who may show it meanwhile."""
+    """The results so far, and the warnings. `done` is shared with the caller, who may show it meanwhile."""
 
     done: list[Flattened]
     person: bool
@@ -110,7 +110,7 @@ class _Run:
     total: Total | None = None
     unhalted: bool = False
     behind: Busy | None = None
-    """Set once the lock was busy: it is waited for only once, so a suspended process stops no way out."""
+    """Set once the lock was busy: it is waited for only once, so a suspended process cannot block."""
 
     @property
     def was_stopped(self) -> bool:
@@ -137,7 +137,7 @@ class _Run:
         unresolved: tuple[str, ...] = (),
         other_accounts: tuple[str, ...] = (),
     ) -> Flattening:
-        """Put together what was done, with what closes booked."""
+        """Build the result, with the sum booked by closes."""
         total = self.total if self.closings else None
         return Flattening(
             flat=flat,
@@ -174,7 +174,7 @@ class _Run:
 
 
 class Flattenings:
-    """Takes everything off the active account. Running it again goes on with what is still there."""
+    """Closes and cancels everything on the active account. Running it again continues with the rest."""
 
     def __init__(self, context: Context, halting: Halting) -> None:
         self._context = context
@@ -214,7 +214,7 @@ class Flattenings:
         run = _Run([] if done is None else done, person, [*context.notices])
         unhalted = self._halting.halt("flatten", by=by).problem
         if unhalted is not None:
-            # Nobody keeps it: the way out goes on all the same.
+            # Not recorded anywhere: continue anyway.
             run.unhalted = True
             run.warnings.append(f"Not halted: {unhalted.message}")
         try:
@@ -230,7 +230,7 @@ class Flattenings:
             raise
 
     def question(self) -> str:
-        """Return what a person is asked before everything is taken off the account."""
+        """Return the question before flattening."""
         there = self._read_twice()
         account_id = there.account_id or ""
         orders, positions = len(there.orders), len(there.positions)
@@ -243,19 +243,19 @@ class Flattenings:
         return request_text(what, lines, self._context.env, account_id)
 
     def _approval_requests(self, there: _Account) -> list[ApprovalRequest]:
-        """Return each request that would be sent now."""
+        """Return the approval request of each change that would be sent now."""
         cancel, close = self._cancellations.approval_request, self._closings.approval_request
         orders = [cancel(row.deal_id, row.read) for row in there.orders if row.deal_id]
         return orders + [close(row.deal_id, row.read) for row in there.positions if row.deal_id]
 
     def so_far(self, done: list[Flattened]) -> Reply[Flattening]:
-        """Tell what is done while the rest is under way, or was left behind."""
+        """Return the results so far, while the rest continues or was abandoned."""
         run = _Run(done, person=False, warnings=[])
         sentence = f"Not finished: {run.counted}. What was being sent may still be live. {STAYS}"
         return run.not_flat(sentence, int(Exit.MAY_BE_LIVE), _AGAIN, self._context.broker.account_id)
 
     def _flattened(self, run: _Run) -> Reply[Flattening]:
-        """Cancel the orders, then close what is open by then, and look again. Each deal is tried once."""
+        """Cancel the orders, then close all positions, and check again. Each deal is tried once."""
         pending = self._settle(run)
         there = self._read_twice()
         account_id, unread = there.account_id, None
@@ -269,7 +269,7 @@ class Flattenings:
                     self._undo(run, position.deal_id, position.words, self._closings.send)
                 if not run.was_stopped:
                     pending = self._settle(run)
-                # What a settled attempt opened, and what was filled meanwhile, is the next round's.
+                # Deals opened by settled attempts or filled meanwhile belong to the next round.
                 there = self._read_twice(account_id)
         except CapcliError as error:
             unread = error
@@ -284,7 +284,7 @@ class Flattenings:
         return run.not_flat(sentence, int(code), unread.next or _AGAIN, account_id)
 
     def _have_priced(self, run: _Run, account_id: str | None) -> None:
-        """Tell what was closed in account currency, and the sum: the rates are read when all are closed."""
+        """Add the results in account currency, and the sum: rates are read after all closes."""
         closings = [row for row in run.closings.values() if row is not None]
         for closing in self._closings.in_account_currency(closings, account_id):
             run.closings[closing.deal_id] = closing
@@ -317,7 +317,7 @@ class Flattenings:
         run.done.append(row)
 
     def _read_twice(self, account_id: str | None = None) -> _Account:
-        """Read the account; an empty one is read twice, and the broker is asked which account that was."""
+        """Read the account; an empty one is read twice, with a check of the active account."""
         for last in (False, True):
             there = self._read(account_id)
             if there.orders or there.positions or there.unread:
@@ -347,7 +347,7 @@ class Flattenings:
         )
 
     def _settle(self, run: _Run) -> _Unresolved:
-        """Settle what earlier commands left open, as far as one look can, and name the rest."""
+        """Settle attempts of earlier commands as far as one check can, and name the rest."""
         if run.behind is not None:
             return self._unsettled(run.behind)
         try:
@@ -356,7 +356,7 @@ class Flattenings:
             run.behind = error if isinstance(error, Busy) else None
             run.warnings.append(_why_behind(error))
             return self._unsettled(error)
-        # A change is about a deal; an order has an epic and no such deal.
+        # A change has a deal; an order has an epic instead.
         return _Unresolved(
             tuple(
                 (row.attempt_id, None if row.epic else next(iter(row.deal_ids), None), row.next)
@@ -366,7 +366,7 @@ class Flattenings:
         )
 
     def _unsettled(self, error: CapcliError) -> _Unresolved:
-        """Name what the journal holds as unresolved; where it cannot be read, nothing more is known."""
+        """Return the journal's unresolved attempts; empty if it cannot be read."""
         context = self._context
         try:
             unresolved = context.journal.unresolved(
@@ -388,7 +388,7 @@ class Flattenings:
 
     def _result(self, run: _Run, there: _Account, pending: _Unresolved) -> Reply[Flattening]:
         left, account_id, rows = there.ids, there.account_id, tuple(run.done)
-        # The changes of deals that are gone can make nothing live.
+        # Changes of deals that are gone cannot open anything.
         pending = replace(pending, attempts=tuple(row for row in pending.attempts if row[1] in {None, *left}))
         unresolved = tuple(row[0] for row in pending.attempts)
         failed = [row for row in rows if not row.done and row.deal_id in left]
@@ -414,7 +414,7 @@ class Flattenings:
             parts.append(f"Unresolved and possibly live: {', '.join(unresolved)}.")
         if pending.why:
             parts.append(_why_behind(pending.why))
-        # 8 before 6 before what the first deal that stays says, or what kept the attempts unseen.
+        # 8 before 6 before the code of the first deal left, or of the failed check of attempts.
         codes = [row.exit_code for row in failed] or [
             pending.why.exit_code if pending.why else Exit.MAY_BE_LIVE
         ]
@@ -431,7 +431,7 @@ class Flattenings:
 
 
 def _why_behind(error: CapcliError) -> str:
-    """Say why earlier orders are undecided; the error's own words would speak of what was not sent."""
+    """Say why earlier orders are undecided; the error's own text is about something not sent."""
     why = "another process is sending on this account" if isinstance(error, Busy) else error.code
     return f"Earlier orders could not be looked at: {why}."
 
@@ -444,6 +444,6 @@ def _tried(read: Callable[[], Any]) -> Any:
 
 
 def halt_all_the_same(error: ConfigError, halting: Halting, *, by: str) -> None:
-    """Halt where settings stop a flattening, and say so in their error."""
+    """Halt although settings stop a flattening, and say so in their error."""
     reply = halting.halt("flatten", by=by)
     error.message = f"{error.message} {reply.problem.message if reply.problem else STAYS}"

@@ -1,4 +1,4 @@
-"""What a fill sets aside, held against what its preview said. Best effort: the order has landed already."""
+"""Compares a fill's margin with its preview. Best effort: the order has landed already."""
 
 from contextlib import suppress
 from decimal import Decimal
@@ -13,9 +13,9 @@ from capcli.domain.order import Kind
 from capcli.errors import CapcliError
 from capcli.reconcile.deal_account import active_account
 
-# Off by more than this part of what was expected is said.
+# A relative difference above this is reported.
 _OFF = Decimal("0.1")
-# Below this the cents of two figures decide; above that the other deals' margin moves with their prices.
+# Below this, rounding to cents dominates; above that, the other deals' margin moves with their prices.
 _LEAST, _MOST_BESIDE = Decimal(5), 5
 _SANE = (Decimal("0.1"), Decimal(100))
 
@@ -23,9 +23,9 @@ _SANE = (Decimal("0.1"), Decimal(100))
 def compare_margin(
     context: Context, snapshot: AccountSnapshot, checked: CheckInput, attempt_id: str
 ) -> str | None:
-    """Say that a fill set aside another margin than expected, and keep it for the market; None where it fits.
+    """Report a fill's unexpected margin, and store it for the market; None if it is as expected.
 
-    Only a market order that opens and closes nothing can tell, beside deals that set little aside.
+    Only a market order that closes nothing shows it, with little margin in other deals.
     """
     figures, before = checked.figures, _in_use(snapshot.account)
     closes = checked.effect is not None and bool(checked.effect.closes)
@@ -33,7 +33,7 @@ def compare_margin(
     if checked.request.kind is not Kind.MARKET or closes or margin is None or expected is None:
         return None
     if margin < _LEAST or before > margin * _MOST_BESIDE:
-        # The account's figures cannot tell it.
+        # Not visible in the account's figures.
         return None
     with suppress(CapcliError):
         attempt = context.journal.attempt(attempt_id)
@@ -41,7 +41,7 @@ def compare_margin(
             return None
         after = _in_use(active_account(context.broker.accounts(), snapshot.account_id))
         value = (attempt.level or figures.entry) * (attempt.size or checked.request.size)
-        # What was set aside since the snapshot before the send, in percent of the fill's value.
+        # The added margin since the snapshot before the send, in percent of the fill's value.
         seen = percent_of(after - before, value * figures.conversion_rate)
         if not _SANE[0] <= seen <= _SANE[1] or abs(seen - expected) <= expected * _OFF:
             return None
@@ -54,5 +54,5 @@ def compare_margin(
 
 
 def _in_use(account: Account) -> Decimal:
-    """Return the margin in use: what is not available (API page 14.1)."""
+    """Return the margin in use: equity less available (API page 14.1)."""
     return account.equity - account.available

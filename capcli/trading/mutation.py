@@ -44,7 +44,7 @@ T = TypeVar("T")
 
 READ_BACK_DELAYS_S = (0.0, 0.3, 0.7, 1.5)
 _GONE = 404
-# Lists can be stale: that a deal is gone takes a second read that agrees.
+# Lists can be stale: a deal is gone only if a second read agrees.
 AGREES_AFTER_S = 0.3
 
 
@@ -77,12 +77,12 @@ class Mutation(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Mutations:
-    """Sends one change: SENDING is recorded before the first byte, and the verdict is what is read back."""
+    """Sends one change: SENDING is recorded before the first byte, and the outcome is read back."""
 
     context: Context
 
     def carry_out(self, change: Mutation[T], account_id: str) -> T:
-        """Send a change and report its result by `conclude`. Raises where nothing changed.
+        """Send a change and report its result by `conclude`. Raises if nothing changed.
 
         Raises WouldSend on a dry run, ApprovalRequired and ApprovalDenied where a person has to approve it.
         """
@@ -92,7 +92,7 @@ class Mutations:
         return self._carry_out(change, account_id, request, permit)
 
     def take_away(self, change: Mutation[T], account_id: str, *, person: bool) -> T:
-        """Send a change that takes risk away; `person`: one at a terminal has just typed that it be sent.
+        """Send a change that reduces risk; `person`: a person at a terminal has just typed it.
 
         Raises as `carry_out`, and ApprovalUnrecorded.
         """
@@ -120,7 +120,7 @@ class Mutations:
     def approval_request(
         self, change: Mutation[T], account_id: str, *, asking: bool = False
     ) -> ApprovalRequest:
-        """Return what a person is asked about a change; `asking`: they are asked in any case."""
+        """Return a change's approval request; `asking`: with its full text in any case."""
         what, *lines = change.lines or (change.name,)
         request = ApprovalRequest(
             kind=change.kind.value,
@@ -146,7 +146,7 @@ class Mutations:
         )
 
     def record(self, attempt: AttemptRecord, state: AttemptState, answer: Answer, **facts: Any) -> None:
-        """Commit a verdict with what the broker answered."""
+        """Commit an outcome with the broker's answer."""
         self.move(attempt, state, **(answer_facts(answer) | facts))
 
     def _open(self, change: Mutation[T], account_id: str, permit: "Permit | None") -> AttemptRecord:
@@ -189,7 +189,7 @@ class Mutations:
             return change.doubt(start.sending, failed_after(error))
 
     def _not_begun(self, error: Exception, change: Mutation[T]) -> Exception:
-        """Tell what kept a change from being sent in the words of that change."""
+        """Explain in the change's own words why it was not sent."""
         match error:
             case Interrupted():
                 message = f"Interrupted: nothing was sent. {change.unchanged}"
@@ -201,7 +201,7 @@ class Mutations:
                 return error
 
     def _is_verdict(self, attempt: AttemptRecord, error: Exception) -> bool:
-        """Say whether an error tells what the journal holds; any other one leaves it open what was done."""
+        """Whether an error is a recorded outcome; any other leaves it open what was done."""
         if not isinstance(error, CapcliError) or isinstance(error, JournalUnreadable):
             return False
         with suppress(CapcliError):
@@ -226,7 +226,7 @@ class Mutations:
         state = classify(answer)
         if state in NOTHING_DONE and answer.status != _GONE:
             self.record(attempt, state, answer)
-            # The amendment that the broker would take, where it says which; else the list of the deals.
+            # The amendment that the broker would accept, if known; else the list of deals.
             bounded = bounded_exit(reason_of(answer)) if change.kind in _AMENDS else None
             instead = f"{change.overview} amend {change.deal_id} {bounded}" if bounded else change.overview
             words = (change.name, change.unchanged, change.command)
@@ -234,13 +234,13 @@ class Mutations:
         return change.conclude(attempt, answer, self._read_back(change, wait=True))
 
     def _read_back(self, change: Mutation[T], *, wait: bool) -> ReadBack:
-        """Read the deal back, a few times: until it is as asked if `wait`, else until it can be read."""
+        """Read the deal back a few times: with `wait` until it is as requested, else until it can be read."""
         seen = ReadBack.UNREADABLE
         for pause in READ_BACK_DELAYS_S:
             self.context.sleep(pause)
             now = change.read_back()
             if now is ReadBack.GONE:
-                # Absence counts when two looks agree on it.
+                # Absence counts if two reads agree.
                 self.context.sleep(AGREES_AFTER_S)
                 now = change.read_back()
             seen = seen if now is ReadBack.UNREADABLE else now
@@ -250,7 +250,7 @@ class Mutations:
 
 
 def unconfirmed(code: str, message: str, command: str, attempt: AttemptRecord) -> Problem:
-    """Return the problem of a change that was sent and was not seen to be made; repeating it is safe."""
+    """Return the problem of a change that was sent but not seen; repeating it is safe."""
     return Problem(
         code,
         message,

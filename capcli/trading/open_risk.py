@@ -1,4 +1,4 @@
-"""What counts beside a new order: the book, orders that are on their way, and what the day brought so far."""
+"""Open risk beside a new order: the book, orders in flight, and the day's result so far."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
@@ -24,14 +24,14 @@ _SLACK = timedelta(seconds=2)
 
 
 class InFlightOrder(Struct, frozen=True):
-    """An order of ours that may be at the broker and shows in no list yet."""
+    """An order of ours that may be at the broker and is in no list yet."""
 
     attempt: AttemptRecord
     order: StoredOrder
 
 
 class Book(Struct, frozen=True):
-    """What is open, what waits, and what is on its way."""
+    """Open positions, working orders, and orders in flight."""
 
     positions: tuple[Position, ...]
     orders: tuple[WorkingOrder, ...]
@@ -42,7 +42,7 @@ class Book(Struct, frozen=True):
         return (*self.positions, *self.orders)
 
     def epics(self, kind: Kind) -> tuple[str, ...]:
-        """Return the epic of each position (MARKET) or waiting order (WORKING) there is or will be."""
+        """Return the epics of all current and coming positions (MARKET) or working orders (WORKING)."""
         there: tuple[Deal, ...] = self.positions if kind is Kind.MARKET else self.orders
         flying = (one.order.request.epic for one in self.flights if one.attempt.kind is kind)
         return (*(row.epic for row in there), *flying)
@@ -85,14 +85,14 @@ def _is(row: Deal, flight: InFlightOrder) -> bool:
 def open_risk(
     book: Book, request: OrderRequest, figures: Figures, bookings: Iterable[Transaction], apart: str | None
 ) -> OpenRisk:
-    """Work out what counts beside an order; `apart` is the deal to leave out."""
+    """Calculate the open risk beside an order; `apart` is the deal to leave out."""
     losses = tuple(losses_in(book, request.epic, request.side, apart))
     bare = next((name for name, loss in losses if loss is None), None)
     sizes = [row.size * row.level for row in book.orders if row.epic == request.epic and row.deal_id != apart]
     sizes += [each.order.request.size * each.order.entry for each in book.flights]
     factor = (figures.margin_pct or Decimal(0)) * figures.conversion_rate / 100
     margin, unpriced = sum(sizes, Decimal(0)) * factor, None
-    # Nobody can tell the margin of an order that is on its way in another market.
+    # The margin of an order in flight in another market is unknown.
     if other := next((each for each in book.flights if each.order.request.epic != request.epic), None):
         margin = Decimal(0)
         unpriced = f"{other.attempt.attempt_id}, an order in {other.order.request.epic} on its way"
@@ -108,7 +108,7 @@ def open_risk(
 def total_at_stops(
     book: Book, market: Market | None, rates: Mapping[str, Decimal], effect: Effect | None, apart: str | None
 ) -> tuple[Decimal, str | None]:
-    """Return what all other deals lose at their stops, in account currency, and one whose loss is unlimited.
+    """Return the loss of all other deals at their stops, in account currency, and a deal with unlimited loss.
 
     What an order closes counts no more. The loss is unknown of a deal in a currency without a rate, and of an
     order that is on its way in another market than this one.
@@ -141,7 +141,7 @@ def _contract(row: Deal) -> Decimal:
 
 
 def losses_in(book: Book, epic: str, side: Side, apart: str | None) -> Iterator[tuple[str, Decimal | None]]:
-    """Name everything in one market and direction, with its loss at stop in the instrument's currency."""
+    """Return everything in one market and direction, with its loss at stop in the instrument's currency."""
     for row in book.deals:
         if (row.epic, row.side) == (epic, side) and row.deal_id != apart:
             yield row.deal_id, loss_at(row.stop_level, row.level, _units(row), side)
@@ -152,7 +152,7 @@ def losses_in(book: Book, epic: str, side: Side, apart: str | None) -> Iterator[
 
 
 def loss_at(stop: Decimal | None, level: Decimal, units: Decimal, side: Side) -> Decimal | None:
-    """Return what is lost at a stop, in the instrument's currency; 0 for one in gain, None without one."""
+    """Return the loss at a stop, in the instrument's currency; 0 for a stop in gain, None without one."""
     if stop is None:
         return None
     distance = level - stop if side is Side.BUY else stop - level
@@ -162,9 +162,9 @@ def loss_at(stop: Decimal | None, level: Decimal, units: Decimal, side: Side) ->
 def result_at(
     deal: Deal, level: Decimal | None, rate: Decimal, entry: Decimal | None = None
 ) -> Decimal | None:
-    """Return what a deal gains or loses at a level, in account currency (`rate`: for one of its own).
+    """Return a deal's result at a level, in account currency (`rate`: for one of its own).
 
-    An order is taken as filled at `entry`, or at its level.
+    An order counts as filled at `entry`, or at its level.
     """
     if level is None:
         return None
@@ -175,12 +175,12 @@ def result_at(
 
 
 def lost(result: Decimal | None) -> Decimal | None:
-    """Return the loss in what a deal ends with at its stop: 0 for one in gain, None without one."""
+    """Return the loss of a result at a stop: 0 for a gain, None without a stop."""
     return None if result is None else max(-result, Decimal(0))
 
 
 def orders_on(midnight: datetime, sent: Iterable[AttemptRecord]) -> list[AttemptRecord]:
-    """Return our own orders of a UTC day by the broker's clock, where it was known, else by ours."""
+    """Return our own orders of a UTC day by the broker's clock, if known, else by ours."""
     orders = (attempt for attempt in sent if attempt.kind in _ORDERS)
     return [
         attempt

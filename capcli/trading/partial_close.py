@@ -47,7 +47,7 @@ from capcli.trading.exit_text import part_lines
 from capcli.trading.sending import SendOnce, ready_preview
 from capcli.trading.snapshot import check_input, order_rules, take_snapshot
 
-# Nobody else is told its id, and it is claimed at once: whatever ends in between leaves nothing to execute.
+# Its id is shown to nobody and it is claimed at once, so an abort leaves nothing to execute.
 _WHOLE = Decimal(100)
 _PREVIEW_LIFE = timedelta(seconds=5)
 _ONCE = "Do not send it again: look at the position."
@@ -55,7 +55,7 @@ _RULES = (Rule.MARKET_OPEN, Rule.SIZE_RANGE, Rule.SIZE_STEP)
 
 
 class Reduction(Struct, frozen=True):
-    """What became of a partial close. `size` is what was to be closed; `remaining` was read back.
+    """The outcome of a partial close. `size` was to be closed; `remaining` was read back.
 
     `remaining` is None when it could not be read. Prices and `pl` in the instrument's `currency`;
     `pl_account` in account currency: the broker's own figure, else ours (`pl_estimated`), reckoned at the
@@ -87,7 +87,7 @@ class Reduction(Struct, frozen=True):
 
 
 class _Part(Struct, frozen=True):
-    """A partial close that may be sent, and the snapshot that it was checked with."""
+    """A checked partial close, and its snapshot."""
 
     target: Position
     preview: PreviewRecord
@@ -129,9 +129,9 @@ class Reductions:
             return self._send_part(part, wait_s=wait_s, begun=begun)
 
     def part_question(self, deal_id: str, size: Decimal, *, again: bool = False) -> str:
-        """Return what a person is asked before part of a position is closed.
+        """Return the question before a partial close.
 
-        Raises as `reduce` what would be refused: nobody is asked about that.
+        Raises as `reduce` if it would be refused: then there is no question.
         """
         with self._checked_part(typed.deal_id(deal_id), size, again=again) as part:
             return self._approval_request(part).text
@@ -166,7 +166,7 @@ class Reductions:
         return size, "" if size == exact else words
 
     def part_so_far(self, deal_id: str, size: Decimal, preview_id: str | None) -> Reply[Reduction]:
-        """Return what the journal holds about a partial close at this moment; asks and sends nothing.
+        """Return a partial close's current state from the journal; makes no request.
 
         Raises PartUnderWay while it has not had its turn to be sent.
         """
@@ -208,7 +208,7 @@ class Reductions:
             yield self._part(position, size, account_id, again=again)
 
     def _part(self, position: Position, size: Decimal, account_id: str, *, again: bool) -> _Part:
-        """Look at the whole book inside the lock, and let pass only what can do nothing but reduce."""
+        """Read the whole book inside the lock, and allow only an order that can do nothing but reduce."""
         request = OrderRequest(position.epic, position.side.opposite, size)
         active_on(self._context.broker, account_id)
         refuse_while_order_unresolved(self._context, self._sender.reconciler, account_id, position.epic)
@@ -226,7 +226,7 @@ class Reductions:
         command = _command(target.deal_id, size)
         self._sender.refuse_twin(preview, command, again=again, from_end=True)
         self._sender.require_room(command)
-        # One of those reads may have found the session renewed elsewhere, on another account.
+        # During these reads the session may have been renewed elsewhere, on another account.
         if (active := self._context.broker.account_id) != account_id:
             raise Refused(
                 f"{position.deal_id} is on account {account_id}, this is {active}.",
@@ -258,7 +258,7 @@ class Reductions:
             preview,
             ApprovalRequest,
             kind="PARTIAL_CLOSE",
-            # The preview is not shown to anybody: the deal is what an approval is bound to.
+            # The preview is shown to nobody, so the approval is bound to the deal.
             subject=target.deal_id,
             preview_id=None,
             expires_at=None,
@@ -266,11 +266,11 @@ class Reductions:
         )
 
     def _outcome(self, reply: Reply[Execution], target: Position, size: Decimal) -> Reply[Reduction]:
-        """Read the book back: it alone tells what an opposite order did."""
+        """Read the book back: only it shows what an opposite order did."""
         if reply.data.state in {AttemptState.UNKNOWN, AttemptState.ACKED}:
-            # The answer may be lost and the reduction there to be seen.
+            # The answer may be lost and the reduction visible.
             self._context.sleep(0.3)
-            # It was sent: where the journal or the broker fails now, what is known of it stands.
+            # It was sent: if the journal or the broker fails now, report what is known.
             with suppress(CapcliError):
                 attempt = self._context.journal.attempt(reply.data.attempt_id)
                 preview = self._context.journal.preview(reply.data.preview_id)
@@ -283,13 +283,13 @@ class Reductions:
         with suppress(CapcliError):
             book = self._context.broker.positions()
             left = next((row.size for row in book if row.deal_id == target.deal_id), Decimal(0))
-            # No deal of that side was open before it: `reducible` refuses that.
+            # No deal of that side was open before: `reducible` refuses that.
             against = (row for row in book if (row.epic, row.side) == (target.epic, target.side.opposite))
             opened = next(against, None)
         if done.state is AttemptState.LANDED:
             problem = _fault(target, size, done.size, left, opened)
         elif problem is not None and done.state not in {AttemptState.UNKNOWN, AttemptState.ACKED}:
-            # A plain order of this size is not what was asked for: the way to try again is this close.
+            # To retry, repeat this close: a plain order of this size could open a position.
             problem = replace(problem, next=_command(target.deal_id, size))
         reduction = _reduction(done, target.deal_id, target.size, size, left, opened, problem)
         if problem is None:
@@ -297,7 +297,7 @@ class Reductions:
         return Reply(reduction, reply.account_id, problem)
 
     def _with_result(self, reduction: Reduction, done: Execution, target: Position) -> Reduction:
-        """Say what the part brought: as the broker's confirmation has it, else reckoned at the fill."""
+        """Add the part's result: from the broker's confirmation, else calculated at the fill."""
         broker, effect, confirm = self._context.broker, done.effect, None
         with suppress(CapcliError):
             confirm = broker.confirm(done.deal_reference) if done.deal_reference else None
@@ -318,7 +318,7 @@ class Reductions:
 
 @contextmanager
 def _closing_all_stays(deal_id: str) -> Iterator[None]:
-    """Where no order can be written down or locked, point at what needs neither: closing all of it."""
+    """Without the journal or the lock, point to closing the whole position, which needs neither."""
     try:
         yield
     except (JournalUnreadable, JournalAltered, JournalBehind, StateFolderUnusable) as error:
@@ -376,7 +376,7 @@ def _reduction(  # noqa: PLR0917  what was asked, what was seen, what is wrong
     opened: Position | None,
     problem: Problem | None,
 ) -> Reduction:
-    """Put together what is told of a partial close; the order's side is the opposite of the position's."""
+    """Build the result of a partial close; the order's side is opposite to the position's."""
     reduction = with_fields_of(
         done,
         Reduction,
@@ -410,7 +410,7 @@ def _sentence(row: Reduction) -> str:
 def _fault(
     target: Position, size: Decimal, filled: Decimal, left: Decimal | None, opened: Position | None
 ) -> Problem | None:
-    """Return what is wrong with the position after the order: another deal, or another size than asked."""
+    """Return a fault of the book after the order: another deal, or another size than requested."""
     if opened is not None:
         message = (
             f"The book changed while the order was under way: it opened {opened.side.value} "

@@ -1,4 +1,4 @@
-"""Preview: what an order would be, with every check at once, stored under an id that executes it once."""
+"""Preview: an order with all its checks, stored under an id that executes it once."""
 
 from contextlib import suppress
 from datetime import date, datetime, timedelta
@@ -38,7 +38,7 @@ from capcli.trading.snapshot import check_input, take_snapshot
 
 
 class DayRangeBook(Protocol):
-    """How far markets move in an average day (price units), for that day and all processes. Never raises."""
+    """A cache of markets' average daily ranges (price units) for the day and all processes. Never raises."""
 
     def load(self, epic: str, day: date) -> Decimal | None: ...
 
@@ -101,7 +101,7 @@ _DAYS = 14
 
 
 class Previews:
-    """Makes previews and keeps them. Sends nothing."""
+    """Creates and stores previews. Sends nothing."""
 
     def __init__(self, context: Context, day_ranges: DayRangeBook) -> None:
         self._context = context
@@ -125,13 +125,13 @@ class Previews:
         else:
             snapshot, day_range = together(
                 lambda: take_snapshot(self._context, request, with_orders=False),
-                # How far the market moves in a day, for a warning.
+                # The market's daily range, for a warning.
                 lambda: self._day_range(request.epic),
             )
         return self.from_snapshot(snapshot, request, risk=risk, day_range=day_range, settled=settled)
 
     def _day_range(self, epic: str) -> Decimal | None:
-        """Return the average range of a day, read once a day: it is for a warning only."""
+        """Return the average daily range, read once a day: it is only for a warning."""
         today = (self._context.broker.broker_time() or self._context.clock()).date()
         kept = self._day_ranges.load(epic, today)
         if kept is not None:
@@ -140,14 +140,14 @@ class Previews:
             candles = self._context.broker.candles(epic, Resolution.DAY, last=_DAYS + 2)
         except CapcliError:
             return None
-        # The last one is still forming (API page 11).
+        # The last candle is still forming (API page 11).
         found = average_true_range(candles[:-1], _DAYS)
         if found is not None:
             self._day_ranges.save(epic, today, found)
         return found
 
     def settle_first(self) -> tuple[Caution, ...]:
-        """Settle the orders whose answer was lost, so that they fail no check, and say which were settled."""
+        """Settle lost orders, so that they do not fail checks, and return which were settled."""
         context = self._context
         account_id = context.broker.account_id
         if account_id and context.journal.unresolved(context.env, context.broker.host, account_id):
@@ -166,12 +166,12 @@ class Previews:
         day_range: Decimal | None = None,
         settled: tuple[Caution, ...] = (),
     ) -> Reply[Preview]:
-        """Check and store an order by a snapshot that was just taken."""
+        """Check and store an order with a fresh snapshot."""
         entry = estimated_entry(request, snapshot.market)
         request = placed(request, entry, snapshot.rules.price_step)
         order_type = None
         if request.trigger is not None:
-            # As asked, else LIMIT for a better price, STOP for a worse one.
+            # As requested, else LIMIT for a better price, STOP for a worse one.
             below = request.trigger.level < snapshot.market.quote.entry(request.side)
             better = below is (request.side is Side.BUY)
             order_type = request.trigger.type or (OrderType.LIMIT if better else OrderType.STOP)
@@ -250,7 +250,7 @@ class Previews:
 def with_allowed_size(
     context: Context, snapshot: AccountSnapshot, unit: CheckInput, risk: Risk
 ) -> tuple[CheckInput, Sizing]:
-    """Turn the figures of one unit into those of the size which the risk allows.
+    """Scale the figures of one unit to the size that the risk allows.
 
     Raises RiskTooSmall with its arithmetic, and ChecksFailed when the stop limits no loss.
     """
@@ -307,7 +307,7 @@ def _risk_too_small(
 
 
 def check_risk(request: OrderRequest, risk: Risk) -> None:
-    """Refuse a risk that no size can be worked out from. Raises UsageError."""
+    """Refuse a risk without a valid size. Raises UsageError."""
     if risk.pct is not None and not 0 < risk.pct <= _ALL:
         raise UsageError(
             f"The risk is {short(risk.pct)} %: it must be above 0 and at most 100 % of the equity.",
@@ -323,7 +323,7 @@ def check_risk(request: OrderRequest, risk: Risk) -> None:
 
 
 def check_request(request: OrderRequest) -> None:
-    """Refuse what no market could accept, before anything is read. Raises UsageError."""
+    """Refuse orders that no market could accept, before any request. Raises UsageError."""
     ids.epic(request.epic)
     if request.size <= 0:
         raise UsageError(
@@ -338,11 +338,11 @@ def _problem(preview: Preview, checked: CheckInput) -> Problem | None:
     if preview.executable:
         return None
     reasons = "; ".join(check.words for check in preview.failed)
-    # Where one of the user's own settings forbids it, the market's rules are no help.
+    # If one of the user's settings forbids it, the market's rules do not help.
     own = next((check.setting for check in preview.failed if check.setting), None)
     remedy = f"capcli config get {own}" if own else f"capcli markets show {preview.epic}"
     if own is None and [check.rule for check in preview.failed] == [Rule.GOOD_TILL]:
-        # A time is for the user to choose.
+        # The user must choose the time.
         remedy = preview_command(checked.request, preview.order_type, good_till=SOME_TIME)
     return Problem(
         code="CHECKS_FAILED",
@@ -356,7 +356,7 @@ def _problem(preview: Preview, checked: CheckInput) -> Problem | None:
 
 
 def _unblocking(checked: CheckInput) -> str | None:
-    """Return the command that lifts what keeps this order away, whatever else fails."""
+    """Return the command that removes what blocks this order, whatever else fails."""
     blocked = checked.blocked
     if blocked is None:
         return None

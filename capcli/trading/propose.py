@@ -1,4 +1,4 @@
-"""What a risk would buy or sell: both sides, or one of them as a preview. Arithmetic, not advice."""
+"""Sizes for a risk: both sides, or one as a preview. Arithmetic, not advice."""
 
 from datetime import datetime
 from decimal import Decimal, localcontext
@@ -25,16 +25,16 @@ from capcli.trading.snapshot import check_input, take_snapshot
 
 PERIOD = 14
 TIMES = 2
-# Wilder's average still carries a little of bars long gone.
+# Wilder's average keeps a trace of old bars.
 _BARS = 100
-# A size can be worked out wherever nothing may be sent.
+# A size can be calculated even if nothing may be sent.
 _OF_SENDING = frozenset({Rule.TRADING, Rule.LIVE})
 _NO_TERMS = OrderTerms()
 NOTE = "Arithmetic, not advice: it does not say that this is a good trade."
 
 
 class ProposedSide(Struct, frozen=True):
-    """One side at the risk asked for. `size` is None and `refused` says why where none can be had.
+    """One side at the given risk. `size` is None and `refused` says why if there is none.
 
     Prices in the instrument's currency; `loss`, `notional` and `margin` in account currency.
     """
@@ -82,7 +82,7 @@ class _Stop(Struct, frozen=True):
 
 
 class Proposals:
-    """Works out sizes from a share of the equity. Sends nothing."""
+    """Calculates sizes from a share of the equity. Sends nothing."""
 
     def __init__(self, context: Context, previews: Previews) -> None:
         self._context = context
@@ -119,7 +119,7 @@ class Proposals:
             lambda: context.broker.candles(epic, Resolution.HOUR, last=_BARS + 1) if stop is None else (),
         )
         now = context.broker.broker_time() or context.clock()
-        # The last one is still forming (API page 11).
+        # The last candle is still forming (API page 11).
         closed = tuple(one for one in candles if one.time + Resolution.HOUR.span <= now)
         found = _Stop(stop, "as given") if stop else _by_range(snapshot, side, closed)
         if side is None:
@@ -192,7 +192,7 @@ class Proposals:
 
 
 def _by_range(snapshot: AccountSnapshot, side: Side | None, candles: tuple[Candle, ...]) -> _Stop:
-    """Return a stop at 2 x ATR, or at the market's minimum where that is farther. Raises TooFewCandles."""
+    """Return a stop at 2 x ATR, or at the market's minimum if that is farther. Raises TooFewCandles."""
     atr = average_true_range(candles, PERIOD)
     market, rules = snapshot.market, snapshot.rules
     if atr is None:
@@ -241,7 +241,7 @@ def _proposal(
 def _proposed(
     figures: Figures | Preview, side: Side, size: Decimal | None, *, arithmetic: str, refused: str | None
 ) -> ProposedSide:
-    """Put one side together; without a size only where its stop is."""
+    """Build one side; without a size only its stop."""
     stop, sized = figures.stop, size is not None
     assert stop is not None
     return ProposedSide(

@@ -1,4 +1,4 @@
-"""A stop that an order asked for and the deal lacks: it is set, and where that fails the deal is closed."""
+"""Sets an order's stop that its deal lacks; if that fails, closes the deal."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -29,10 +29,10 @@ _NOT_CLOSED = "It was left open: a missing stop is not confirmed."
 
 
 class ProtectedExecutions:
-    """Executes previews, and looks after a stop that the broker left out. A replay sends nothing."""
+    """Executes previews, and fixes a stop that the broker left out. A replay sends nothing."""
 
     def __init__(self, context: Context, exits: Context) -> None:
-        """`exits` is the context of what takes risk away: of closes and cancellations."""
+        """`exits` is the context of closes and cancellations."""
         self._context = context
         self._executions = Executions(context)
         self._amendments = position_amendments(context)
@@ -58,21 +58,21 @@ class ProtectedExecutions:
                 try:
                     reply = repair(reply)
                 except ApprovalRequired as waiting:
-                    # The order was sent, so the refusal's own words do not fit.
+                    # The order was sent, so the refusal's own text does not fit.
                     what = "Setting its stop" if work is StopWork.SET else "Ending it"
                     message, deal_id = f"{what} waits for a person: {waiting.next}", reply.data.deal_id or ""
                     return self._reply(reply, (StopStep(deal_id, work, None, done=False, told=message),))
         return reply
 
     def lacks_stop(self, reply: Reply[Execution]) -> bool:
-        """Say whether an order landed in this call, and the stop that it asked for was not seen."""
+        """Whether an order landed in this call without its requested stop being seen."""
         done = reply.data
         missing = done.protected in {Protection.NO, Protection.UNCHECKED}
         ended = any(step.done and step.work is not StopWork.SET for step in done.stop_steps)
         return missing and done.state is AttemptState.LANDED and not done.replayed and not ended
 
     def set_stop(self, reply: Reply[Execution]) -> Reply[Execution]:
-        """Give the deals of an order the stop that it asked for. Raises ApprovalRequired, ApprovalDenied."""
+        """Set the requested stop on an order's deals. Raises ApprovalRequired, ApprovalDenied."""
         attempt, order = self._record(reply.data)
         steps = tuple(self._set(attempt, deal_id, order) for deal_id in _deals(attempt))
         if not all(step.done for step in steps):
@@ -82,7 +82,7 @@ class ProtectedExecutions:
         return self._reply(reply, steps, **(kept if steps else {}))
 
     def end(self, reply: Reply[Execution]) -> Reply[Execution]:
-        """Close the positions of an order that are seen without any stop, or cancel the order that waits."""
+        """Close an order's positions seen without a stop, or cancel its working order."""
         attempt, _ = self._record(reply.data)
         steps = tuple(self._end(attempt, deal_id) for deal_id in _deals(attempt))
         if not steps or not all(step.done for step in steps):
@@ -98,7 +98,7 @@ class ProtectedExecutions:
         return attempt, read_order(preview.document)
 
     def _reply(self, reply: Reply[Execution], steps: tuple[StopStep, ...], **facts: Any) -> Reply[Execution]:
-        """Write down how it stands by now, and tell it, step by step, even where that cannot be written."""
+        """Record and report the current state with each step, even if it cannot be recorded."""
         attempt, order = self._record(reply.data)
         if facts:
             with suppress(CapcliError):
@@ -152,7 +152,7 @@ class ProtectedExecutions:
         except ApprovalRequired:
             raise
         except Interrupted:
-            # Of several steps, each says for itself what it did not send.
+            # With several steps, each says itself what it did not send.
             message = f"Interrupted before {deal_id} was {_DONE_BY[deed]}: that was not sent."
             return StopStep(deal_id, deed, None, done=False, told=message)
         except CapcliError as error:
@@ -162,12 +162,12 @@ class ProtectedExecutions:
             return StopStep(deal_id, deed, sent, done=False, told=message)
         message = reply.problem.message if reply.problem else reply.data.sentence
         if reply.problem is None and reply.data.attempt_id is None:
-            # The deal shows it by now. That nothing was sent for it would be read as being about the order.
+            # The deal shows it now. "Nothing was sent" would read as being about the order.
             message = f"{row.deal_id} has its stop."
         return StopStep(row.deal_id, deed, reply.data.attempt_id, done=reply.problem is None, told=message)
 
     def _row(self, attempt: AttemptRecord, deal_id: str) -> Position | WorkingOrder | None:
-        """Return the waiting order or the position that an order is by now; None where neither is seen."""
+        """Return an order's current working order or position; None if neither is seen."""
         broker = self._context.broker
         with suppress(CapcliError):
             if attempt.kind is Kind.WORKING:
@@ -179,5 +179,5 @@ class ProtectedExecutions:
 
 
 def _deals(attempt: AttemptRecord) -> tuple[str, ...]:
-    """Return what an order opened: the deals that it only reduced keep the stops that they had."""
+    """Return the deals an order opened: those it only reduced keep their stops."""
     return attempt.opened_deal_ids or attempt.deal_ids

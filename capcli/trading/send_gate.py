@@ -1,4 +1,4 @@
-"""Calling back what has not been sent yet. What has been sent can only be waited for."""
+"""Stops a send that has not begun. One that has begun can only be waited for."""
 
 from threading import Lock
 
@@ -6,7 +6,7 @@ from capcli.errors import Interrupted
 
 
 class SendGate:
-    """One for each command, shared between its threads: a send that begins cannot be called back any more."""
+    """One per command, shared by its threads: a send that has begun cannot be stopped any more."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -15,23 +15,23 @@ class SendGate:
 
     @property
     def latest(self) -> str | None:
-        """Return the attempt whose sending began last, None while nothing has been sent."""
+        """Return the attempt sent last, None while nothing has been sent."""
         with self._lock:
             return self._latest
 
     def call_back(self) -> bool:
-        """Let nothing more be sent from now on; say whether nothing has been sent."""
+        """Stop all further sends; return whether nothing has been sent."""
         with self._lock:
             self._called_back = True
             return self._latest is None
 
     def ask(self) -> None:
-        """Raise Interrupted once it was called back."""
+        """Raise Interrupted after `call_back`."""
         with self._lock:
             self._refuse()
 
     def go(self, attempt_id: str) -> None:
-        """Begin to send an attempt. Raises Interrupted once it was called back."""
+        """Begin to send an attempt. Raises Interrupted after `call_back`."""
         with self._lock:
             self._refuse()
             self._latest = attempt_id

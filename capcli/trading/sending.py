@@ -1,4 +1,4 @@
-"""Sending what a preview holds, at most once: the claim, SENDING made durable, one request, its answer."""
+"""Sends a preview at most once: the claim, SENDING made durable, one request, its answer."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ class CalledOff(Exception):
 
 @dataclass(slots=True)
 class Start:
-    """The moment before an attempt's first byte: it may still be called back; then SENDING is made durable.
+    """The moment before an attempt's first byte: the last chance to stop it; then SENDING is made durable.
 
     Called by the broker once nothing is left to wait for. `sending` is the attempt as the journal holds it
     from then on, None while nothing can be out. `risk` names what adds risk, which a halt keeps here.
@@ -79,7 +79,7 @@ class Start:
         if not self.book.move(attempt.attempt_id, attempt.state, AttemptState.SENDING, at=now, **times):
             raise CalledOff
         begun = replace(attempt, state=AttemptState.SENDING, **times)
-        # The last look: what was halted while this became durable is not sent either.
+        # The last check: a halt set while this became durable also stops it.
         self._refuse_halted(begun)
         self.sending = begun
 
@@ -108,7 +108,7 @@ class SendOnce:
         self.reconciler = Reconciler(context)
 
     def known(self, preview: PreviewRecord) -> dict[str, str]:
-        """Return what an error shows of a preview: its id, its attempt if there is one, and the state."""
+        """Return a preview's facts for an error: its id, its attempt, if any, and the state."""
         known, now = {"preview_id": preview.preview_id}, self._context.clock()
         with suppress(CapcliError):
             attempt = self._context.journal.attempt_of(preview.preview_id)
@@ -119,7 +119,7 @@ class SendOnce:
         return known | {"state": state.value}
 
     def require_room(self, command: str) -> None:
-        """Refuse an order beyond the hour's before it is claimed. Raises RateLimited."""
+        """Refuse an order over the hourly limit before it is claimed. Raises RateLimited."""
         wait_s = self._context.broker.opening_wait_s()
         if wait_s:
             raise RateLimited(
@@ -195,7 +195,7 @@ class SendOnce:
         *,
         risk: str | None,
     ) -> AttemptRecord:
-        """Send the stored bytes once. Whatever happens after that, the order may be live."""
+        """Send the stored bytes once. From then on the order may be live."""
         context, journal = self._context, self._context.journal
         start = Start(context, journal, attempt, risk)
         try:
@@ -219,9 +219,9 @@ class SendOnce:
         return sent
 
     def _record(self, attempt: AttemptRecord, answer: Answer) -> AttemptRecord:
-        """Commit what the answer proves, before anything else happens.
+        """Commit what the answer proves, before anything else.
 
-        A reference that another order had before proves nothing: the answer is about that one.
+        A reference that belongs to another order proves nothing: the answer is about that one.
         """
         journal, now, state = self._context.journal, self._context.clock(), classify(answer)
         facts = answer_facts(answer) | {"other_account_id": answer.other_account_id}
@@ -239,7 +239,7 @@ class SendOnce:
 
 
 def find_preview(context: Context, preview_id: str, help_command: str) -> PreviewRecord:
-    """Return a preview as it is kept. Raises UsageError and PreviewUnknown."""
+    """Return a stored preview. Raises UsageError and PreviewUnknown."""
     preview_id = ids.preview_id(preview_id)
     preview = context.journal.preview(preview_id)
     if preview is None:
@@ -250,7 +250,7 @@ def find_preview(context: Context, preview_id: str, help_command: str) -> Previe
 def ready_preview(  # noqa: PLR0917  what a preview is made of
     context: Context, kind: Kind, account_id: str, request: Request, document: bytes, life: timedelta
 ) -> PreviewRecord:
-    """Return a preview that can be sent for as long as it lives."""
+    """Return a preview that can be sent until it expires."""
     now = context.clock()
     return PreviewRecord(
         preview_id=context.ids("p_"),
@@ -272,7 +272,7 @@ def ready_preview(  # noqa: PLR0917  what a preview is made of
 
 
 def answer_facts(answer: Answer) -> dict[str, Any]:
-    """Return what is recorded of an answer to any change."""
+    """Return the recorded facts of an answer to any change."""
     return {
         "http_status": answer.status,
         "deal_reference": answer.deal_reference,
@@ -284,14 +284,14 @@ def answer_facts(answer: Answer) -> dict[str, Any]:
 
 
 def failed_after(error: Exception) -> str:
-    """Say what went wrong once something was out: it must not read as "nothing was sent"."""
+    """Describe a failure after a send: it must not read as "nothing was sent"."""
     if isinstance(error, JournalUnreadable):
         return error.message
     return f"{type(error).__name__} after the send: {error}"
 
 
 def life_fault(context: Context, preview: PreviewRecord) -> str | None:
-    """Say why a preview cannot be used any more by this computer's clock and journal; None while it can."""
+    """Say why a preview is invalid by this computer's clock and journal; None while it is valid."""
     if preview.expires_at <= context.clock():
         return f"expired at {preview.expires_at:%H:%M:%S}Z."
     if preview.state is PreviewState.EXPIRED:
@@ -300,7 +300,7 @@ def life_fault(context: Context, preview: PreviewRecord) -> str | None:
 
 
 def clock_fault(context: Context, preview: PreviewRecord) -> str | None:
-    """Say why a preview is too old or too new by the broker's clock, which was just read; None if it is not.
+    """Say why a preview is too old or too new by the broker's clock, just read; None if it is valid.
 
     The paper broker's market time can be faster than ours, so there only our own clock is held against it.
     """
@@ -316,11 +316,11 @@ def clock_fault(context: Context, preview: PreviewRecord) -> str | None:
 
 
 def expired(preview: PreviewRecord, why: str, command: str) -> Refused:
-    """Return the error of a preview that cannot be sent any more; `command` makes a new one."""
+    """Return the error of an expired preview; `command` makes a new one."""
     return PreviewExpired(f"{preview.preview_id} {why} Nothing was sent. Make a new preview.", next=command)
 
 
 def preview_again(preview: PreviewRecord) -> str:
-    """Return the command that makes the preview of the same order."""
+    """Return the command for a new preview of the same order."""
     order = read_order(preview.document)
     return preview_command(order.request, order.order_type)

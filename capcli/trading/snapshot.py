@@ -1,4 +1,4 @@
-"""Gathers what the rules check: market, account, book and the day's orders, in one round of reads."""
+"""Reads the rules' input: market, account, book and the day's orders, in one round of requests."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -51,7 +51,7 @@ def take_snapshot(
     account_id: str | None = None,
     opening: bool = True,
 ) -> AccountSnapshot:
-    """Read everything a check needs, at the same time. Working orders only where a rule or a baseline asks.
+    """Read everything the checks need, in parallel. Working orders only if a rule or a baseline needs them.
 
     `account_id` is the active account where that was just read; the day so far counts only for what is
     `opening`. Raises EpicUnknown, RulesMissing and whatever a read raises.
@@ -62,11 +62,11 @@ def take_snapshot(
         lambda: broker.market(request.epic),
         broker.accounts,
         broker.positions,
-        # Hedging decides what an opposite order does, so it is never an old answer.
+        # Hedging decides what an opposite order does, so it is never read from the cache.
         lambda: broker.preferences(fresh=opening),
     ]
     policy, now = context.policy, context.broker.broker_time() or context.clock()
-    # Each limit on the day costs one more read while it is set.
+    # Each daily limit costs one more read while it is set.
     more: dict[str, Callable[[], Any]] = {}
     if with_orders or policy.counts_deals:
         more["orders"] = broker.orders
@@ -77,7 +77,7 @@ def take_snapshot(
     active, market, accounts, positions, preferences, *rest = together(*reads, *more.values())
     found = dict(zip(more, rest, strict=True))
     rules, account = order_rules(market), active_account(accounts, active)
-    # An amendment needs the rates of other deals for the total at all stops alone.
+    # An amendment needs other deals' rates only for the total loss at all stops.
     counts_all = policy.max_total_risk_pct is not None
     return AccountSnapshot(
         account_id=active,
@@ -100,7 +100,7 @@ _UNDER_WAY = timedelta(seconds=60)
 def _rates(
     broker: Broker, market: Market, account: Account, positions: tuple[Position, ...]
 ) -> dict[str, Decimal]:
-    """Return the rate of the market's currency, which an order needs, and of the other deals' where known.
+    """Return the rate of the market's currency, which an order needs, and those of other deals if known.
 
     Raises NoConversion.
     """
@@ -113,7 +113,7 @@ def _rates(
 
 
 def order_rules(market: MarketDetails) -> OrderRules:
-    """Return the market's dealing rules. Raises RulesMissing: a rule that was not sent is never made up."""
+    """Return the market's dealing rules. Raises RulesMissing: missing rules are never invented."""
     rules = market.rules.for_orders()
     if rules is None:
         raise RulesMissing(
@@ -134,7 +134,7 @@ def check_input(
     previewed: StoredOrder | None = None,
     amends: Amends | None = None,
 ) -> CheckInput:
-    """Put what was read and what is asked into the one value that the rules check.
+    """Combine the snapshot and the request into the rules' input.
 
     `previewed` is the order's preview, where it is about to be sent. `amends` is the change of a deal that is
     there already: that is no order, and has no effect on other deals.
@@ -176,7 +176,7 @@ def check_input(
 
 
 def with_day(context: Context, snapshot: AccountSnapshot) -> AccountSnapshot:
-    """Add what the day brought so far, where a limit asks: only what adds risk waits for it."""
+    """Add the day's result so far, if a limit needs it: only new risk waits for it."""
     if context.policy.max_daily_loss is None:
         return snapshot
     midnight = broker_midnight(context.broker.broker_time() or context.clock())
@@ -184,19 +184,19 @@ def with_day(context: Context, snapshot: AccountSnapshot) -> AccountSnapshot:
 
 
 def _blocked(context: Context, account_id: str, epic: str) -> Blocked:
-    """Return what keeps every new order from being sent, as far as this computer knows it."""
+    """Return what blocks new orders, as far as this computer knows."""
     current, now, journal = context.halt.read(), context.clock(), context.journal
     fault = None
     try:
         journal.require_intact()
     except CapcliError as error:
-        # It was changed, or went back in time.
+        # It was changed, or replaced by an older copy.
         fault = error
     unresolved, in_market = [], []
     for attempt in journal.unresolved(context.env, context.broker.host, account_id):
         sending = attempt.state in {AttemptState.CLAIMED, AttemptState.SENDING}
         if sending and now - attempt.created_at < _UNDER_WAY:
-            # Another process is sending it right now: its end is a moment away.
+            # Another process is sending it right now and will be done in a moment.
             continue
         unresolved.append(attempt.attempt_id)
         preview = journal.preview(attempt.preview_id or "") if attempt.kind.is_order else None
@@ -213,7 +213,7 @@ def _blocked(context: Context, account_id: str, epic: str) -> Blocked:
 
 
 def orders_today(context: Context, account_id: str, activity: tuple[Activity, ...]) -> int:
-    """Count the orders of this UTC day: ours from the journal at once, everybody else's from the activity.
+    """Count the orders of this UTC day: ours from the journal, others from the activity.
 
     The activity can be a minute late (API page 10.1), so two computers may overshoot by what both send in it.
     """

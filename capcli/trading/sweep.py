@@ -1,4 +1,4 @@
-"""Close or cancel row by row, each by its own request: what fails is reported and does not stop the rest."""
+"""Close or cancel row by row, each by its own request: a failure is reported and does not stop the rest."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -24,14 +24,14 @@ from capcli.reply import Reply
 from capcli.safety.trading_gate import permit_way_out, require_exit
 from capcli.trading.mutation import AGREES_AFTER_S
 
-# What the user has to look at first comes first: what may still be open, then what was refused.
+# Most urgent first: what may still be open, then what was refused.
 _WORST = (Exit.MAY_BE_LIVE, Exit.BROKER_REFUSED)
-# A list can be stale: what it left out is in the next one.
+# A list can be stale: missing rows are in the next one.
 _ROUNDS = 3
 
 
 class Done(Protocol):
-    """What a close and a cancellation have in common."""
+    """Common fields of a close and a cancellation."""
 
     @property
     def attempt_id(self) -> str: ...
@@ -44,7 +44,7 @@ D = TypeVar("D", bound=Done)
 
 
 class Row(Struct, Generic[R], frozen=True):
-    """A row of the list: as it was read, or as much of it as could be."""
+    """A row of the list, or its readable part."""
 
     deal_id: str | None
     read: R | None
@@ -61,7 +61,7 @@ def rows_of(found: Listed[R], noun: str, words: Callable[[R], str], epic: str | 
 
 
 class Swept(Struct, Generic[R, D], frozen=True):
-    """What became of one row: `data` where a request was sent, `problem` unless it is proved to be gone.
+    """The result for one row: `data` if a request was sent, `problem` unless it is proved to be gone.
 
     `gone`: somebody else was faster.
     """
@@ -85,7 +85,7 @@ class Swept(Struct, Generic[R, D], frozen=True):
 
 @dataclass(slots=True)
 class Run(Generic[R, D]):
-    """What was done so far, on which account."""
+    """The results so far, and the account."""
 
     account_id: str | None
     done: list[Swept[R, D]] = field(default_factory=list)
@@ -101,11 +101,11 @@ class Run(Generic[R, D]):
 
     @property
     def distinct_warnings(self) -> tuple[str, ...]:
-        """Each warning once."""
+        """The warnings without duplicates."""
         return tuple(dict.fromkeys(self.warnings))
 
     def problem(self, code: str, sentence: str, command: str) -> Problem | None:
-        """Return the problem of what is left, with the exit code of the worst; None if nothing is."""
+        """Return the problem of the remaining rows, with the worst exit code; None if nothing is left."""
         failed = self.failed
         if not failed:
             return None
@@ -127,7 +127,7 @@ class Run(Generic[R, D]):
 
 @dataclass(frozen=True, slots=True)
 class Sweep(Generic[R, D]):
-    """What is swept away and how. `command` does all of it, `one` does a single one by its deal id.
+    """A bulk close or cancellation. `command` does all, `one` a single one by its deal id.
 
     `noun` and `verb` name what is done ("position", "close"); `words` names a row, `send` closes or cancels.
     """
@@ -162,7 +162,7 @@ class Sweep(Generic[R, D]):
             raise WouldSend(*((one.method, one.path, one.body) for one in requests), account_id=account_id)
         permit_way_out(context, requests, self.command, person=person)
         run: Run[R, D] = Run(account_id, warnings=list(context.notices))
-        # Through what is there, then through what a stale list had left out.
+        # The current rows, then those missing from a stale list.
         for _ in range(_ROUNDS):
             for row in rows:
                 if row.deal_id not in run.tried:
@@ -179,7 +179,7 @@ class Sweep(Generic[R, D]):
         return run
 
     def rows(self) -> list[Row[R]]:
-        """Read the list; an empty one is read twice, and the broker is asked which account that was."""
+        """Read the list; an empty one is read twice, with a check of the active account."""
         found, broker = self.read(), self.context.broker
         if found.is_empty:
             self.context.sleep(AGREES_AFTER_S)
