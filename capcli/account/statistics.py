@@ -20,9 +20,9 @@ from capcli.domain.order import Kind
 from capcli.domain.performance import (
     KEYS,
     CurvePoint,
-    Opening,
     Performance,
     Trade,
+    TradeOpening,
     closed_deals,
     curve,
     ledger,
@@ -122,7 +122,7 @@ class Statistics:
         )
         return Reply(found, self._history.broker.account_id)
 
-    def _openings(self, booked: BookingsOfSpan, most_days: int) -> Mapping[str, Opening]:
+    def _openings(self, booked: BookingsOfSpan, most_days: int) -> Mapping[str, TradeOpening]:
         rows, span = booked.rows, Span(booked.start, booked.end)
         closes: dict[str, list[datetime]] = {}
         for row in rows:
@@ -134,7 +134,7 @@ class Statistics:
         for deal in (deal for deal in deals if deal in sent):
             attempt, order = sent[deal]
             at = attempt.broker_time_at_send or attempt.sent_at or attempt.created_at
-            opening = Opening(side=order.request.side, opened_at=at, risk=_risk(attempt, order))
+            opening = TradeOpening(side=order.request.side, opened_at=at, risk=_risk(attempt, order))
             found[deal] = _with_order(opening, order)
         missing = {deal: closes[deal] for deal in deals if deal not in sent}
         if missing and booked.end - booked.start <= timedelta(days=most_days):
@@ -154,7 +154,7 @@ class Statistics:
 
     def _seen(
         self, missing: Mapping[str, list[datetime]], activity: Iterable[Activity]
-    ) -> dict[str, Opening]:
+    ) -> dict[str, TradeOpening]:
         """Return the openings of deals unknown to the journal, from the broker's activity."""
         by_deal: dict[str, list[Activity]] = {}
         for row in activity:
@@ -168,7 +168,7 @@ class Statistics:
                 opened[deal] = first
         orders = self._sent(row.working_order_id for row in opened.values() if row.working_order_id)
         changed = self._context.journal.changed_deals(self._context.env, self._history.broker.host, orders)
-        openings = {deal: Opening(side=_side(rows, missing[deal])) for deal, rows in by_deal.items()}
+        openings = {deal: TradeOpening(side=_side(rows, missing[deal])) for deal, rows in by_deal.items()}
         for deal, row in opened.items():
             openings[deal] = replace(openings[deal], side=row.side, opened_at=row.at)
             if row.working_order_id in orders:
@@ -180,7 +180,7 @@ class Statistics:
         return openings
 
 
-def _with_order(opening: Opening, order: StoredOrder) -> Opening:
+def _with_order(opening: TradeOpening, order: StoredOrder) -> TradeOpening:
     request = order.request
     return replace(opening, tag=request.tag, note=request.note, client=order.client)
 

@@ -1,6 +1,6 @@
 """The broker's price stream (API page 12): subscribes, keeps alive, comes back after a break. No sockets.
 
-Every message carries the session's tokens; a broken stream is opened again, and what may be missing is a Gap.
+Every message carries the session's tokens; a broken stream is opened again, and what may be missing is a gap.
 """
 
 import logging
@@ -20,7 +20,7 @@ from capcli.broker.transport import Tokens
 from capcli.domain.broker_codes import base_code
 from capcli.domain.hosts import is_loopback
 from capcli.domain.market import Resolution
-from capcli.domain.stream import MOST_EPICS, Bar, Disconnected, Gap, StreamEvent, Tick
+from capcli.domain.stream import MOST_EPICS, Disconnected, StreamBar, StreamEvent, StreamGap, Tick
 from capcli.errors import (
     BrokerRefused,
     CapcliError,
@@ -370,7 +370,7 @@ class LiveStream:
             return self._fall(_why(error))
         self._pulse.lost = ""
         self._heard_ms = self._ms()
-        return [Gap(before, self._heard_ms, reason)]
+        return [StreamGap(before, self._heard_ms, reason)]
 
     def _drop(self) -> None:
         socket, self._socket = self._socket, None
@@ -394,13 +394,13 @@ def is_own(address: str, api_host: str) -> bool:
     return parts.scheme == "wss" and (host in {_DOMAIN, api} or host.endswith(f".{_DOMAIN}"))
 
 
-def _bar(payload: _Payload) -> list[Bar]:
+def _bar(payload: _Payload) -> list[StreamBar]:
     prices = [price for price in (payload.o, payload.h, payload.l, payload.c) if price is not None]
     if payload.epic is None or payload.t is None or len(prices) < 4 or payload.type not in {None, "classic"}:  # noqa: PLR2004
         return []
     opened, high, low, close = prices
     kind = (payload.resolution or "", payload.price_type or "bid", payload.t)
-    return [Bar(payload.epic, *kind, opened, high, low, close, payload.last_traded_volume)]
+    return [StreamBar(payload.epic, *kind, opened, high, low, close, payload.last_traded_volume)]
 
 
 def _why(error: ConnectionError) -> str:

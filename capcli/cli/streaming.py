@@ -19,7 +19,7 @@ POLL_S = 0.2
 
 
 @dataclass(slots=True)
-class Ending:
+class StopSignal:
     """Set by Ctrl-C or SIGTERM to end the stream.
 
     Before the stream starts both stop the command as usual. A second Ctrl-C ends it at once.
@@ -45,7 +45,7 @@ class Plan:
     lasts: float | None = None
     every: float = 0
     once: bool = False
-    ending: Ending = field(default_factory=Ending)
+    ending: StopSignal = field(default_factory=StopSignal)
 
     def signals(self) -> AbstractContextManager[None]:
         """Let the first Ctrl-C or SIGTERM end the stream cleanly."""

@@ -84,7 +84,7 @@ def _stored(backend: "KeyringBackend", name: str, text: str) -> bool:
     return backend.get_password(name, _USER) == text
 
 
-class Kept(Struct, frozen=True):
+class StoredCredentials(Struct, frozen=True):
     """The credentials of an item, and when the key was stored (None if unknown)."""
 
     credentials: Credentials
@@ -104,14 +104,14 @@ class Keychain:
         kept, _ = self.read()
         return kept.credentials if kept else None
 
-    def read(self) -> tuple[Kept | None, str]:
+    def read(self) -> tuple[StoredCredentials | None, str]:
         """Return the item's content and the backend's name. Raises as `load` does."""
         text, name = self._stored.use(
             lambda backend: (backend.get_password(self.item, _USER), backend_name(backend))
         )
         if text is None:
             return None, name
-        return Kept(from_json(text, f"the keychain item {self.item}"), stored_at(text)), name
+        return StoredCredentials(from_json(text, f"the keychain item {self.item}"), stored_at(text)), name
 
     def save(self, credentials: Credentials, *, at: datetime) -> None:
         """Store the credentials and read them back; an unchanged key keeps its time.

@@ -16,7 +16,7 @@ from capcli.settings import Env, Settings
 from capcli.settings.config_file import DEFAULT_PROFILE
 
 if TYPE_CHECKING:
-    from capcli.credentials.keychain import Kept, Keychain
+    from capcli.credentials.keychain import Keychain, StoredCredentials
 
 PAPER = Credentials("paper", "paper", "paper")
 
@@ -88,7 +88,7 @@ class CredentialSource:
             return PAPER
         return environment.read(self.environ) or self._kept()[0].credentials
 
-    def _kept(self) -> "tuple[Kept, str]":
+    def _kept(self) -> "tuple[StoredCredentials, str]":
         """Return the keychain's credentials and its backend's name."""
         kept, backend = self.keychain.read()
         if kept is None:

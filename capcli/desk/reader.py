@@ -14,7 +14,7 @@ from capcli.desk.seen import AccountSeen, CandlesSeen, LocalSeen, PriceSeen, See
 from capcli.domain.bookings import realised
 from capcli.domain.market import MarketStatus, Resolution
 from capcli.domain.money import cents
-from capcli.domain.stream import MOST_EPICS, Disconnected, Gap, Quiet, StreamEvent, Tick
+from capcli.domain.stream import MOST_EPICS, Disconnected, Quiet, StreamEvent, StreamGap, Tick
 from capcli.errors import CapcliError, EpicUnknown, Unreachable
 from capcli.marketdata.conversion import rates_for
 from capcli.marketdata.streams import Watch, Watching
@@ -236,7 +236,7 @@ class Reader:
                     prices[event.epic] = PriceSeen(row.tick, row.first, event.status, event.since_ms)
                 elif type(event) is Disconnected:
                     stream = Trouble(self._tick_ms, event.reason)
-                elif type(event) is Gap:
+                elif type(event) is StreamGap:
                     stream, self._due["account"] = None, 0.0
             self._set(prices=prices, stream=stream)
 

@@ -29,7 +29,7 @@ Days = Mapping[int, int]
 """For each day (its ordinal) a bit for each slot in which a candle begins."""
 
 
-class Kept(Struct, frozen=True):
+class DownloadState(Struct, frozen=True):
     """The progress of a download; a target stores it with the candles.
 
     `start` and `end` are the first and last instant to ask for, fixed when it began. `price_places` and

@@ -17,7 +17,7 @@ from capcli.domain.money import CENT, cents, percent_of
 _NOTHING = Decimal("0.00")
 
 
-class Opening(Struct, frozen=True):
+class TradeOpening(Struct, frozen=True):
     """How a deal was opened; None if unknown. `risk`: account currency, at its first stop."""
 
     side: Side | None = None
@@ -116,7 +116,7 @@ def closed_deals(rows: Iterable[Transaction]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(row.deal_id for row in rows if row.type == CLOSE and row.deal_id))
 
 
-def ledger(rows: Iterable[Transaction], openings: Mapping[str, Opening]) -> Ledger:
+def ledger(rows: Iterable[Transaction], openings: Mapping[str, TradeOpening]) -> Ledger:
     """Join bookings, without deposits, with their deals: one trade a deal; a close without one is its own."""
     booked = sorted(
         (row for row in rows if column_of(row.type) is not Column.DEPOSITS), key=lambda row: row.at
@@ -126,7 +126,7 @@ def ledger(rows: Iterable[Transaction], openings: Mapping[str, Opening]) -> Ledg
     for place, row in enumerate(booked):
         if (name := _name(place, row, deals)) is not None:
             parts.setdefault(name, []).append(row)
-    trades = {name: _trade(found, openings.get(name, Opening())) for name, found in parts.items()}
+    trades = {name: _trade(found, openings.get(name, TradeOpening())) for name, found in parts.items()}
     named = (_name(place, row, deals) for place, row in enumerate(booked))
     joined = tuple((row, trades[name] if name else None) for row, name in zip(booked, named, strict=True))
     ordered = sorted(trades.values(), key=lambda trade: (trade.closed_at, trade.deal_id or ""))
@@ -139,7 +139,7 @@ def _name(place: int, row: Transaction, deals: frozenset[str]) -> str | None:
     return f"#{place}" if row.type == CLOSE else None
 
 
-def _trade(rows: Sequence[Transaction], opening: Opening) -> Trade:
+def _trade(rows: Sequence[Transaction], opening: TradeOpening) -> Trade:
     closes = [row for row in rows if row.type == CLOSE]
     pl, costs = _split(rows)
     risk = opening.risk or None

@@ -21,7 +21,7 @@ class Tick(NamedTuple):
     received_ms: int
 
 
-class Bar(NamedTuple):
+class StreamBar(NamedTuple):
     """One side of a closed bar: `side` is bid or ask, `at_ms` its opening instant (API page 12.3)."""
 
     epic: str
@@ -42,7 +42,7 @@ class Disconnected(NamedTuple):
     reason: str
 
 
-class Gap(NamedTuple):
+class StreamGap(NamedTuple):
     """The stream is back; ticks between these two instants may have been missed."""
 
     from_ms: int
@@ -58,5 +58,5 @@ class Quiet(NamedTuple):
     since_ms: int
 
 
-StreamEvent = Tick | Bar | Disconnected | Gap
+StreamEvent = Tick | StreamBar | Disconnected | StreamGap
 """What comes off the wire."""

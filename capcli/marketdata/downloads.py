@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from capcli import ids
 from capcli.context import Context
-from capcli.domain.candle_days import Kept, add, find_gaps
+from capcli.domain.candle_days import DownloadState, add, find_gaps
 from capcli.domain.candle_gaps import Gap
 from capcli.domain.fields import with_fields_of
 from capcli.domain.market import Candle, Resolution
@@ -44,17 +44,17 @@ _Page = tuple[Candle, ...] | BaseException
 class CandleTarget(Protocol):
     """The target of a download. Raises OutputUnusable for disk errors."""
 
-    def begin(self, terms: dict[str, str], command: str) -> Kept | None:
+    def begin(self, terms: dict[str, str], command: str) -> DownloadState | None:
         """Open the target; return an earlier run's state. Raises UsageError, Busy, ExtraMissing."""
         ...
 
     def append(self, candles: tuple[Candle, ...]) -> None: ...
 
-    def keep(self, kept: Kept) -> None:
+    def keep(self, kept: DownloadState) -> None:
         """Make all appended rows durable, with the state."""
         ...
 
-    def finish(self, kept: Kept) -> None:
+    def finish(self, kept: DownloadState) -> None:
         """Move the complete result to its name."""
         ...
 
@@ -157,7 +157,7 @@ class Downloads:
                 order,
                 target,
                 start=start,
-                kept=kept or Kept(end, start=start, price_places=max(market.decimals, 0)),
+                kept=kept or DownloadState(end, start=start, price_places=max(market.decimals, 0)),
                 progress=progress,
                 monotonic=self._context.monotonic,
             )
@@ -185,7 +185,7 @@ class Downloads:
         )
         return Reply(found, self._broker.account_id)
 
-    def _window(self, order: DownloadOrder, kept: Kept | None) -> tuple[datetime, datetime]:
+    def _window(self, order: DownloadOrder, kept: DownloadState | None) -> tuple[datetime, datetime]:
         """Return the first and the last instant to ask for."""
         now = self._context.now()
         # The opening of the first candle at or after the start, if known.
@@ -226,7 +226,7 @@ class _Run:
         target: CandleTarget,
         *,
         start: datetime,
-        kept: Kept,
+        kept: DownloadState,
         progress: Callable[[Progress], None],
         monotonic: Callable[[], float],
     ) -> None:
@@ -240,7 +240,7 @@ class _Run:
         self._monotonic = monotonic
         self._times: deque[float] = deque([monotonic()], maxlen=_RATE_OVER)
 
-    def through(self, broker: Broker) -> Kept:
+    def through(self, broker: Broker) -> DownloadState:
         """Fetch the missing pages, and return the final state."""
         saved_at = self._monotonic()
         todo = self._windows[self._kept.pages :]

@@ -10,7 +10,7 @@ from capcli.domain.account import Position, UnreadableRow
 from capcli.domain.fields import with_fields_of
 from capcli.domain.market import Side
 from capcli.domain.money import EXACT, cents
-from capcli.domain.stream import MOST_EPICS, Gap, Quiet, StreamEvent, Tick
+from capcli.domain.stream import MOST_EPICS, Quiet, StreamEvent, StreamGap, Tick
 from capcli.errors import EpicUnknown, RateLimited, Unreachable
 from capcli.marketdata.streams import Streams, Watch, Watching
 
@@ -98,7 +98,7 @@ class LivePortfolio:
         for event in events:
             if type(event) is Tick:
                 self._prices[event.epic] = event.bid, event.offer
-            elif type(event) is Gap:
+            elif type(event) is StreamGap:
                 self._read_again()
         return events
 

@@ -18,7 +18,7 @@ from capcli.domain.alerts import Level, Way
 from capcli.domain.fields import with_fields_of
 from capcli.domain.market import Resolution
 from capcli.domain.money import NotANumber, parse_decimal, plain
-from capcli.domain.stream import Bar, Gap, Quiet, StreamEvent, Tick
+from capcli.domain.stream import Quiet, StreamBar, StreamEvent, StreamGap, Tick
 from capcli.errors import UsageError
 from capcli.marketdata.alerts import Alarms
 from capcli.marketdata.live_book import LivePortfolio, LivePosition
@@ -281,7 +281,7 @@ class StreamSnapshots:
         found: dict[tuple[str, datetime], ClosedBar] = {}
         try:
             for events in self._looks(stream.receive, ends, stopped):
-                bars = [one for one in events if isinstance(one, Bar) and one.side == "bid"]
+                bars = [one for one in events if isinstance(one, StreamBar) and one.side == "bid"]
                 for bar in (one for one in bars if one.resolution == resolution.value):
                     opened = _instant(bar.at_ms)
                     found[bar.epic, opened] = with_fields_of(bar, ClosedBar, time=opened)
@@ -345,7 +345,7 @@ def _instant(at_ms: int) -> datetime:
 
 
 def _missed(events: Sequence[StreamEvent | Quiet]) -> list[str]:
-    gaps = [event for event in events if isinstance(event, Gap)]
+    gaps = [event for event in events if isinstance(event, StreamGap)]
     return [_span(gap.from_ms, gap.to_ms) for gap in gaps]
 
 

@@ -8,7 +8,7 @@ from msgspec import Struct
 from capcli import ids
 from capcli.context import Context
 from capcli.domain.market import MarketDetails, MarketStatus, Resolution
-from capcli.domain.stream import MOST_EPICS, Disconnected, Gap, Quiet, StreamEvent, Tick
+from capcli.domain.stream import MOST_EPICS, Disconnected, Quiet, StreamEvent, StreamGap, Tick
 from capcli.errors import RateLimited, Unreachable, UsageError
 from capcli.ports import Broker, Clock
 
@@ -195,6 +195,6 @@ class Throttle:
         return [*others, *(self._pending.pop(epic) for epic in due)]
 
 
-def breaks(events: Iterable[StreamEvent | Quiet]) -> list[Gap | Disconnected]:
+def breaks(events: Iterable[StreamEvent | Quiet]) -> list[StreamGap | Disconnected]:
     """Return the gaps and disconnections."""
-    return [event for event in events if isinstance(event, Gap | Disconnected)]
+    return [event for event in events if isinstance(event, StreamGap | Disconnected)]

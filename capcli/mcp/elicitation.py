@@ -29,7 +29,7 @@ _SCHEMA = {
 READING_S = 2.0
 
 
-class Answer(Enum):
+class FormAnswer(Enum):
     """The answer to a question: yes, no, or none that counts."""
 
     YES = "yes"
@@ -71,7 +71,7 @@ class Elicitation:
         """Return the approval code that this call answers."""
         return self.context.request_state if self.in_rounds and self.context.input_responses else None
 
-    def answer(self, elapsed_s: float | None, reading_s: float) -> Answer:
+    def answer(self, elapsed_s: float | None, reading_s: float) -> FormAnswer:
         """Return this call's answer, `elapsed_s` seconds after the question (None: unknown)."""
         answers = self.context.input_responses
         return _weighed(answers.get(_KEY) if isinstance(answers, dict) else None, elapsed_s, reading_s)
@@ -83,7 +83,7 @@ class Elicitation:
         form = ElicitRequest(params=ElicitRequestFormParams(message=text, requested_schema=_SCHEMA))
         return InputRequiredToolResult(InputRequiredResult(input_requests={_KEY: form}, request_state=code))
 
-    def ask(self, text: str, wait_s: float, reading_s: float) -> Answer:
+    def ask(self, text: str, wait_s: float, reading_s: float) -> FormAnswer:
         """Ask now, and wait `wait_s` seconds at most for the answer."""
         from anyio import move_on_after
         from anyio.from_thread import run
@@ -99,17 +99,17 @@ class Elicitation:
         return _weighed(answer, time.monotonic() - began, reading_s)
 
 
-def _weighed(answer: Any, elapsed_s: float | None, reading_s: float) -> Answer:
+def _weighed(answer: Any, elapsed_s: float | None, reading_s: float) -> FormAnswer:
     """Accept a yes or no only with the box ticked, and not before the form could be read."""
     content = getattr(answer, "content", None)
     if getattr(answer, "action", None) != "accept" or not isinstance(content, dict):
-        return Answer.SILENCE
+        return FormAnswer.SILENCE
     if elapsed_s is None or elapsed_s < reading_s or content.get("read") is not True:
-        return Answer.SILENCE
+        return FormAnswer.SILENCE
     try:
-        return Answer(content.get("decision"))
+        return FormAnswer(content.get("decision"))
     except ValueError:
-        return Answer.SILENCE
+        return FormAnswer.SILENCE
 
 
 def client_name() -> str | None:

@@ -31,7 +31,7 @@ from capcli.errors import (
     WouldSend,
 )
 from capcli.mcp.compact import Listing, without_absent
-from capcli.mcp.elicitation import READING_S, Answer, Elicitation, client_name
+from capcli.mcp.elicitation import READING_S, Elicitation, FormAnswer, client_name
 from capcli.mcp.in_flight_calls import PATIENCE_S, InFlightCalls
 from capcli.mcp.next_step import NextSteps, ask_user
 from capcli.mcp.schema import numbers
@@ -205,13 +205,13 @@ class ToolRunner:
         answer = form.ask(question.shown, max(0.0, until - time.monotonic()), self.reading_s)
         return self._sent(work, meanwhile, until) if self._decide(question.approval_code, answer) else result
 
-    def _decide(self, code: str, answer: Answer) -> bool:
+    def _decide(self, code: str, answer: FormAnswer) -> bool:
         """Record a person's answer; False without one."""
-        if answer is Answer.SILENCE:
+        if answer is FormAnswer.SILENCE:
             return False
         # If it was decided on a terminal meanwhile, or expired, the following call reports that.
         with suppress(CapcliError):
-            self.app().approvals.decide(code, approved=answer is Answer.YES, by=_BY_FORM)
+            self.app().approvals.decide(code, approved=answer is FormAnswer.YES, by=_BY_FORM)
         return True
 
     def _sent(self, work: Callable[[], ToolResult], meanwhile: Ask, until: float) -> ToolResult:

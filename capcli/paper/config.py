@@ -19,7 +19,7 @@ DEFAULT_SEED = "capcli"
 _FIRST_ID, _MOST_ACCOUNTS, _MOST_CASH = 100482915730264817, 10, Decimal(10) ** 9
 
 
-class Opening(NamedTuple):
+class NewAccount(NamedTuple):
     """An account as it is on the first day."""
 
     account_id: str
@@ -32,9 +32,9 @@ class BadAccounts(ValueError):
     """Accounts that cannot be opened; the message says why."""
 
 
-def openings(*wanted: tuple[str, Decimal]) -> tuple[Opening, ...]:
+def openings(*wanted: tuple[str, Decimal]) -> tuple[NewAccount, ...]:
     """Accounts by currency and cash; the first is the preferred one. Raises BadAccounts."""
-    found: list[Opening] = []
+    found: list[NewAccount] = []
     for place, (currency, cash) in enumerate(wanted):
         if currency not in CURRENCIES:
             known = ", ".join(sorted(CURRENCIES))
@@ -43,7 +43,7 @@ def openings(*wanted: tuple[str, Decimal]) -> tuple[Opening, ...]:
             raise BadAccounts(f"An account begins with more than 0, at most {_MOST_CASH}.")
         like = sum(other.currency == currency for other in found)
         name = f"{currency} paper {like + 1}" if like else f"{currency} paper"
-        found.append(Opening(str(_FIRST_ID + 8 * place), name, currency, cash.quantize(Decimal("0.01"))))
+        found.append(NewAccount(str(_FIRST_ID + 8 * place), name, currency, cash.quantize(Decimal("0.01"))))
     if not 0 < len(found) <= _MOST_ACCOUNTS:
         raise BadAccounts(f"A paper broker has 1 to {_MOST_ACCOUNTS} accounts.")
     return tuple(found)
@@ -97,7 +97,7 @@ def recreate(
     db: sqlite3.Connection,
     wanted: Settings,
     replays: Sequence[Bars] = (),
-    accounts: Sequence[Opening] = OPENINGS,
+    accounts: Sequence[NewAccount] = OPENINGS,
 ) -> Settings:
     """Start over in one transaction: other processes see the old world or the new one.
 
@@ -114,7 +114,7 @@ def recreate(
         return create(db, replace(wanted, start_ms=start, replays=recordings.save(db, replays)), accounts)
 
 
-def create(db: sqlite3.Connection, settings: Settings, accounts: Sequence[Opening] = OPENINGS) -> Settings:
+def create(db: sqlite3.Connection, settings: Settings, accounts: Sequence[NewAccount] = OPENINGS) -> Settings:
     save(db, settings)
     # Deal ids begin at the time of the reset, so that no old id is used again.
     insert(db, "settings", name="serial", value=settings.epoch_ms)

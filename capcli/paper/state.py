@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from capcli.paper import active_faults, book, candle_files, config, faults, market_files, recordings
 from capcli.paper.catalogue import catalogue
-from capcli.paper.config import OPENINGS, Opening
+from capcli.paper.config import OPENINGS, NewAccount
 from capcli.paper.context import Context
 from capcli.paper.generator import SPANS
 from capcli.paper.price_feed import RESOLUTIONS
@@ -85,7 +85,7 @@ def reset(
     ticks: int | None = None,
     replays: Mapping[str, Path] = MappingProxyType({}),
     limits: bool = True,
-    accounts: Sequence[Opening] = OPENINGS,
+    accounts: Sequence[NewAccount] = OPENINGS,
     late_confirms: bool = True,
     real_hours: bool = False,
     markets: Path | None = None,

@@ -36,7 +36,7 @@ _ENDED = {
 _DID = {Kind.CLOSE: "closed", Kind.CANCEL: "cancelled"}
 
 
-class Ending(Struct, frozen=True):
+class DealEnd(Struct, frozen=True):
     """How a deal ended: by the attempt in question, or as `instead` says."""
 
     instead: str = ""
@@ -48,7 +48,7 @@ class Attribution:
 
     lookup: OrderLookup
 
-    def of_end(self, attempt: AttemptRecord) -> Ending | None:
+    def of_end(self, attempt: AttemptRecord) -> DealEnd | None:
         """Return what ended the deal of a close or a cancellation; None while unknown."""
         others = self._others(attempt)
         if proven := [
@@ -71,11 +71,11 @@ class Attribution:
         if last is not None:
             closes = attempt.kind is Kind.CLOSE
             if cause := _CLOSED_BY.get(last.source) if closes else _ENDED.get(last.status):
-                return Ending(cause)
+                return DealEnd(cause)
         # The last one sent before the deal ended at the broker.
         sent = [one for one in (*others, attempt) if last is None or _sent(one) <= last.at + _SLACK]
         maker = max(sent, key=_sent, default=attempt)
-        return Ending() if maker is attempt else _instead(attempt, maker)
+        return DealEnd() if maker is attempt else _instead(attempt, maker)
 
     def superseding(self, attempt: AttemptRecord) -> AttemptRecord | None:
         """Return the latest amendment of the same deal made, or possibly made, after this one."""
@@ -106,8 +106,8 @@ def _sent(attempt: AttemptRecord) -> datetime:
     return attempt.broker_time_at_send or attempt.sent_at or attempt.created_at
 
 
-def _instead(attempt: AttemptRecord, maker: AttemptRecord) -> Ending:
-    return Ending(f"{_DID[attempt.kind]} by {maker.attempt_id} instead")
+def _instead(attempt: AttemptRecord, maker: AttemptRecord) -> DealEnd:
+    return DealEnd(f"{_DID[attempt.kind]} by {maker.attempt_id} instead")
 
 
 def _ends(attempt: AttemptRecord, row: Activity) -> bool:

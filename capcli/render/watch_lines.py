@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from capcli.domain.market import MarketStatus
-from capcli.domain.stream import Bar, Disconnected, Gap, Quiet, StreamEvent, Tick
+from capcli.domain.stream import Disconnected, Quiet, StreamBar, StreamEvent, StreamGap, Tick
 from capcli.errors import UsageError
 from capcli.marketdata.alerts import Fired
 from capcli.marketdata.live_book import LiveBook, LivePosition
@@ -131,13 +131,13 @@ def tick_row(tick: Tick, at: Clockface) -> dict[str, Any]:
 
 def facts_of(event: StreamEvent | Quiet, at: Clockface) -> tuple[str, dict[str, Any]]:
     """Return the name and fields of an event other than a tick."""
-    if isinstance(event, Gap):
+    if isinstance(event, StreamGap):
         return "gap", {"from": at(event.from_ms), "to": at(event.to_ms), "reason": event.reason}
     if isinstance(event, Disconnected):
         return "lost", {"at": at(event.at_ms), "reason": event.reason}
     if isinstance(event, Quiet):
         return "quiet", {"epic": event.epic, "market_status": event.status, "since": at(event.since_ms)}
-    if isinstance(event, Bar):
+    if isinstance(event, StreamBar):
         return "bar", {**event._asdict(), "at_ms": at(event.at_ms)}
     return "tick", tick_row(event, at)
 
@@ -145,7 +145,7 @@ def facts_of(event: StreamEvent | Quiet, at: Clockface) -> tuple[str, dict[str, 
 def sentence(event: StreamEvent | Quiet) -> str:
     """Describe an event other than a tick."""
     at = Clockface()
-    if isinstance(event, Gap):
+    if isinstance(event, StreamGap):
         return (
             f"The stream is back. Ticks from {at(event.from_ms)} to {at(event.to_ms)} may be missing "
             f"({event.reason})."

@@ -13,7 +13,7 @@ from typing import IO
 
 import msgspec
 
-from capcli.domain.candle_days import Kept
+from capcli.domain.candle_days import DownloadState
 from capcli.domain.market import Candle
 from capcli.errors import Busy, OutputUnusable, UsageError
 from capcli.store.candle_rows import HEADER, csv_lines, json_lines, need_pyarrow, to_parquet
@@ -29,7 +29,7 @@ class _Note(msgspec.Struct, frozen=True):
     version: int
     terms: dict[str, str]
     bytes: int
-    kept: Kept
+    kept: DownloadState
 
 
 class FileTarget:
@@ -57,7 +57,7 @@ class FileTarget:
         self._terms: dict[str, str] = {}
         self._file: IO[bytes] | None = None
 
-    def begin(self, terms: dict[str, str], command: str) -> Kept | None:
+    def begin(self, terms: dict[str, str], command: str) -> DownloadState | None:
         if self._format == ".parquet":
             need_pyarrow()
         with self._writing("Nothing was fetched."):
@@ -78,7 +78,7 @@ class FileTarget:
             self._file = self._open(kept)
         return kept[0] if kept else None
 
-    def _earlier(self, command: str) -> tuple[Kept, int] | None:
+    def _earlier(self, command: str) -> tuple[DownloadState, int] | None:
         """Return an earlier run's state, and how many bytes of its rows are valid."""
         try:
             note = msgspec.json.decode(self._note.read_bytes(), type=_Note)
@@ -106,7 +106,7 @@ class FileTarget:
             next=f"{command} --force",
         )
 
-    def _open(self, kept: tuple[Kept, int] | None) -> IO[bytes]:
+    def _open(self, kept: tuple[DownloadState, int] | None) -> IO[bytes]:
         if kept is None:
             # The checkpoint is removed first: without one the rows are started over.
             self._note.unlink(missing_ok=True)
@@ -123,7 +123,7 @@ class FileTarget:
         with self._writing():
             self._open_file.write(json_lines(candles) if self._format == ".jsonl" else csv_lines(candles))
 
-    def keep(self, kept: Kept) -> None:
+    def keep(self, kept: DownloadState) -> None:
         with self._writing():
             file = self._open_file
             file.flush()
@@ -132,7 +132,7 @@ class FileTarget:
             put_in_place(self._note, msgspec.json.encode(note), durable=True)
             sync_folder(self._note.parent)
 
-    def finish(self, kept: Kept) -> None:
+    def finish(self, kept: DownloadState) -> None:
         with self._writing():
             self._open_file.close()
             whole = self._as_parquet(kept) if self._format == ".parquet" else self._rows
@@ -142,7 +142,7 @@ class FileTarget:
             self._note.unlink(missing_ok=True)
             self._rows.unlink(missing_ok=True)
 
-    def _as_parquet(self, kept: Kept) -> Path:
+    def _as_parquet(self, kept: DownloadState) -> Path:
         whole = self._path.with_name(f"{self._path.name}.part.parquet")
         try:
             to_parquet(self._rows, whole, price_places=kept.price_places, volume_places=kept.volume_places)
@@ -183,7 +183,7 @@ class StreamTarget:
         self._write = write
         self._json = as_json
 
-    def begin(self, terms: dict[str, str], command: str) -> Kept | None:
+    def begin(self, terms: dict[str, str], command: str) -> DownloadState | None:
         del terms, command
         if not self._json:
             self._put(HEADER)
@@ -201,8 +201,8 @@ class StreamTarget:
         except OSError as error:
             raise OutputUnusable(f"stdout cannot be written: {error.strerror or error}.") from None
 
-    def keep(self, kept: Kept) -> None: ...
+    def keep(self, kept: DownloadState) -> None: ...
 
-    def finish(self, kept: Kept) -> None: ...
+    def finish(self, kept: DownloadState) -> None: ...
 
     def close(self) -> None: ...

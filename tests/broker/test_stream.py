@@ -7,7 +7,7 @@ import pytest
 
 from capcli.broker.stream import Streams, is_own
 from capcli.domain.market import Resolution
-from capcli.domain.stream import Bar, Disconnected, Gap, Tick
+from capcli.domain.stream import Disconnected, StreamBar, StreamGap, Tick
 from capcli.errors import EpicUnknown, LoginRefused, RateLimited, Unreachable, UnreadableAnswer, UsageError
 from tests.support.seat import refusal
 from tests.support.sockets import Exchange, processed, tick
@@ -74,7 +74,7 @@ def test_a_stream_that_does_not_answer_a_ping_is_opened_again(streams, exchange,
 
     told = heard(stream, 60, time)
 
-    assert [type(event) for event in told] == [Disconnected, Gap]
+    assert [type(event) for event in told] == [Disconnected, StreamGap]
     assert told[0].reason == "no answer to a ping"
     assert len(exchange.sockets) == 2
     assert exchange.sockets[0].closed
@@ -91,7 +91,7 @@ def test_a_gap_reaches_from_the_last_frame_to_the_new_subscription(streams, exch
     lost, gap = heard(stream, 5, time)
 
     assert lost == Disconnected(START_MS + 5_000, "the broker closed the stream (code 1006)")
-    assert gap == Gap(START_MS + 3_000, START_MS + 5_500, lost.reason)
+    assert gap == StreamGap(START_MS + 3_000, START_MS + 5_500, lost.reason)
     assert exchange.socket.words() == ["marketData.subscribe"]
 
 
@@ -121,7 +121,7 @@ def test_one_broken_line_is_told_once_however_often_it_is_tried(streams, exchang
     assert len(exchange.addresses) > 8
     assert [type(event) for event in told] == [Disconnected, Disconnected]  # it broke; nobody answers
     exchange.down = ""
-    assert [type(event) for event in heard(stream, 31, time)] == [Gap]
+    assert [type(event) for event in heard(stream, 31, time)] == [StreamGap]
 
 
 def test_new_tokens_are_said_on_the_same_stream_without_a_gap(streams, exchange, seat, time):
@@ -187,7 +187,7 @@ def test_after_a_break_a_crowded_account_is_waited_for(streams, exchange, time):
     exchange.answer = processed
 
     assert {type(event) for event in told} == {Disconnected}
-    assert isinstance(heard(stream, 60, time)[-1], Gap)
+    assert isinstance(heard(stream, 60, time)[-1], StreamGap)
 
 
 def test_nobody_at_the_other_end_is_an_unreachable_broker(streams, exchange):
@@ -242,7 +242,7 @@ def test_bars_are_subscribed_by_resolution_and_told_by_side(streams, exchange):
     found = stream.receive(1)
 
     prices = [Decimal(text) for text in ("1.10", "1.3", "1.0", "1.2")]
-    assert found == [Bar("GOLD", "MINUTE", "ask", 60_000, *prices, None)]
+    assert found == [StreamBar("GOLD", "MINUTE", "ask", 60_000, *prices, None)]
     assert exchange.socket.said[0]["payload"] == {"epics": ["GOLD"], "resolutions": ["MINUTE"]}
 
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from capcli.cli.streaming import Ending, seconds
+from capcli.cli.streaming import StopSignal, seconds
 
 SATURDAY_CLOSED = "AAPL"
 
@@ -127,7 +127,7 @@ def test_an_unknown_epic_is_fatal_and_named(capcli):
 
 
 def test_ctrl_c_stops_a_watch_that_has_not_begun_and_ends_one_that_has():
-    ending = Ending()
+    ending = StopSignal()
     with pytest.raises(KeyboardInterrupt):
         ending(signal.SIGINT, None)
     ending.begun = True

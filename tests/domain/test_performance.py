@@ -7,7 +7,7 @@ import pytest
 
 from capcli.domain.account import Transaction
 from capcli.domain.market import Side
-from capcli.domain.performance import KEYS, Opening, ledger, lines, total
+from capcli.domain.performance import KEYS, TradeOpening, ledger, lines, total
 
 D = Decimal
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -34,8 +34,8 @@ ROWS = (
     booked(9, "4", "F", "TRADE_CORRECTION"),
 )
 OPENINGS = {
-    "A": Opening(Side.BUY, START, D(20), "dip", "why", "me"),
-    "B": Opening(Side.SELL, START + timedelta(hours=3), D(50)),
+    "A": TradeOpening(Side.BUY, START, D(20), "dip", "why", "me"),
+    "B": TradeOpening(Side.SELL, START + timedelta(hours=3), D(50)),
 }
 
 

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from capcli.broker.stream import Streams
 from capcli.domain.account import UnreadableRow
 from capcli.domain.market import MarketStatus, Side
-from capcli.domain.stream import Disconnected, Gap, Quiet, Tick
+from capcli.domain.stream import Disconnected, Quiet, StreamGap, Tick
 from capcli.errors import UsageError
 from capcli.marketdata.live_book import LiveBook, LivePosition, LiveTotals
 from capcli.marketdata.streams import Watching
@@ -174,7 +174,7 @@ def test_csv_has_a_header_and_rows():
 def test_other_events_are_documents_and_sentences():
     lines = JsonLines("watch", "paper", None)
     events = [
-        Gap(0, 1500, "gone"),
+        StreamGap(0, 1500, "gone"),
         Disconnected(0, "gone"),
         Quiet("GOLD", MarketStatus.CLOSED, 0),
         Quiet("GOLD", MarketStatus.TRADEABLE, 0),
