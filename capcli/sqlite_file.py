@@ -16,10 +16,7 @@ _LOCK_ERRORS = {"SQLITE_NOLFS", "SQLITE_PROTOCOL"}
 
 
 class DatabaseFile(Struct, frozen=True):
-    """A kind of SQLite file, for its errors.
-
-    `unchanged` says what was not done, `damaged` what to do with a damaged one.
-    """
+    """A kind of SQLite file, for its errors: what was not done, and what to do with a damaged file."""
 
     name: str
     error: type[ConfigError]

@@ -70,10 +70,7 @@ class once(cached_property[T]):  # noqa: N801  a decorator
 
 
 def use(module: str, name: str, *needs: str) -> Any:
-    """Return a property built from the named parts of the app, or from the app.
-
-    Its module loads on first use.
-    """
+    """Return a property built from the app, or from named parts of it. Its module loads on first use."""
 
     def make(app: object) -> Any:
         parts = [attrgetter(need)(app) for need in needs] or [app]

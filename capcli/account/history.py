@@ -230,10 +230,7 @@ class History:
     def _windows(
         self, windows: list[Window], read: Callable[[Broker, datetime, datetime | None], Listed[R]]
     ) -> Listed[R]:
-        """Read windows newest first, a few at a time, long spans in the bulk lane.
-
-        Raises Busy when the account was switched meanwhile.
-        """
+        """Read windows newest first, in parallel. Raises Busy if the account was switched meanwhile."""
         broker = self.broker.in_lane(Lane.BULK) if len(windows) > _PATIENT_WINDOWS else self.broker
         pages: list[Listed[R]] = []
         accounts: set[str | None] = set()

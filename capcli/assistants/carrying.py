@@ -51,10 +51,7 @@ def handed_on(environ: Mapping[str, str], env_vars: tuple[str, ...]) -> dict[str
 
 
 def carried(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the entry's `env`: unusual folders, and settings.
-
-    Raises SettingInvalid for a relative folder.
-    """
+    """Return the entry's `env`: unusual folders and settings. Raises SettingInvalid for a relative folder."""
     settings = {
         each.name: environ[each.name].strip()
         for each in TABLE

@@ -18,10 +18,7 @@ class Calls:
         self._pace = pace
 
     def patient(self, ask: Ask, headers: Headers, *, login: bool = False) -> Reply:
-        """Return the broker's answer, whatever its status but 429.
-
-        Raises Unreachable, ReadTimeout and RateLimited.
-        """
+        """Return the broker's answer, except 429. Raises Unreachable, ReadTimeout and RateLimited."""
         for wait_s in BACKOFF_S:
             reply = self._answer(ask, headers, login=login)
             if not is_busy(reply.status):

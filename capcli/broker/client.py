@@ -298,10 +298,7 @@ class CapitalBroker(MarketReads):
         account_id: str | None = None,
         ready: Callable[[], None] = lambda: None,
     ) -> Answer:
-        """Send a change as `Changes.send` does.
-
-        Raises UsageError for a path that is not ours, and WouldSend on a dry run, whoever asks.
-        """
+        """Send a change as `Changes.send`. Raises UsageError for a foreign path, WouldSend on a dry run."""
         ask = replace(requests.change(method, path, body), lane=self._reader.lane)
         self._refuse_if_read_only(f"{ask.endpoint} changes something at the broker")
         if self._dry_run:

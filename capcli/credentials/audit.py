@@ -43,10 +43,7 @@ class AuditItem:
         return f"capcli/journal/{place}"
 
     def load(self) -> Anchor | None:
-        """Return the stored anchor, None for a journal that was never anchored.
-
-        Raises ConfigError for an item that cannot be read.
-        """
+        """Return the stored anchor, None without one. Raises ConfigError for an unreadable item."""
         text = Item(self.item, self.deadline_s).read()
         if text is None:
             return None

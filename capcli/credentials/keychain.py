@@ -135,10 +135,7 @@ class Keychain:
         return self._stored.remove()
 
     def check(self) -> str:
-        """Open the keychain and name its backend, whatever the item holds.
-
-        Raises the Keychain errors.
-        """
+        """Open the keychain and name its backend, whatever the item holds. Raises the Keychain errors."""
         return self._stored.use(
             lambda backend: (backend.get_password(self.item, _USER), backend_name(backend))
         )[1]

@@ -55,10 +55,7 @@ class AccountSeen(Struct, frozen=True):
 
 
 class PriceSeen(Struct, frozen=True):
-    """A market: its latest prices, its first bid, and since when no tick came (ms).
-
-    A suspended market may have no prices yet.
-    """
+    """A market: its latest prices (suspended: perhaps none), its first bid, since when no tick came (ms)."""
 
     tick: Tick | None
     first: Decimal | None

@@ -9,10 +9,7 @@ from capcli.mcp.toolset import Tool
 
 
 class ToolFilter(Struct, frozen=True):
-    """The `--toolsets` of the command line (None for all), and `--read-only`.
-
-    The broker of a read-only server refuses every change.
-    """
+    """`--toolsets` (None for all) and `--read-only`, with which the broker refuses every change."""
 
     toolsets: frozenset[str] | None = None
     read_only: bool = False

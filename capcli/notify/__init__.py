@@ -45,10 +45,7 @@ class Launcher:
         threading.Thread(target=process.wait, name="capcli-notify", daemon=True).start()
 
     def run(self, argv: Sequence[str], document: bytes) -> int:
-        """Run it and return its exit code (127: cannot be run, 124: out of time).
-
-        Raises OSError for no process.
-        """
+        """Run it and return its exit code (127: cannot be run, 124: timeout). Raises OSError as a call."""
         return self._started(argv, document).wait()
 
     def _started(self, argv: Sequence[str], document: bytes) -> "subprocess.Popen[bytes]":

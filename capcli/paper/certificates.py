@@ -26,10 +26,7 @@ class Certificate(NamedTuple):
 
 
 def certificate(folder: Path, now: datetime, name: str | None = None) -> Certificate:
-    """The certificate in a folder, created if there is none, it expires soon or lacks a host name.
-
-    Raises OSError.
-    """
+    """The certificate in a folder, renewed if it expires soon or lacks a host name. Raises OSError."""
     files = Certificate(*(folder / f"paper-{part}.pem" for part in ("ca", "cert", "key")))
     if not _is_valid(files, now, name):
         _make(files, now, name)

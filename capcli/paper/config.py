@@ -99,10 +99,7 @@ def recreate(
     replays: Sequence[Bars] = (),
     accounts: Sequence[NewAccount] = OPENINGS,
 ) -> Settings:
-    """Start over in one transaction: other processes see the old world or the new one.
-
-    The world begins now, or with its first recording.
-    """
+    """Start over in one transaction; the world begins now, or with its first recording."""
     start = wanted.start_ms
     if start is None and replays:
         start = min(bars.starts[0] for bars in replays) * SECOND_MS

@@ -37,10 +37,7 @@ class Bars(NamedTuple):
 
 
 class RecordedHours(Struct, frozen=True):
-    """When a recording prints: inside its bars.
-
-    A span with a bar counts as open throughout.
-    """
+    """When a recording prints: inside its bars. A span with a bar counts as open throughout."""
 
     starts: Sequence[int]
     span: int

@@ -192,10 +192,7 @@ class Broker(Protocol):
         """Return the confirmation, None while the broker does not know the reference (404)."""
 
     def activity(self, start: datetime, end: datetime | None) -> tuple[Activity, ...]:
-        """Return the detailed activity of at most a day, newest first; without an end, up to now.
-
-        Raises RowUnreadable.
-        """
+        """Return activity of at most a day, newest first; no end: up to now. Raises RowUnreadable."""
 
     def list_activity(
         self,
@@ -210,10 +207,7 @@ class Broker(Protocol):
     def transactions(
         self, start: datetime, end: datetime | None, *, kind: str | None = None
     ) -> tuple[Transaction, ...]:
-        """Return the account's bookings of a window, newest first; without an end, up to now.
-
-        Raises RowUnreadable.
-        """
+        """Return a window's bookings, newest first; no end: up to now. Raises RowUnreadable."""
 
     def list_transactions(
         self, start: datetime, end: datetime | None, *, kind: str | None = None

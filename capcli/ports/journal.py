@@ -232,10 +232,7 @@ class Journal(AttemptBook, Protocol):
     def accept(
         self, altered: Sequence[tuple[str, tuple[Any, ...]]], *, at: datetime, reason: str
     ) -> tuple[int, str]:
-        """Accept the journal as it is; return its count and head.
-
-        Raises what writing it does, and StateFolderUnusable.
-        """
+        """Accept the journal as it is; return its count and head. Raises as a write; StateFolderUnusable."""
 
     def inspect(
         self, key: bytes | None, marks: "Sequence[Mark]" = (), progress: Callable[[int, int], None] = ...

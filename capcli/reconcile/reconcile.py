@@ -56,10 +56,7 @@ class Settled(Struct, frozen=True):
 
 
 class Reconciliation(Struct, frozen=True):
-    """All checked attempts; `undecided` of them may still be live.
-
-    `lately`: what any command settled in the hour before.
-    """
+    """All checked attempts, `undecided` of which may still be live; `lately`: settled in the hour before."""
 
     attempts: tuple[Settled, ...]
     undecided: int

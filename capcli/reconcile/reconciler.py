@@ -301,10 +301,7 @@ class Reconciler:
         return journal.attempt(attempt.attempt_id) or attempt
 
     def _move(self, attempt: AttemptRecord, to_state: AttemptState, **facts: Any) -> AttemptRecord:
-        """Compare and set; return the attempt as now stored in the journal.
-
-        If another attempt owns the deal, this one stays undecided.
-        """
+        """Compare and set; return the stored attempt, undecided if another one owns its deal."""
         journal = self.context.journal
         try:
             journal.move(attempt.attempt_id, attempt.state, to_state, at=self.context.clock(), **facts)

@@ -52,10 +52,7 @@ class ApprovalsFound(Struct, frozen=True):
 
 
 class WaitingRequest(Struct, frozen=True):
-    """A question for a person.
-
-    `codes` are the hashes of its codes, `rows` those of the latest: a yes is to these.
-    """
+    """A question for a person: hashes of its `codes`, and the `rows` of the latest, which a yes is for."""
 
     rows: tuple[ApprovalRecord, ...]
     codes: tuple[str, ...]
@@ -271,10 +268,7 @@ class Approvals:
         return Reply(ApprovalsFound(self.mode, rows))
 
     def queue(self) -> Queue:
-        """Return the requests that wait, each once, without those asked at a terminal.
-
-        Raises JournalUnreadable.
-        """
+        """Return requests waiting, each once, except those at a terminal. Raises JournalUnreadable."""
         codes: dict[str, list[ApprovalRecord]] = {}
         approved = set()
         elsewhere: dict[tuple[str, str], set[str]] = {}

@@ -52,10 +52,7 @@ class Verification:
     def verify(
         self, *, ask_keychain: bool = True, progress: Progress = lambda _done, _all: None
     ) -> Reply[Verified]:
-        """Check the whole journal; altered or behind is a problem.
-
-        `progress` is called with the number of entries checked and of all.
-        """
+        """Check the whole journal; altered or behind is a problem. `progress` gets entries done and all."""
         anchor, trouble = None, ""
         try:
             anchor = self._vault.load() if ask_keychain else None

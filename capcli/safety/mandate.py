@@ -57,10 +57,7 @@ class MandateRow(Struct, frozen=True):
 
 
 class MandatesFound(Struct, frozen=True):
-    """The mandates in force, and those that ended in the last 24 hours.
-
-    Under `approval` confirm none counts.
-    """
+    """Mandates in force (none counts under `approval` confirm), and those ended in the last 24 hours."""
 
     mandates: tuple[MandateRow, ...]
     approval: str

@@ -113,10 +113,7 @@ class MandatePermits:
     def permit(
         self, request: ApprovalRequest, opening: Opening | None, tightening: Tightening | None
     ) -> Spend | Outside:
-        """Return the mandate's use for a request, or why none covers it.
-
-        Called inside the account lock.
-        """
+        """Return the mandate's use for a request, or why none covers it. Needs the account lock."""
         try:
             known = secret_hash(self._secret())
         except ConfigError as error:

@@ -18,10 +18,7 @@ _LOOKS = 3
 
 
 class Chain:
-    """Opens transactions of one journal file, one thread at a time.
-
-    `key` and `anchor` ask the keychain.
-    """
+    """Opens transactions of one journal file, one thread at a time. `key` and `anchor` ask the keychain."""
 
     def __init__(
         self,

@@ -353,10 +353,7 @@ def _use(
     attempt_id: str | None,
     now: datetime,
 ) -> None:
-    """Use a person's approval, or an order of a mandate, in the transaction of the change.
-
-    Raises ApprovalUnknown, MandateEnded.
-    """
+    """Use an approval or a mandate in the change's transaction. Raises ApprovalUnknown, MandateEnded."""
     if not isinstance(permit, Spend):
         approvals.use(connection, append, permit, now)
     elif attempt_id is None:

@@ -26,10 +26,7 @@ class LastEnv:
                     put_guarded(folder / _NAME, {"env": env})
 
     def read(self, kept: Iterable[str]) -> str | None:
-        """Return the environment used last; None if unknown.
-
-        `kept` names the environments with credentials, as the last resort.
-        """
+        """Return the environment used last, else the first of `kept` (those with credentials), else None."""
         for folder in self._folders:
             if (env := _read(folder)) is not None:
                 return env

@@ -129,10 +129,7 @@ class Reductions:
             return self._send_part(part, wait_s=wait_s, begun=begun)
 
     def part_question(self, deal_id: str, size: Decimal, *, again: bool = False) -> str:
-        """Return the question before a partial close.
-
-        Raises as `reduce` if it would be refused: then there is no question.
-        """
+        """Return the question before a partial close. Raises as `reduce` if it would be refused."""
         with self._checked_part(typed.deal_id(deal_id), size, again=again) as part:
             return self._approval_request(part).text
 

@@ -100,10 +100,7 @@ _UNDER_WAY = timedelta(seconds=60)
 def _rates(
     broker: Broker, market: Market, account: Account, positions: tuple[Position, ...]
 ) -> dict[str, Decimal]:
-    """Return the rate of the market's currency, which an order needs, and those of other deals if known.
-
-    Raises NoConversion.
-    """
+    """Return the rates of the market's currency, and if known of other deals. Raises NoConversion."""
     own, target = market.currency, account.currency
     others = sorted({row.currency for row in positions})
     try:
