@@ -66,17 +66,17 @@ class PaperControl:
         real_hours: bool = False,
         markets: Path | None = None,
     ) -> "PaperStatus":
-        """Forget every deal and start over with fresh accounts.
+        """Delete every deal and start over with fresh accounts.
 
         The market's clock begins at `start` (UTC), else with the first replayed bar, else it is real time.
-        `speed` is market time in real time, `ticks` a second of each market on the stream, and `replays` are
-        files of candles by epic. `accounts` are currencies and cash, the usual two where there are none;
-        without `late_confirms` every confirm is there at once. With `real_hours` no market but coins trades
-        around the clock, and `markets` is a TOML file of more markets. Raises UsageError for a file that
-        cannot be used and an account that cannot be opened; then nothing was reset.
+        `speed` is market time per real time, `ticks` per second of each market on the stream, and `replays`
+        are files of candles by epic. `accounts` are currencies and cash, by default the usual two; without
+        `late_confirms` every confirm is there at once. With `real_hours` only coins trade around the clock,
+        and `markets` is a TOML file of more markets. Raises UsageError for a file that cannot be used and an
+        account that cannot be opened; then nothing was reset.
 
-        What was lost among the forgotten orders is settled in the journal: it would block new ones for ever.
-        Raises Busy while an order with an open end is being sent; then nothing was reset.
+        Deleted orders still unresolved are settled in the journal: they would block new ones for ever. Raises
+        Busy while an order is being sent; then nothing was reset.
         """
         from capcli.paper.config import OPENINGS, openings
         from capcli.paper.state import reset

@@ -83,7 +83,7 @@ class EventRow(Struct, frozen=True):
 class EventsFound(Struct, frozen=True):
     """What happened, in the order in which this computer learned of it, oldest first.
 
-    `cursor` is where to go on from, `more` whether later ones follow. `problems` name what could not be read.
+    `cursor` continues after them, `more`: later ones follow. `problems` name what could not be read.
     """
 
     events: tuple[EventRow, ...]
@@ -93,9 +93,9 @@ class EventsFound(Struct, frozen=True):
 
 
 class _Looked(SwitchSeen, frozen=True, kw_only=True):
-    """What the last look leaves for the next one: how far it read, and what it found.
+    """The state kept between two polls: how far it read, and what it found.
 
-    `read_to` is broker time, None before the first look. `deals` are the sides of deals that are or were
+    `read_to` is broker time, None before the first poll. `deals` are the sides of deals that are or were
     open. `margin` is the lowest margin step that was reported, `falls` how often the level fell below the
     first step.
     """

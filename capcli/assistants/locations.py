@@ -12,9 +12,8 @@ from msgspec import Struct
 class Assistant(Struct, frozen=True):
     """An AI client. `key` is the table of servers in its config, `program` matches its running program.
 
-    A `folder` in the home or a command `starts` shows that the client is there. `program` is None where it
-    cannot be told from others, or where the client writes its config all the time. `expands`: it replaces
-    `${…}`.
+    A `folder` in the home or a command `starts` shows that the client is installed. `program` is None if it
+    cannot be identified, or if the client writes its config all the time. `expands`: it replaces `${…}`.
     """
 
     name: str

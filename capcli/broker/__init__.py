@@ -9,7 +9,7 @@ def import_httpx() -> None:
 
     Once any package brings click, `import httpx` also loads click, rich and pygments for `httpx._main`, half
     of its import time. A None in sys.modules takes httpx's own "extras are missing" branch; it is removed
-    again, so that `httpx._main` stays importable for whoever really wants it.
+    again, so that `httpx._main` can still be imported.
     """
     name = "httpx._main"
     if "httpx" in sys.modules or name in sys.modules:

@@ -104,10 +104,10 @@ class Sessions:
 
     @contextmanager
     def hold(self, *, required: bool = True) -> Iterator[None]:
-        """Keep the account as it is, in all processes, for this thread and those it starts.
+        """Keep the active account in all processes, for this thread and those it starts.
 
-        Raises Busy where another process holds it for too long, and StateFolderUnusable; not `required`, it
-        goes on without, and cannot switch the account itself.
+        Raises Busy if another process holds it for too long, and StateFolderUnusable; if not `required`, it
+        continues without, and cannot switch the account itself.
         """
         if self._held.get():
             yield
@@ -293,10 +293,10 @@ class Sessions:
             return self._log_in(instead_of=lost)
 
     def _log_in(self, *, instead_of: Live | None) -> tuple[Live, bool]:
-        """Take the session that another process made meanwhile, or log in; say whether it was a login.
+        """Use a session that another process made meanwhile, or log in; return whether it was a login.
 
-        Tokens that another process saw rotated are as good as a new session (API page 2.2). Where it moved
-        the session to another account, this process goes on apart, on the account where it was.
+        Tokens rotated by another process are as good as a new session (API page 2.2). If it moved the
+        session to another account, this process continues separately on its own account.
         """
         with self._login_lock():
             other = self._cache.load() if self._cache is not None else None

@@ -48,13 +48,13 @@ def confirmed(
     question: str = "Send it?",
     left: "Callable[[], Reply[T]] | None" = None,
 ) -> "Reply[T]":
-    """Act when somebody said yes: by option, or on a terminal when asked. Raises NotConfirmed.
+    """Act after a yes, by option or at a question on a terminal. Raises NotConfirmed.
 
-    `summary` is what they are asked about, or the answer where there is nothing to ask. What it raises
-    ends the command: what would be refused is not asked about.
-    Where a person has to approve it no option stands for them: they are asked on a terminal, and
-    ApprovalRequired is raised elsewhere.
-    `left` tells what is known when the person does not wait for the end; Interrupted, MayBeLive.
+    `summary` is the question's text, or the answer if there is nothing to ask. What it raises ends the
+    command: there is no question about something that would be refused.
+    If a person has to approve, no option replaces that: they are asked on a terminal, and ApprovalRequired
+    is raised elsewhere.
+    `left` returns the known state if the person does not wait for the end; Interrupted, MayBeLive.
     """
     send = partial(_sent, call, partial(act, True), left)
     try:

@@ -170,7 +170,7 @@ class Login:
         key = _ask(self.call, "API key (hidden): ", hidden=True)
         user = _ask(self.call, "E-mail address of the account: ")
         password = _ask(self.call, "API key's own password (hidden): ", hidden=True)
-        # Around a pasted key or address, blanks are never meant; in a password they are told of.
+        # Blanks around a pasted key or address are dropped; in a password they are pointed out.
         texts = zip(CREDENTIALS, (key.strip(), user.strip(), password), strict=True)
         return Credentials(*(checked(name, text, "typed") for name, text in texts))
 

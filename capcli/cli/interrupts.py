@@ -22,11 +22,11 @@ SENDER = "capcli-sender"  # the thread that may outlive its command
 def shielded(
     work: Callable[[], T], send_gate: SendGate, *, on_wait: Callable[[], None], left: Callable[[], T]
 ) -> T:
-    """Run work on a thread of its own, so that no Ctrl-C can tear it, and return or raise what it does.
+    """Run work on its own thread, so that no Ctrl-C interrupts it, and return or raise its result.
 
-    The first Ctrl-C calls the work back; where something is being sent, it calls `on_wait` and goes on. The
-    second one leaves the work behind: then the result is what `left` knows. Raises Interrupted when nothing
-    was sent.
+    The first Ctrl-C stops the work; if something is being sent, it calls `on_wait` and continues. The
+    second one abandons the work: then the result is that of `left`. Raises Interrupted if nothing was
+    sent.
     """
     if threading.current_thread() is not threading.main_thread():
         return work()

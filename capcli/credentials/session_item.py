@@ -115,8 +115,8 @@ def _length(text: str) -> int:
 class FirstUsableCache:
     """The `SessionCache` port: the keychain where there is one, else the file. Only `take_all` raises.
 
-    A keychain that fails (missing, locked, silent) is left alone for the rest of a command: its deadline is
-    waited for once. A process that goes on asks it again after a minute. `trouble` is what it said.
+    A keychain that fails (missing, locked, silent) is not used again in the same command: its deadline is
+    waited for once. A longer process retries after a minute. `trouble` is its error.
     """
 
     def __init__(self, keychain: KeychainSessionCache | None, file: FileSessionCache) -> None:

@@ -24,9 +24,9 @@ class Mark(Struct, frozen=True):
 class Inspection(Struct, frozen=True):
     """The result of a check of the whole journal.
 
-    `head` is the hash of the last event. `keyed` events are sealed with the keychain's key, and `unread` of
-    those could not be checked since the key was not there. `altered` are the rows that are not as the events
-    tell: table and primary key.
+    `head` is the hash of the last event. `keyed` events are sealed with the keychain's key; `unread` of them
+    could not be checked without the key. `altered` are the rows that differ from the events: table and
+    primary key.
     """
 
     events: int

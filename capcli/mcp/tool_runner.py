@@ -167,12 +167,12 @@ class ToolRunner:
         way_out: str | None = None,
         refused: Callable[[ConfigError], None] = lambda _: None,
     ) -> ToolResult:
-        """Call a service that sends something, on a thread that a cancelled call leaves running.
+        """Call a use case that sends something, on a thread that continues if the call is cancelled.
 
-        When it takes too long the result is what `meanwhile` finds; the sending goes on. Where a person has
-        to approve it they are asked by a form, if the client draws one and it is not live; else the result
-        names the code for a terminal. `way_out` is the command of what takes risk away, as a person types it;
-        `refused` is called with the settings' error that stops even that.
+        If it takes too long the result is that of `meanwhile`; the sending continues. If a person has to
+        approve it, they are asked by a form, if the client has one and it is not live; else the result names
+        the code for a terminal. `way_out` is the command of a change that reduces risk, as typed; `refused`
+        is called with the settings' error that stops even that.
         """
         until = time.monotonic() + self.in_flight.patience_s
         self._client = self._client or client_name()

@@ -115,8 +115,8 @@ def _check_headers(context: Context, headers: Mapping[str, str], limit: Limit) -
     """A broker for one environment refuses the other's key, as the real login does (API page 4.2).
 
     Dead tokens on the calls of a login break it; living ones do no harm (API pages 2.2, 15). Seen with tokens
-    that had outlived their session. Assumption: ended, rotated and made-up ones do the same, for they are
-    opaque, and a broker that no longer has a session cannot tell what became of it.
+    that had outlived their session. Assumption: ended, rotated and invented ones do the same, since tokens
+    are opaque and a broker without the session cannot distinguish them.
     """
     key = headers.get("x-cap-api-key")
     if not key:

@@ -43,10 +43,10 @@ class AttemptBook(Protocol):
     ) -> PreviewRecord | None:
         """Turn a READY, unexpired preview into CLAIMED and insert its attempt, in one transaction.
 
-        With a `permit` (the digest of what a person approved) that approval is used up in the same one, here
-        as in `open_attempt` and `note`; without one left they raise ApprovalUnknown and change nothing. The
-        use of a mandate is recorded in it; they raise MandateEnded where it cannot be.
-        Returns the preview with its stored body, or None when somebody else was first or it expired.
+        With a `permit` (the digest of an approved request) that approval is used in the same transaction, as
+        in `open_attempt` and `note`; without one left they raise ApprovalUnknown and change nothing. The use
+        of a mandate is recorded in it; they raise MandateEnded if it cannot be. Returns the preview with its
+        stored body, None if another process was first or it expired.
         """
 
     def move(
@@ -239,7 +239,7 @@ class Journal(AttemptBook, Protocol):
     ) -> "Inspection":
         """Check the whole journal; keyed events need the key. Raises JournalUnreadable.
 
-        `marks` are compared with the chain; `progress` is told how many entries are done, of how many.
+        `marks` are compared with the chain; `progress` gets the number of entries done, and of all.
         """
 
 

@@ -56,8 +56,8 @@ class StoredSession(Struct, frozen=True):
 class SessionCache(Protocol):
     """Keeps one session per key, env, host and account. A lost one costs one login and raises nothing.
 
-    `take_all` raises what the keychain does, for sessions that cannot be taken out live on. Every question
-    raises what is wrong with the credentials of the environment: nobody knows whose session it would be.
+    `take_all` raises the Keychain errors, since sessions that cannot be removed live on. Every method raises
+    the errors of credentials in the environment: without them the session's owner is unknown.
     """
 
     def load(self) -> StoredSession | None: ...

@@ -18,8 +18,8 @@ class Setting(Struct, frozen=True):
 
     A profile's value of a `bound` setting counts only in the profile's own env: a demo profile must not
     switch live trading on, nor send live credentials to another host. The way out (close, cancel, flatten)
-    goes on beside a bad value, with `if_bad` or the default, but not of a `vital` one, which says where it
-    closes, or whether. A `limit` holds back new risk. A `private` one may hold an address or a token: it is
+    continues despite a bad value, with `if_bad` or the default, unless it is `vital`: deciding where it
+    closes, or whether. A `limit` restricts new risk. A `private` one may hold an address or a token and is
     not repeated.
     """
 

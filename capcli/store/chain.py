@@ -52,9 +52,8 @@ class Chain:
     ) -> Iterator[tuple[sqlite3.Connection, Append]]:
         """Open a transaction that extends the chain. The key is fetched before the lock is taken.
 
-        The last event of the transaction tells of all rows that it changed. With `risk` a journal that is
-        not as it was written refuses; with `accepting` what is remembered of it begins anew. With `wait_s`,
-        which is for what can do without, any trouble refuses.
+        The transaction's last event covers all rows that it changed. `risk`: refuse on a changed journal;
+        `accepting`: start a new record. With `wait_s`, for optional writes, any trouble refuses.
         """
         self._last_key = key = self._key()
         events: list[Event] = []

@@ -111,9 +111,9 @@ class SqliteJournal:
     ) -> tuple[int, str]:
         """Accept the journal as it is now, with its altered rows.
 
-        No preview, approval or mandate from before it counts: it may have been used, and nobody knows any
-        more. So may an order that was claimed: it is looked for as one whose answer was lost. Return number
-        and hash of the last event. Raises JournalUnreadable, StateFolderUnusable.
+        Earlier previews, approvals and mandates become void: they may have been used without a record. A
+        claimed order may have been sent: it is searched like a lost one. Return number and hash of the last
+        event. Raises JournalUnreadable, StateFolderUnusable.
         """
         with self._writing(accepting=True) as (connection, append):
             for table, key in altered:

@@ -43,10 +43,10 @@ _DONE, _GONE = 200, 404
 class Closing(Struct, frozen=True):
     """A closed position, or what is known of it. `level` and `pl` in the instrument's `currency`.
 
-    `level` and the P&L are None when the broker confirmed no closing price (the position is closed all the
-    same). `pl_account` is in account currency: the broker's own figure, else ours (`pl_estimated`), at the
-    rate of now where it is converted, and None where no rate could be read. `pl_pct` is in percent of what
-    the position was worth when it opened. `already_closed`: a stop, a limit or somebody else was faster.
+    `level` and the P&L are None if the broker confirmed no closing price (the position is still closed).
+    `pl_account` is in account currency: the broker's own figure, else ours (`pl_estimated`), converted at
+    the current rate, None without one. `pl_pct` is in percent of the position's opening value.
+    `already_closed`: a stop, a limit or another close was faster.
     `epic` to `open_level` and `currency` are None for a position that could not be read: its id was enough.
     `warnings`: what could not be recorded or read.
     """

@@ -193,11 +193,11 @@ class Flattenings:
     ) -> Reply[Flattening]:
         """Halt, settle, cancel and close all, and prove it by reading the account back.
 
-        It halts before anything else can fail, also where it is then refused. `done` is filled on the way,
-        for whoever looks meanwhile; `person`: one at a terminal has just typed so. Raises WouldSend on a dry
-        run (nothing is halted then), NotConfirmed, ApprovalRequired, TradingOff, LiveLocked, Interrupted, and
-        what reading the account raises. Problem NOT_FLAT: exit 8 where something may be live that nobody
-        could see or prove gone, else that of the first deal that stays.
+        It halts before anything else can fail, even if it is then refused. `done` is filled during the run,
+        for progress; `person`: a person at a terminal has just typed it. Raises WouldSend on a dry run
+        (without a halt), NotConfirmed, ApprovalRequired, TradingOff, LiveLocked, Interrupted, and what
+        reading the account raises. Problem NOT_FLAT: exit 8 if something unseen may be live, else that of the
+        first deal left.
         """
         context, command = self._context, "capcli flatten"
         if dry or context.dry_run:

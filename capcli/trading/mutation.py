@@ -96,8 +96,8 @@ class Mutations:
 
         Raises as `carry_out`, and ApprovalUnrecorded.
         """
-        # The send holds the account where it can; around the reads as well it would be waited for twice, 20 s
-        # for each deal, and a deal that is gone counts as gone on its own account alone.
+        # Only the send holds the account lock: around the reads as well, each deal could wait for it twice,
+        # 20 s each; and a deal counts as gone only on its own account.
         self._rehearse(change, account_id)
         context, request = self.context, self.approval_request(change, account_id)
         permit = permit_one_way_out(context, request, change.command, person=person)
@@ -219,8 +219,8 @@ class Mutations:
 
     def _finish(self, attempt: AttemptRecord, change: Mutation[T], answer: Answer) -> T:
         if answer.delivery is Delivery.LOST and self._read_back(change, wait=False) is ReadBack.NOT_YET:
-            # The same change by deal id cannot be done twice: once it is seen not to be there, sending it
-            # again is safe. Of the two answers only the book tells, so the second one is not believed either.
+            # The same change by deal id cannot be done twice: once the deal does not show it, sending it
+            # again is safe. Only the book proves the outcome, so the second answer is not trusted either.
             again = self.context.broker.send(*change.request, account_id=attempt.account_id)
             answer = Answer(Delivery.LOST, detail=again.detail or answer.detail)
         state = classify(answer)

@@ -58,9 +58,9 @@ class Reduction(Struct, frozen=True):
     """The outcome of a partial close. `size` was to be closed; `remaining` was read back.
 
     `remaining` is None when it could not be read. Prices and `pl` in the instrument's `currency`;
-    `pl_account` in account currency: the broker's own figure, else ours (`pl_estimated`), reckoned at the
-    fill, or at the price of now where that is unknown. `pl_pct` is in percent of what was closed, at its
-    opening level. The result is None where the book does not show just what was asked for.
+    `pl_account` in account currency: the broker's own figure, else ours (`pl_estimated`), calculated at the
+    fill, or at the current price if that is unknown. `pl_pct` is in percent of the closed part's opening
+    value. The result is None if the book does not show exactly the requested change.
     """
 
     deal_id: str
@@ -115,7 +115,7 @@ class Reductions:
     ) -> Reply[Reduction]:
         """Close part of a position by one opposite order, sent at most once.
 
-        `begun` is told the preview id before the order is sent, for `part_so_far` meanwhile.
+        `begun` gets the preview id before the order is sent, for `part_so_far`.
         Raises UsageError, Refused (the account may hedge), DealUnknown, NotConfirmed, TradingOff, LiveLocked,
         ChecksFailed (it is not the oldest, or the size does not fit), AttemptUnresolved, DuplicateOrder,
         RateLimited, Busy: then nothing was sent.

@@ -45,10 +45,10 @@ class ProtectedExecutions:
     ) -> Reply[Execution]:
         """Send a preview once, as Executions.execute does and with what it raises.
 
-        With `ensure_stop` a stop that the deal lacks is set at once and read back; where that fails the
-        position is closed, or the order cancelled; where a person has to approve that, it waits. Every step
-        is told. Problems NO_STOP, STOP_DIFFERS and STOP_UNVERIFIED while the deal is there without a stop
-        that was seen; NO_STOP_CLOSED when it is gone.
+        With `ensure_stop` a missing stop is set at once and read back; if that fails, the position is closed
+        or the order cancelled, after approval if that is required. Every step is reported. Problems NO_STOP,
+        STOP_DIFFERS and STOP_UNVERIFIED while the deal is open without its stop seen; NO_STOP_CLOSED when it
+        is gone.
         """
         reply = self._executions.execute(preview_id, confirmed=confirmed, **options)
         if not (ensure_stop or self._context.ensure_stop) or not self.lacks_stop(reply):

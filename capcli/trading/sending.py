@@ -132,10 +132,10 @@ class SendOnce:
     def refuse_twin(
         self, preview: PreviewRecord, command: str, *, again: bool, from_end: bool = False
     ) -> None:
-        """Raise DuplicateOrder where the same order was sent in the last minute, unless `again`.
+        """Raise DuplicateOrder if the same order was sent in the last minute, unless `again`.
 
-        The same as numbers: 1.5 and 1.50 are one size. `from_end` counts from the end of an attempt: who was
-        told to wait for a slow one asks again after that.
+        Sizes are compared as numbers: 1.5 equals 1.50. `from_end` counts from the end of an attempt, since a
+        caller that waited for a slow one asks again after it.
         """
         journal, since = self._context.journal, self._context.clock() - _TWIN_WINDOW
         mine, earliest = read_order(preview.document), since - _SLOWEST if from_end else since

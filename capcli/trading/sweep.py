@@ -63,7 +63,7 @@ def rows_of(found: Listed[R], noun: str, words: Callable[[R], str], epic: str | 
 class Swept(Struct, Generic[R, D], frozen=True):
     """The result for one row: `data` if a request was sent, `problem` unless it is proved to be gone.
 
-    `gone`: somebody else was faster.
+    `gone`: closed or cancelled by something else first.
     """
 
     row: Row[R]
