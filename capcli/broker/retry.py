@@ -43,8 +43,5 @@ def is_glitch(status: int, code: str | None) -> bool:
 
 
 def is_session_lost(status: int, code: str | None) -> bool:
-    """Whether the tokens are no longer valid.
-
-    Any 401 means so, whatever its body (API page 18.13); the codes are known with other statuses too.
-    """
+    """Whether the tokens are invalid: any 401 (API page 18.13), or the code with another status."""
     return status == _UNAUTHORIZED or (status in _CLIENT_ERRORS and base_code(code) in SESSION_LOST)

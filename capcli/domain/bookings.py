@@ -41,10 +41,7 @@ def column_of(word: str) -> Column:
 
 
 def realised(bookings: Iterable[Transaction]) -> Decimal:
-    """Add up trading results and costs, in account currency.
-
-    Of an unlisted type only a charge counts, so that an unknown credit hides no loss.
-    """
+    """Add up results and costs in account currency; of an unlisted type only charges count."""
     traded = (row for row in bookings if column_of(row.type) is not Column.DEPOSITS)
     amounts = (row.amount if row.type in _COLUMNS else min(row.amount, Decimal(0)) for row in traded)
     return sum(amounts, Decimal(0))

@@ -126,10 +126,7 @@ class Markets:
         return Reply(MarketShown(self._broker.details(ids.epic(epic))), self._broker.account_id)
 
     def quote(self, epics: tuple[str, ...]) -> Reply[QuotesFound]:
-        """Return live quotes of 1 to 50 markets in one request.
-
-        Raises EpicUnknown, UsageError, and NoQuote where none has a price.
-        """
+        """Return live quotes of 1 to 50 markets. Raises EpicUnknown, UsageError, NoQuote if none has one."""
         found = self._fetch(epics)
         rows = tuple(
             with_fields_of(

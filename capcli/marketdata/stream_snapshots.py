@@ -265,10 +265,7 @@ class StreamSnapshots:
         cursor: str | None = None,
         stopped: Stopped = lambda: False,
     ) -> Reply[CandlesSeen]:
-        """Return bars as they close, of 1 to 10 markets; those missed on the stream are read by request.
-
-        Raises as `prices`.
-        """
+        """Return closing bars of 1 to 10 markets; bars missed on the stream are read. Raises as `prices`."""
         before, ends = _read(cursor, "candles"), self._ends(duration_s)
         wanted = chosen(epics)
         if len(wanted) > MOST_CANDLE_EPICS:

@@ -71,10 +71,7 @@ class Watching:
         self._streams = streams
 
     def watch(self, epics: Sequence[str]) -> "Watch":
-        """Start to watch 1 to 40 markets.
-
-        Raises EpicUnknown before anything is streamed, UsageError for more than 40, Unreachable, RateLimited.
-        """
+        """Watch 1 to 40 markets. Raises EpicUnknown first, UsageError, Unreachable, RateLimited."""
         wanted = chosen(epics)
         # Names the unknown epic of a list.
         broker = self._context.broker

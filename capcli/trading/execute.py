@@ -215,10 +215,7 @@ class Executions:
     def _checked(
         self, preview: PreviewRecord, *, again: bool
     ) -> tuple[AccountSnapshot, CheckInput, tuple[str, ...]]:
-        """Take a new snapshot and repeat all checks. Called inside the account lock.
-
-        The third value says what was settled on the way.
-        """
+        """Repeat all checks on a new snapshot, inside the account lock; also return what was settled."""
         order = read_order(preview.document)
         self._require_account(preview, active_on(self._context.broker, preview.account_id))
         if why := clock_fault(self._context, preview):

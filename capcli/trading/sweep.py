@@ -61,10 +61,7 @@ def rows_of(found: Listed[R], noun: str, words: Callable[[R], str], epic: str | 
 
 
 class Swept(Struct, Generic[R, D], frozen=True):
-    """The result for one row: `data` if a request was sent, `problem` unless it is proved to be gone.
-
-    `gone`: closed or cancelled by something else first.
-    """
+    """One row's result: `data` if sent, `problem` unless proved gone, `gone` if something else was first."""
 
     row: Row[R]
     data: D | None = None
