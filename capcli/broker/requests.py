@@ -188,12 +188,10 @@ def between(start: datetime | None, end: datetime | None) -> dict[str, str]:
 
 # Changes. Each is sent once, with exactly this body.
 
-_OPENINGS = frozenset({("POST", POSITIONS.path), ("POST", ORDERS.path)})
-
 
 def is_opening(method: str, path: str) -> bool:
     """Whether a request opens an order and counts against the hourly limit (API page 3)."""
-    return (method, path) in _OPENINGS
+    return method == "POST" and path in {POSITIONS.path, ORDERS.path}
 
 
 def change(method: str, path: str, body: bytes | None) -> Ask:

@@ -6,7 +6,7 @@ from contextlib import suppress
 from enum import Enum
 from functools import reduce
 from operator import getitem
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 from msgspec import Struct
@@ -17,6 +17,9 @@ from capcli.broker.requests import Ask
 from capcli.domain.market import Resolution
 from capcli.domain.masking import Mask, parse, written
 from capcli.errors import UsageError
+
+if TYPE_CHECKING:
+    from capcli.broker.client import CapitalBroker
 
 FORMAT = "capcli/recording/1"
 SHOWN_EPICS = ("SILVER", "GOLD", "EURUSD")
@@ -64,12 +67,6 @@ class Read(Enum):
     def called(self, item: str) -> str:
         """Return the path with the id of an item."""
         return _ID.sub(lambda _: item, self.path)
-
-
-class RawReads(Protocol):
-    """The broker's raw answers to reads: status and body."""
-
-    def raw(self, ask: Ask) -> tuple[int, bytes]: ...
 
 
 class Exchange(Struct, frozen=True):
@@ -129,7 +126,7 @@ class RecordingChecked(Struct, frozen=True):
     sentence: str
 
 
-def record(broker: RawReads, mask: Mask | None) -> tuple[Exchange, ...]:
+def record(broker: "CapitalBroker", mask: Mask | None) -> tuple[Exchange, ...]:
     """Read everything once, unmasked without a mask; a read whose id no answer gives is left out.
 
     Raises what keeps a read from being answered.
@@ -162,7 +159,7 @@ def document(exchanges: tuple[Exchange, ...]) -> str:
     return f'{{"format": "{FORMAT}", "reads": [\n{rows}\n]}}\n'
 
 
-def read_document(text: str, name: str) -> tuple[Exchange, ...]:
+def loaded(text: str, name: str) -> tuple[Exchange, ...]:
     """Read a recording. Raises UsageError for any other file."""
     try:
         content = parse(text)

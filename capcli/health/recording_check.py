@@ -24,15 +24,7 @@ from capcli.domain.masking import Mask, forms, written
 from capcli.domain.numbers import counted
 from capcli.domain.order import ExitForm, ExitOrder, OrderRequest, Trigger
 from capcli.errors import CapcliError
-from capcli.health.recording import (
-    SHOWN_EPICS,
-    Difference,
-    Exchange,
-    Read,
-    RecordingChecked,
-    read_document,
-    record,
-)
+from capcli.health.recording import SHOWN_EPICS, Difference, Exchange, Read, RecordingChecked, loaded, record
 from capcli.paper.state import reset, switches
 from capcli.paper.transport import PaperTransport
 from capcli.ports.login import Credentials
@@ -87,7 +79,7 @@ def vocabulary() -> tuple[set[str], set[str]]:
 
 def check(text: str, name: str) -> RecordingChecked:
     """Compare a recording with what our client reads and with the paper broker. Raises UsageError."""
-    exchanges = read_document(text, name)
+    exchanges = loaded(text, name)
     expected = defaultdict[str, list[Exchange]](list)
     for exchange in _reference(mask_for(random.Random(0))):  # noqa: S311  nothing secret
         expected[exchange.name].append(exchange)
