@@ -127,6 +127,8 @@ def test_a_working_order_is_followed_to_the_deal_that_it_became() -> None:
     assert used(waits, book()) == ("10.00", None)
     assert used(waits, book(activity=[row("O1", "CANCELLED")])) == ("0.00", None)
     assert used(waits, book(activity=[row("O7", "CANCELLED")])) == ("10.00", None)
+    in_part = [row("D9", "ACCEPTED", "O1"), row("O1", "CANCELLED")]
+    assert used(waits, book(activity=in_part)) == ("10.00", None)
     filled = [row("D9", "ACCEPTED", "O1"), row("O1", "EXECUTED")]
     assert used(waits, book(bookings=(booked("-6", "D9"),), activity=filled)) == ("6.00", None)
     assert used(waits, book(activity=filled)) == ("10.00", None)

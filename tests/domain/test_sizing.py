@@ -69,6 +69,7 @@ def test_a_working_order_enters_at_its_own_level() -> None:
 
 
 def test_an_unknown_unit_of_the_margin_factor_is_no_margin() -> None:
+    assert figures(an_order(), a_market(margin_factor_unit=None), ACCOUNT, D(1)).margin_pct is not None
     found = figures(an_order(), a_market(margin_factor_unit="POINTS"), ACCOUNT, D(1))
     assert (found.margin_pct, found.margin, found.available_after) == (None, None, None)
 

@@ -277,6 +277,7 @@ def test_a_cancellation_whose_end_nothing_can_tell_is_doubt(seat: Seat) -> None:
     seat.tap.breaks("DELETE", "/workingorders", after=says(502, text=""))
     seat.tap.breaks("GET", "/history/activity", before=says(500, text=""), times=99)
     assert cancel(seat, deal).exit_code == 8
+    assert states(seat, Kind.CANCEL) == [S.UNKNOWN]
 
 
 def test_of_two_that_wait_the_named_one_is_changed(seat: Seat) -> None:

@@ -45,6 +45,8 @@ def test_an_order_lands_and_says_what_it_became(seat: Seat) -> None:
     assert (done.next, done.warnings) == (f"capcli positions {done.deal_id}", ())
     assert seat.book() == [done.deal_id]
     assert seat.tap.orders() == [shown.body.encode()]
+    written = [row["kind"] for row in seat.app.journal._db.rows("SELECT kind FROM events ORDER BY seq")]
+    assert written == ["begin", "preview", "claim", "move", "move", "move"]
 
 
 def test_a_warm_execution_takes_nine_requests(seat: Seat) -> None:
