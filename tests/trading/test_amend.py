@@ -108,6 +108,16 @@ def test_a_distance_is_counted_from_the_price_that_closes(seat: Seat, side: Side
     assert row(seat, deal).stop_level == done.stop_level
 
 
+def test_exits_in_percent_are_of_the_level_at_which_it_was_opened(seat: Seat) -> None:
+    deal = seat.open().deal_id
+    opened = row(seat, deal).level
+    two_percent = ExitOrder(ExitForm.PERCENT, D(2))
+    assert amend(seat, deal, stop=two_percent, limit=two_percent).exit_code == 0
+    stop, limit = row(seat, deal).stop_level or D(0), row(seat, deal).limit_level or D(0)
+    assert 0 <= opened * D("0.98") - stop < D("0.01")
+    assert 0 <= limit - opened * D("1.02") < D("0.01")
+
+
 def test_a_trailing_stop_is_kept_while_the_limit_moves(seat: Seat) -> None:
     deal = seat.open(stop=away("2"), trailing=True).deal_id
     assert amend(seat, deal, limit=stop_at("41")).exit_code == 0

@@ -8,6 +8,7 @@ import pytest
 from capcli.domain.attempt import AttemptState, Evidence
 from capcli.domain.market import Side
 from capcli.domain.order import Kind
+from capcli.domain.stored_order import read_deal
 from capcli.errors import CapcliError, DealUnknown, JournalUnreadable, LoginRefused, Problem, RateLimited
 from capcli.reply import Reply
 from tests.support.clock import Time
@@ -294,6 +295,7 @@ def test_the_evidence_of_a_close_is_recorded(seat: Seat) -> None:
     kept = seat.app.journal.attempt(done.attempt_id)
     assert kept is not None
     assert (kept.evidence, kept.deal_ids, kept.level) == (Evidence.CONFIRM, (done.deal_id,), done.level)
+    assert read_deal(kept.baseline, done.deal_id) == ("SILVER", Side.BUY, D("1.5"))
 
 
 def test_a_close_that_is_called_back_before_the_send_is_not_sent(seat: Seat) -> None:
