@@ -97,10 +97,10 @@ def _texts(node: ast.Call) -> Iterator[str]:
 
 
 def _error_names() -> set[str]:
-    tree = parsed(SOURCES / "errors.py")
-    made = (node for node in tree.body if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call))
+    body = [node for name in ("problem.py", "errors.py") for node in parsed(SOURCES / name).body]
+    made = (node for node in body if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call))
     kinds = {target.id for node in made for target in node.targets if isinstance(target, ast.Name)}
-    return kinds | {node.name for node in tree.body if isinstance(node, ast.ClassDef)}
+    return kinds | {node.name for node in body if isinstance(node, ast.ClassDef)}
 
 
 ERRORS = _error_names()
