@@ -3,7 +3,7 @@
 import msgspec
 
 TEXT_LIMIT = 160
-_NOT_FOUND = 404
+OK, UNAUTHORIZED, NOT_FOUND = 200, 401, 404
 
 
 def clean(text: str, limit: int = TEXT_LIMIT) -> str:
@@ -46,4 +46,4 @@ def error_code(body: bytes) -> str | None:
 
 def is_not_found(status: int, body: bytes) -> bool:
     """Say whether the broker itself (JSON) says 404."""
-    return status == _NOT_FOUND and json_object(body) is not None
+    return status == NOT_FOUND and json_object(body) is not None

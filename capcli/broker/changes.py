@@ -6,7 +6,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from capcli.broker.answers import clean, error_code, is_bare_object, printable, text_of
+from capcli.broker.answers import OK, clean, error_code, is_bare_object, printable, text_of
 from capcli.broker.failures import NOT_SENT, connect_reason
 from capcli.broker.limits import Openings, Pace, RequestKind
 from capcli.broker.requests import Ask, is_opening
@@ -15,8 +15,6 @@ from capcli.broker.session import Live, Sessions
 from capcli.broker.transport import Reply, Wire
 from capcli.domain.attempt import Answer, Delivery
 from capcli.errors import CapcliError, RateLimited
-
-_OK = 200
 
 
 class Changes:
@@ -105,7 +103,7 @@ def _answer(reply: Reply) -> Answer:
     """Reduce a response to the fields that `domain.attempt.classify` uses."""
     code, reference = error_code(reply.body), text_of(reply.body, "dealReference")
     reason = clean(code or text_of(reply.body, "message") or "").rstrip(".")
-    if not reason and reply.status != _OK:
+    if not reason and reply.status != OK:
         reason = "no reason given"
     return Answer(
         Delivery.ANSWERED,

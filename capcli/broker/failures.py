@@ -8,7 +8,7 @@ from types import MappingProxyType
 import httpx
 from msgspec import Struct
 
-from capcli.broker.answers import clean, error_code, json_object
+from capcli.broker.answers import OK, UNAUTHORIZED, clean, error_code, json_object
 from capcli.broker.retry import SESSION_LOST, is_glitch
 from capcli.domain.broker_codes import EPIC_UNKNOWN, NO_ACCOUNT, WATCHLIST_UNKNOWN, base_code
 from capcli.errors import (
@@ -34,9 +34,7 @@ PRICES_EMPTY = "error.prices.not-found"
 SAME_ACCOUNT = "error.not-different.accountId"
 UNKNOWN_ACCOUNT = frozenset({"error.invalid.accountId", "error.switch.invalid-accountId"})
 
-_UNAUTHORIZED = 401
 _FORBIDDEN = 403
-_OK = 200
 _CLIENT_ERRORS = range(400, 500)
 
 
@@ -106,7 +104,7 @@ def refused(endpoint: str, status: int, body: bytes) -> CapcliError:
     meaning = TABLE.get(base_code(code))
     if meaning is not None:
         return meaning.error(meaning.says, next=meaning.next, **facts)
-    if status == _UNAUTHORIZED:
+    if status == UNAUTHORIZED:
         named = f" ({clean(code)})" if code else ""
         return LoginRefused(
             f"401 Unauthorized: the broker refused {endpoint}{named}, after a new login too.",
@@ -125,7 +123,7 @@ def login_refused(status: int, body: bytes) -> CapcliError:
         return refused("the login", status, body)
     if json_object(body) is None:
         return not_json("the login", status)
-    begins = "401 Unauthorized" if status == _UNAUTHORIZED else "Authentication failed"
+    begins = "401 Unauthorized" if status == UNAUTHORIZED else "Authentication failed"
     return LoginRefused(
         f"{begins}: the broker refused the login ({_why(status, code)}).",
         next=LOGIN,
@@ -218,7 +216,7 @@ def network_failure(
             f"Server not responding: no answer to {endpoint} within {timeout_s:g} s.", next=HEALTH, host=host
         )
     if isinstance(error, httpx.DecodingError):
-        return not_json(endpoint, _OK)
+        return not_json(endpoint, OK)
     return Unreachable(
         f"Server not responding: the connection to {host} broke during {endpoint} ({type(error).__name__}).",
         next=HEALTH,

@@ -5,7 +5,7 @@ import logging
 import msgspec
 
 from capcli.broker import readings, requests, wire
-from capcli.broker.answers import json_object
+from capcli.broker.answers import NOT_FOUND, OK, json_object
 from capcli.broker.calls import Calls
 from capcli.broker.encryption import LoginKey, load_key
 from capcli.broker.failures import HEALTH, LOGIN, login_refused, not_json
@@ -14,8 +14,6 @@ from capcli.errors import LoginRefused, UnreadableAnswer
 from capcli.ports import Clock
 from capcli.ports.login import Credentials, StoredSession
 
-_OK = 200
-_NOT_FOUND = 404
 _LOG = logging.getLogger("capcli.broker")
 
 
@@ -33,7 +31,7 @@ def log_in(
     reply = calls.patient(
         requests.log_in(secret, None if key is None else key.seal(secret)), headers, login=True
     )
-    if reply.status != _OK:
+    if reply.status != OK:
         raise login_refused(reply.status, reply.body)
     found = wire.decode(reply.body, wire.Login, "POST /session")
     if reply.tokens is None:
@@ -70,10 +68,10 @@ def _login_key(calls: Calls, headers: Headers) -> LoginKey | None:
     Any other failure stops the login: only the broker's own answer may lead to a plain password.
     """
     reply = calls.patient(requests.ENCRYPTION_KEY, headers)
-    if reply.status == _NOT_FOUND:
+    if reply.status == NOT_FOUND:
         _LOG.info("the broker offers no key for the password; it goes as it is, inside TLS")
         return None
-    if reply.status != _OK:
+    if reply.status != OK:
         raise login_refused(reply.status, reply.body)
     if json_object(reply.body) is None:
         raise not_json(requests.ENCRYPTION_KEY.endpoint, reply.status)

@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import partial
 
 from capcli.broker import requests, translate, wire
-from capcli.broker.answers import clean, is_not_found
+from capcli.broker.answers import NOT_FOUND, clean, is_not_found
 from capcli.broker.failures import PRICES_EMPTY
 from capcli.broker.reader import Reader, decoded, rows_of
 from capcli.broker.requests import Ask
@@ -25,7 +25,6 @@ from capcli.errors import BrokerRefused, EpicUnknown, UnreadableAnswer, UsageErr
 EPICS_PER_CALL = 50
 LONGEST_NODE = 500
 DEFAULT_BARS = 10
-_NOT_FOUND = 404
 
 
 class MarketReads:
@@ -135,7 +134,7 @@ class MarketReads:
             return Rows(())
         ask = requests.prices(epic, resolution, bars, start, end)
         reply = self._reader.read(ask)
-        if reply.status == _NOT_FOUND:
+        if reply.status == NOT_FOUND:
             # An empty window is a 404 too, with any body (API page 18.14): the market itself tells.
             if reply.code != PRICES_EMPTY:
                 self.details(epic)

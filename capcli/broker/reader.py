@@ -7,6 +7,7 @@ import msgspec
 from msgspec.structs import replace
 
 from capcli.broker import requests, wire
+from capcli.broker.answers import OK
 from capcli.broker.calls import Calls
 from capcli.broker.failures import refused
 from capcli.broker.requests import Ask
@@ -17,7 +18,6 @@ from capcli.ports import Clock, Lane
 
 _Shape = TypeVar("_Shape")
 
-_OK = 200
 SECOND = timedelta(seconds=1)
 
 
@@ -68,12 +68,12 @@ class Reader:
 
 
 def decoded(reply: Reply, shape: type[_Shape], ask: Ask) -> _Shape:
-    if reply.status != _OK:
+    if reply.status != OK:
         raise refused(ask.endpoint, reply.status, reply.body)
     return wire.decode(reply.body, shape, ask.endpoint)
 
 
 def rows_of(reply: Reply, key: str, ask: Ask) -> tuple[msgspec.Raw, ...]:
-    if reply.status != _OK:
+    if reply.status != OK:
         raise refused(ask.endpoint, reply.status, reply.body)
     return wire.rows(reply.body, key, ask.endpoint)

@@ -7,6 +7,7 @@
 
 import httpx
 
+from capcli.broker.answers import UNAUTHORIZED
 from capcli.domain.broker_codes import base_code
 
 BACKOFF_S = (1.0, 2.0, 4.0)
@@ -29,7 +30,7 @@ SESSION_LOST = frozenset(
     }
 )
 
-_UNAUTHORIZED, _TOO_MANY, _SERVER_ERROR = 401, 429, 500
+_TOO_MANY, _SERVER_ERROR = 429, 500
 _CLIENT_ERRORS = range(400, _SERVER_ERROR)
 
 
@@ -44,4 +45,4 @@ def is_glitch(status: int, code: str | None) -> bool:
 
 def is_session_lost(status: int, code: str | None) -> bool:
     """Whether the tokens are invalid: any 401 (API page 18.13), or the code with another status."""
-    return status == _UNAUTHORIZED or (status in _CLIENT_ERRORS and base_code(code) in SESSION_LOST)
+    return status == UNAUTHORIZED or (status in _CLIENT_ERRORS and base_code(code) in SESSION_LOST)

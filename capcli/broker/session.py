@@ -9,6 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from capcli.broker import requests, translate, wire
+from capcli.broker.answers import OK, UNAUTHORIZED
 from capcli.broker.calls import Calls
 from capcli.broker.failures import SAME_ACCOUNT, UNKNOWN_ACCOUNT, account_unknown, refused
 from capcli.broker.login import encryption_key, log_in
@@ -21,9 +22,6 @@ from capcli.domain.freshness import is_fresh
 from capcli.errors import BrokerRefused, Busy, CapcliError
 from capcli.ports import Clock
 from capcli.ports.login import Credentials, LoginLock, SessionCache, SessionLock, StoredSession
-
-_OK = 200
-_UNAUTHORIZED = 401
 
 
 class Live(Struct, frozen=True):
@@ -154,7 +152,7 @@ class Sessions:
 
     def adopt(self, used: Live, reply: Reply) -> None:
         """Store tokens that an answer rotated, unless there was a newer login meanwhile (API page 2.2)."""
-        if reply.tokens is None or reply.tokens == used.tokens or reply.status == _UNAUTHORIZED:
+        if reply.tokens is None or reply.tokens == used.tokens or reply.status == UNAUTHORIZED:
             return
         with self._lock:
             if self._live is not None and self._live.generation == used.generation:
@@ -204,7 +202,7 @@ class Sessions:
             ended, failed = False, None
             for tokens in dict.fromkeys(open_tokens):
                 try:
-                    ended |= self._calls.patient(requests.LOGOUT, tokens.headers).status == _OK
+                    ended |= self._calls.patient(requests.LOGOUT, tokens.headers).status == OK
                 except CapcliError as error:
                     failed = failed or error
         if failed is not None:
@@ -364,7 +362,7 @@ class Sessions:
         reply = self._calls.patient(ask, live.tokens.headers)
         if reply.code in UNKNOWN_ACCOUNT:
             raise account_unknown(target, self._accounts(live))
-        if reply.status != _OK and reply.code != SAME_ACCOUNT:
+        if reply.status != OK and reply.code != SAME_ACCOUNT:
             raise refused(ask.endpoint, reply.status, reply.body)
         stored = _with_tokens(live.stored, reply.tokens)
         check = self._calls.patient(requests.SESSION, Live(stored, 0).tokens.headers)
@@ -381,7 +379,7 @@ class Sessions:
 
     def _accounts(self, live: Live) -> tuple[str, ...]:
         reply = self._calls.patient(requests.ACCOUNTS, live.tokens.headers)
-        if reply.status != _OK:
+        if reply.status != OK:
             return ()
         found = wire.rows(reply.body, "accounts", requests.ACCOUNTS.endpoint)
         return tuple(translate.rows(found, wire.LoginAccount, lambda row: row.account_id))
@@ -396,7 +394,7 @@ def _is_newer(other: StoredSession, lost: Live | None) -> bool:
 
 
 def _details(reply: Reply) -> Session:
-    if reply.status != _OK:
+    if reply.status != OK:
         raise refused("GET /session", reply.status, reply.body)
     return translate.session(wire.decode(reply.body, wire.SessionDetails, "GET /session"))
 

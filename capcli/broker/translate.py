@@ -30,6 +30,7 @@ from capcli.domain.account import (
     WorkingOrder,
 )
 from capcli.domain.market import (
+    DAYS,
     Candle,
     DayHours,
     DealingRules,
@@ -51,7 +52,6 @@ from capcli.errors import NoQuote, UnreadableAnswer
 _Shape = TypeVar("_Shape")
 _Value = TypeVar("_Value")
 
-_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _SEGMENT = re.compile(r"(\d{1,2}:\d{2})\s*-\s*(\d{1,2}:\d{2})")
 _ACCEPTED, _REJECTED = "ACCEPTED", "REJECTED"
 
@@ -155,7 +155,7 @@ def opening_hours(hours: dict[str, Any] | None) -> OpeningHours | None:
     zone = (hours or {}).get("zone")
     if hours is None or not isinstance(zone, str):
         return None
-    return OpeningHours(zone, tuple(DayHours(day, _segments(hours[day])) for day in _DAYS if day in hours))
+    return OpeningHours(zone, tuple(DayHours(day, _segments(hours[day])) for day in DAYS if day in hours))
 
 
 def _segments(day: object) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import field
 
 from capcli.broker import readings
-from capcli.broker.answers import clean
+from capcli.broker.answers import OK, clean
 from capcli.broker.failures import HEALTH, not_json
 from capcli.broker.readings import (
     Currency,
@@ -37,7 +37,6 @@ from capcli.domain.market import MarketStatus, Side
 from capcli.errors import UnreadableAnswer
 
 _T = TypeVar("_T")
-_OK = 200
 
 
 def decode(body: bytes, shape: type[_T], endpoint: str) -> _T:
@@ -47,7 +46,7 @@ def decode(body: bytes, shape: type[_T], endpoint: str) -> _T:
     except msgspec.ValidationError as error:
         reason = clean(str(error))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise not_json(endpoint, _OK) from None
+        raise not_json(endpoint, OK) from None
     raise UnreadableAnswer(
         f"The broker's answer to {endpoint} cannot be read: {reason}.", next=HEALTH, endpoint=endpoint
     )

@@ -10,14 +10,13 @@ import typer
 from capcli.cli.call import Call
 from capcli.cli.io_streams import wrapped
 from capcli.cli.pin import ask_pin
+from capcli.domain.approval import READING_S
 from capcli.errors import CapcliError, Interrupted
 
 if TYPE_CHECKING:
     from capcli.safety.approval import Approvals, WaitingRequest
 
 POLL_S = 0.5
-READING_S = 2.0
-"""So long after a change of the screen no key counts: nobody reads an order faster."""
 _SLOW_S = 0.1
 _BY = "capcli approve --watch"
 _KEYS = "y approves, n refuses, h halts everything, Ctrl-C leaves."

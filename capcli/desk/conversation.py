@@ -14,8 +14,8 @@ from typing import Self
 from msgspec import Struct
 from msgspec.structs import replace
 
-READING_S = 2.0
-"""For these seconds after a change of the screen no key counts: nobody reads an order faster."""
+from capcli.domain.approval import READING_S
+
 _TOGETHER_S = 0.05
 
 

@@ -10,6 +10,8 @@ from msgspec import Struct
 from capcli.domain.fields import with_fields_of
 
 LIFE = timedelta(minutes=10)
+READING_S = 2.0
+"""So long after a request is shown no answer counts: only a program reads an order faster."""
 
 
 class ApprovalState(StrEnum):

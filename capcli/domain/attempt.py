@@ -116,7 +116,7 @@ class Answer(Struct, frozen=True):
 
 
 _DEFINITE_REFUSALS = frozenset({400, 401, 403, 404, 429})
-_OK, _BAD_REQUEST = 200, 400
+OK, GONE, _BAD_REQUEST = 200, 404, 400
 
 
 def classify(answer: Answer) -> AttemptState:
@@ -128,7 +128,7 @@ def classify(answer: Answer) -> AttemptState:
         return AttemptState.NOT_SENT
     if answer.delivery is Delivery.LOST:
         return AttemptState.UNKNOWN
-    if answer.status == _OK and answer.deal_reference and answer.other_account_id is None:
+    if answer.status == OK and answer.deal_reference and answer.other_account_id is None:
         return AttemptState.ACKED
     if answer.status in _DEFINITE_REFUSALS and (answer.error_code or "").startswith("error."):
         return AttemptState.REFUSED

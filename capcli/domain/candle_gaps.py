@@ -5,11 +5,10 @@ from datetime import UTC, datetime, time, timedelta, tzinfo
 from msgspec import Struct
 from msgspec.structs import replace
 
-from capcli.domain.market import OpeningHours
+from capcli.domain.market import DAYS, OpeningHours
 
 _STEP = timedelta(minutes=5)
 _DAY_MINUTES = 1440
-_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 class Gap(Struct, frozen=True):
@@ -40,7 +39,7 @@ class Week:
     def __init__(self, hours: OpeningHours | None) -> None:
         self._zone = zone_named(hours.zone) if hours and hours.days else None
         days = {day.day: day.sessions for day in hours.days} if hours and self._zone else {}
-        self._sessions = tuple(tuple(map(_minutes, days.get(day, ()))) for day in _DAYS)
+        self._sessions = tuple(tuple(map(_minutes, days.get(day, ()))) for day in DAYS)
 
     @property
     def known(self) -> bool:
@@ -60,7 +59,7 @@ class Week:
         if self._zone is None:
             return None
         today = at.astimezone(self._zone).date()
-        for ahead in range(len(_DAYS) + 1):
+        for ahead in range(len(DAYS) + 1):
             day = today + timedelta(days=ahead)
             for start, _ in sorted(self._sessions[day.weekday()]):
                 opening = datetime.combine(day, time(start // 60, start % 60), tzinfo=self._zone)

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 EPIC_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}$"
 _EPIC = re.compile(EPIC_PATTERN)
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 def is_epic(text: str) -> bool:

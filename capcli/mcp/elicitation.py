@@ -25,8 +25,6 @@ _SCHEMA = {
         },
     },
 }
-# A faster answer was not read by a person; a client without forms answers at once.
-READING_S = 2.0
 
 
 class FormAnswer(Enum):

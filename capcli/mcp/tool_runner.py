@@ -14,6 +14,7 @@ from fastmcp.tools import ToolResult
 from msgspec.structs import replace
 
 from capcli.app import App, halting_alone
+from capcli.domain.approval import READING_S
 from capcli.errors import (
     ApprovalRequired,
     ApprovalsFull,
@@ -31,7 +32,7 @@ from capcli.errors import (
     WouldSend,
 )
 from capcli.mcp.compact import Listing, without_absent
-from capcli.mcp.elicitation import READING_S, Elicitation, FormAnswer, client_name
+from capcli.mcp.elicitation import Elicitation, FormAnswer, client_name
 from capcli.mcp.in_flight_calls import PATIENCE_S, InFlightCalls
 from capcli.mcp.next_step import NextSteps, ask_user
 from capcli.mcp.schema import numbers

@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 
 from capcli.domain.account import Activity
-from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence
+from capcli.domain.attempt import GONE, OK, AttemptRecord, AttemptState, Evidence
 from capcli.domain.order import Kind
+from capcli.domain.rows import MADE
 from capcli.errors import CapcliError
 from capcli.reconcile.lookup import OrderLookup
 from capcli.reconcile.readback import read_asked
@@ -20,8 +21,6 @@ from capcli.reconcile.readback import read_asked
 _SLACK = timedelta(seconds=2)
 # How far back other attempts about a deal are searched.
 _OTHERS = timedelta(days=7)
-_MADE = frozenset({"ACCEPTED", "CREATED"})
-_OK, _GONE = 200, 404
 # Activity sources and statuses (API page 7) of ends without a close or cancellation request.
 _CLOSED_BY = {
     "SL": "the position was closed by its stop",
@@ -55,7 +54,7 @@ class Attribution:
             other
             for other in others
             if other.state is AttemptState.LANDED
-            and (other.evidence is Evidence.CONFIRM or other.http_status == _OK)
+            and (other.evidence is Evidence.CONFIRM or other.http_status == OK)
         ]:
             return _instead(attempt, proven[-1])
         try:
@@ -98,7 +97,7 @@ class Attribution:
             and other.attempt_id != attempt.attempt_id
             and (other.state is AttemptState.LANDED or other.state.unresolved)
             # A close that came too late says so, and counts as done.
-            and other.http_status != _GONE
+            and other.http_status != GONE
         ]
 
 
@@ -114,5 +113,5 @@ def _ends(attempt: AttemptRecord, row: Activity) -> bool:
     if row.deal_id != attempt.deal_id:
         return False
     if attempt.kind is Kind.CLOSE:
-        return row.type == "POSITION" and row.status in _MADE
+        return row.type == "POSITION" and row.status in MADE
     return row.type == "WORKING_ORDER" and (row.status in _ENDED or row.status == "CANCELLED")

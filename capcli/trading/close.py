@@ -11,7 +11,7 @@ from capcli import ids as typed
 from capcli.context import Context, active_account_id
 from capcli.domain.account import Confirm, Position
 from capcli.domain.approval import ApprovalRequest
-from capcli.domain.attempt import Answer, AttemptRecord, AttemptState, Evidence, Protection
+from capcli.domain.attempt import GONE, OK, Answer, AttemptRecord, AttemptState, Evidence, Protection
 from capcli.domain.effect import gain
 from capcli.domain.fields import with_fields_of
 from capcli.domain.market import Side
@@ -37,7 +37,6 @@ from capcli.trading.exit_text import close_lines
 from capcli.trading.mutation import AGREES_AFTER_S, Mutation, Mutations, unconfirmed
 
 _CONFIRM_DELAYS_S = (0.0, 0.2, 0.3, 0.5)
-_DONE, _GONE = 200, 404
 
 
 class Closing(Struct, frozen=True):
@@ -205,8 +204,8 @@ class Closings:
 
         One that was never seen and that the broker does not know may be on another account.
         """
-        never_seen = target.position is None and answer.status != _DONE
-        if read_back is ReadBack.GONE and never_seen and answer.status == _GONE:
+        never_seen = target.position is None and answer.status != OK
+        if read_back is ReadBack.GONE and never_seen and answer.status == GONE:
             self._changer.record(attempt, AttemptState.REFUSED, answer)
             unknown = DealUnknown(
                 f"No open position has the deal id {target.deal_id}: it was closed before, or it is on "
@@ -233,7 +232,7 @@ class Closings:
                     level=confirm.level if confirm else None,
                     size=confirm.size if confirm else None,
                 )
-            return self._reply(target, attempt, confirm, None, already=answer.status == _GONE)
+            return self._reply(target, attempt, confirm, None, already=answer.status == GONE)
         rejected = self._confirm(attempt, target, answer, accepted=False)
         if rejected is not None:
             refused = replace(answer, error_code=rejected.reason or "no reason given")

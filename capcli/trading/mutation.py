@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from capcli.context import Context
 from capcli.domain.approval import ApprovalRequest
 from capcli.domain.attempt import (
+    GONE,
     NOTHING_DONE,
     Answer,
     AttemptRecord,
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 READ_BACK_DELAYS_S = (0.0, 0.3, 0.7, 1.5)
-_GONE = 404
 # Lists can be stale: a deal is gone only if a second read agrees.
 AGREES_AFTER_S = 0.3
 
@@ -224,7 +224,7 @@ class Mutations:
             again = self.context.broker.send(*change.request, account_id=attempt.account_id)
             answer = Answer(Delivery.LOST, detail=again.detail or answer.detail)
         state = classify(answer)
-        if state in NOTHING_DONE and answer.status != _GONE:
+        if state in NOTHING_DONE and answer.status != GONE:
             self.record(attempt, state, answer)
             # The amendment that the broker would accept, if known; else the list of deals.
             bounded = bounded_exit(reason_of(answer)) if change.kind in _AMENDS else None
