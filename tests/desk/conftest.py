@@ -157,9 +157,14 @@ async def turns(min_sleep: float = 0, max_sleep: float = 0) -> None:
 
 
 @pytest.fixture
-def places(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Place]]:
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for no idle process."""
     monkeypatch.setattr("textual.app.wait_for_idle", turns)
     monkeypatch.setattr("textual.pilot.wait_for_idle", turns)
+
+
+@pytest.fixture
+def places(own_home: Path, at_once: None) -> Iterator[Callable[..., Place]]:
     opened: list[Place] = []
 
     def make(**environ: str) -> Place:

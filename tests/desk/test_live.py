@@ -27,7 +27,7 @@ def opened(cli, demo) -> Place:
     return Place(cli.home, {**WANTED, "XDG_RUNTIME_DIR": str(demo.runtime)}, cli.time, demo.tap)
 
 
-def test_an_order_on_live_takes_the_pin(capcli, demo, complete) -> None:
+def test_an_order_on_live_takes_the_pin(capcli, demo, complete, at_once) -> None:
     place = opened(capcli, demo)
 
     async def day(hand: Hand) -> None:
@@ -55,7 +55,7 @@ def test_an_order_on_live_takes_the_pin(capcli, demo, complete) -> None:
     assert len(demo.tap.orders()) == 1
 
 
-def test_live_without_the_checklist_is_locked(capcli, demo, practised) -> None:
+def test_live_without_the_checklist_is_locked(capcli, demo, practised, at_once) -> None:
     place = opened(capcli, demo)
 
     async def day(hand: Hand) -> None:
