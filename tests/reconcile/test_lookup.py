@@ -82,3 +82,9 @@ def test_what_no_answer_settled_is_looked_for_again_for_a_day(
 def test_a_lost_order_is_looked_for_in_the_activity_of_a_week(seat: Seat) -> None:
     search(seat).activity(search(seat).broker_now() - timedelta(days=10))
     assert seat.tap.seen().count("GET /history/activity") == 7
+
+
+def test_an_order_whose_send_the_brokers_clock_does_not_date_is_not_searched(seat: Seat) -> None:
+    account_id = seat.app.orders.broker.session().account_id
+    undated = replace(sent(seat, 300, account_id=account_id), broker_time_at_send=None)
+    assert search(seat).find(undated, seat.request()) is None
