@@ -908,3 +908,14 @@ def test_an_answer_that_comes_after_another_process_settled_the_order_is_kept_al
     (late,) = seat.app.journal._db.rows("SELECT attempt_id, detail FROM events WHERE kind = 'late_answer'")
     assert late["attempt_id"] == done.attempt_id
     assert json.loads(late["detail"])["http_status"] == 200
+
+
+def test_a_lost_order_under_another_process_says_that_nothing_was_sent_now(seats: Seats) -> None:
+    seat, other = seats(), seats()
+    preview_id = seat.preview().preview_id
+    seat.tap.breaks("POST", "/positions", before=httpx.ReadTimeout("no answer"))
+    assert seat.execute(preview_id).data.state is AttemptState.UNKNOWN
+    with other.app.orders.lock("paper", "paper", FIRST_ACCOUNT):
+        again = seat.execute(preview_id)
+    assert (again.data.state, again.exit_code) == (AttemptState.UNKNOWN, 8)
+    assert "Nothing was sent now." in again.data.sentence
