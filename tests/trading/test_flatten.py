@@ -1,5 +1,6 @@
 """Flatten: halted first, every order and position gone after it, and nothing said that was not read back."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -275,16 +276,24 @@ def test_an_order_that_landed_unseen_is_settled_and_closed(seat: Seat) -> None:
     assert (reply.exit_code, reply.data.unresolved, left(seat)) == (0, (), 0)
 
 
-def test_what_was_opened_meanwhile_is_closed_in_another_round(seat: Seat) -> None:
-    deal = seat.open().deal_id
+def open_another(seat: Seat) -> Callable[[httpx.Request], None]:
+    """Return what opens a position from elsewhere while a request is on its way."""
 
-    def open_another(_request: httpx.Request) -> None:
+    def opens(_request: httpx.Request) -> None:
+        seat.time.tick(1)
         tokens = seat.app.broker._sessions.live().tokens.headers
         body = {"epic": "SILVER", "direction": "BUY", "size": 3}
         url = "http://paper/api/v1/positions"
-        seat.tap._inner.handle_request(httpx.Request("POST", url, headers=tokens, json=body))
+        answer = seat.tap._inner.handle_request(httpx.Request("POST", url, headers=tokens, json=body))
+        assert answer.status_code == 200
 
-    seat.tap.breaks("DELETE", "/positions", before=open_another)
+    return opens
+
+
+def test_what_was_opened_meanwhile_is_closed_in_another_round(seat: Seat) -> None:
+    deal = seat.open().deal_id
+
+    seat.tap.breaks("DELETE", "/positions", before=open_another(seat))
     reply = flatten(seat)
     assert (reply.exit_code, left(seat), len(reply.data.deals)) == (0, 0, 2)
     assert reply.data.deals[0].deal_id == deal
@@ -296,15 +305,7 @@ def test_what_was_opened_meanwhile_is_closed_in_three_rounds_and_told_after_them
 ) -> None:
     seat.open()
 
-    def open_another(_request: httpx.Request) -> None:
-        seat.time.tick(1)
-        tokens = seat.app.broker._sessions.live().tokens.headers
-        body = {"epic": "SILVER", "direction": "BUY", "size": 3}
-        url = "http://paper/api/v1/positions"
-        answer = seat.tap._inner.handle_request(httpx.Request("POST", url, headers=tokens, json=body))
-        assert answer.status_code == 200
-
-    seat.tap.breaks("DELETE", "/positions", before=open_another, times=times)
+    seat.tap.breaks("DELETE", "/positions", before=open_another(seat), times=times)
     reply = flatten(seat)
     assert (reply.exit_code, left(seat), len(reply.data.deals)) == (exit_code, stays, 3)
     assert ("Not tried: " in reply.data.sentence) is bool(stays)
@@ -313,14 +314,8 @@ def test_what_was_opened_meanwhile_is_closed_in_three_rounds_and_told_after_them
 def test_what_nobody_tried_may_be_live_beside_a_deal_that_the_broker_keeps(seat: Seat) -> None:
     stuck = seat.open().deal_id
 
-    def open_another(_request: httpx.Request) -> None:
-        tokens = seat.app.broker._sessions.live().tokens.headers
-        body = {"epic": "SILVER", "direction": "BUY", "size": 3}
-        url = "http://paper/api/v1/positions"
-        seat.tap._inner.handle_request(httpx.Request("POST", url, headers=tokens, json=body))
-
     seat.tap.breaks("DELETE", f"/positions/{stuck}", before=CLOSED)
-    seat.tap.breaks("GET", "/positions", before=open_another, times=99)
+    seat.tap.breaks("GET", "/positions", before=open_another(seat), times=99)
     reply = flatten(seat)
     assert (reply.exit_code, "Not tried: " in reply.data.sentence) == (8, True)
 

@@ -351,19 +351,19 @@ def _epic(step: Step) -> str:
 
 
 def add_to_list(runner: Runner, step: Step) -> None:
-    name, epic = _list(runner, step), _epic(step)
-    if step.server:
-        _call(runner, step, "cap_watchlists_add_market", watchlist_id=name, epic=epic, confirm=True)
-    else:
-        _run(runner, step, "watchlists", "add", name, epic)
+    _change_list(runner, step, "add")
 
 
 def remove_from_list(runner: Runner, step: Step) -> None:
+    _change_list(runner, step, "remove")
+
+
+def _change_list(runner: Runner, step: Step, verb: str) -> None:
     name, epic = _list(runner, step), _epic(step)
     if step.server:
-        _call(runner, step, "cap_watchlists_remove_market", watchlist_id=name, epic=epic, confirm=True)
+        _call(runner, step, f"cap_watchlists_{verb}_market", watchlist_id=name, epic=epic, confirm=True)
     else:
-        _run(runner, step, "watchlists", "remove", name, epic)
+        _run(runner, step, "watchlists", verb, name, epic)
 
 
 def delete_list(runner: Runner, step: Step) -> None:
